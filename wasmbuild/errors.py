@@ -1,0 +1,154 @@
+"""What can go wrong between source code and a trusted artifact.
+
+::
+
+    Failure (registry.errors)     what / cause / hint, a code and an exit code
+    |-- UsageFailed               WB110  flags that contradict each other, or are not enough
+    |-- NoProject                 WB111  no project and no sources here
+    |-- InvalidProject            WB112  wasmbuild.toml or wasmbuild.lock is malformed
+    |-- UnknownTemplate           WB113
+    |-- TargetExists              WB114  would overwrite something of the user's
+    |-- PasswordMissing           WB115  a key needs a password and there is none
+    |-- InvalidKey                WB116  not a key of the right kind, or the wrong password
+    |-- Unsigned                  WB401  no signature where one is required
+    |-- InvalidSignature          WB402  a signature that does not hold
+    |-- ToolchainMissing          WB501  the compiler is not there and could not be provisioned
+    |-- CompilationFailed         WB502  the compiler said no
+    |-- ToolFailed                WB503  a tool of ours failed, or took too long
+    |-- InvalidWasm               WB601  the bytes are not a module or a component
+    |-- UnknownArtifact           WB602  an artifact that holds no WebAssembly we understand
+    |-- GuestFailed               WB701  the guest trapped, or could not be started
+    `-- ExtraMissing              WB801  a part of wasmbuild that is not installed
+
+Each code is explained in ``docs/errors.md``; a test holds the two together.
+"""
+
+from registry.errors import ExitCode, Failure
+
+__all__ = [
+    "CompilationFailed",
+    "ExitCode",
+    "ExtraMissing",
+    "Failure",
+    "GuestFailed",
+    "InvalidKey",
+    "InvalidProject",
+    "InvalidSignature",
+    "InvalidWasm",
+    "NoProject",
+    "PasswordMissing",
+    "TargetExists",
+    "ToolFailed",
+    "ToolchainMissing",
+    "UnknownArtifact",
+    "UnknownTemplate",
+    "Unsigned",
+    "UsageFailed",
+]
+
+
+class UsageFailed(Failure):
+    """Flags that contradict each other, or are not enough."""
+
+    code = "WB110"
+    exit_code = ExitCode.USAGE
+
+
+class NoProject(Failure):
+    """Neither a project file nor sources that a toolchain recognises."""
+
+    code = "WB111"
+    exit_code = ExitCode.USAGE
+
+
+class InvalidProject(Failure):
+    """``wasmbuild.toml`` or ``wasmbuild.lock`` cannot be read as one."""
+
+    code = "WB112"
+    exit_code = ExitCode.USAGE
+
+
+class UnknownTemplate(Failure):
+    """There is no template of that name."""
+
+    code = "WB113"
+    exit_code = ExitCode.USAGE
+
+
+class TargetExists(Failure):
+    """Something of the user's is in the way, and we do not overwrite it."""
+
+    code = "WB114"
+    exit_code = ExitCode.USAGE
+
+
+class PasswordMissing(Failure):
+    """A private key needs a password, and there is neither a terminal nor a variable for it."""
+
+    code = "WB115"
+    exit_code = ExitCode.USAGE
+
+
+class InvalidKey(Failure):
+    """Not a key of the kind that is needed, or one that the password does not open."""
+
+    code = "WB116"
+    exit_code = ExitCode.USAGE
+
+
+class Unsigned(Failure):
+    """There is no signature, and one is required."""
+
+    code = "WB401"
+    exit_code = ExitCode.DENIED
+
+
+class InvalidSignature(Failure):
+    """There are signatures, and none of them holds."""
+
+    code = "WB402"
+    exit_code = ExitCode.DENIED
+
+
+class ToolchainMissing(Failure):
+    """The compiler is not there and could not be provisioned."""
+
+    code = "WB501"
+    exit_code = ExitCode.TOOLCHAIN
+
+
+class CompilationFailed(Failure):
+    """The compiler refused the sources; ``cause`` holds its own lines."""
+
+    code = "WB502"
+
+
+class ToolFailed(Failure):
+    """A tool could not be run to its end, or took too long."""
+
+    code = "WB503"
+
+
+class InvalidWasm(Failure):
+    """The bytes are not a WebAssembly module or component."""
+
+    code = "WB601"
+
+
+class UnknownArtifact(Failure):
+    """An artifact that holds no WebAssembly in a form that we understand."""
+
+    code = "WB602"
+
+
+class GuestFailed(Failure):
+    """The guest trapped, or could not be started."""
+
+    code = "WB701"
+
+
+class ExtraMissing(Failure):
+    """A part of wasmbuild that is not installed."""
+
+    code = "WB801"
+    exit_code = ExitCode.USAGE
