@@ -1,0 +1,104 @@
+"""What a registry's answer means when it is not the one that was hoped for.
+
+The registry's own words are shown (distribution-spec, "Error Codes"), bounded, with control
+characters escaped, since they end up on a terminal.
+"""
+
+import re
+from typing import TYPE_CHECKING
+
+from registry.errors import AuthenticationFailed, Failure, InvalidDocument, RegistryRefused, RemoteNotFound, Unreachable
+from registry.model import load_json
+
+if TYPE_CHECKING:
+    import requests
+
+__all__ = ["printable", "refusal", "unreachable"]
+
+_MAX_BODY = 64 * 1024
+_MAX_WORDS = 600
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """The text on one line, safe for a terminal and not endless."""
+    escaped = _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text.strip())
+    return escaped if len(escaped) <= _MAX_WORDS else escaped[:_MAX_WORDS] + "…"
+
+
+def refusal(response: "requests.Response", what: str) -> Failure:
+    """The failure behind an answer of 4xx or 5xx; ``what`` says what was tried, and of whom."""
+    status = response.status_code
+    cause = f"{status} {_words(response)}".strip()
+    if status == 404:
+        return RemoteNotFound(what, cause=cause)
+    if status in (401, 403):
+        return AuthenticationFailed(what, status=status, cause=cause, hint=_login_hint(response))
+    return RegistryRefused(what, status=status, cause=cause)
+
+
+def unreachable(error: Exception, host: str) -> Unreachable:
+    """The failure behind a connection that was not made, or broke."""
+    words = printable(_innermost(error))
+    hint = None
+    if "CERTIFICATE" in words.upper():
+        hint = "if its certificate comes from an authority of your own: export REQUESTS_CA_BUNDLE=/path/to/ca.pem"
+    elif "WRONG_VERSION_NUMBER" in words.upper():
+        hint = "it seems to speak plain http, which is used for loopback addresses only"
+    return Unreachable(f"the registry {host} could not be reached", cause=words, hint=hint)
+
+
+def _words(response: "requests.Response") -> str:
+    body = _body(response)
+    try:
+        value = load_json(body, "the answer")
+        errors = value["errors"]
+        return printable("; ".join(_one(error) for error in errors[:5]))
+    except (InvalidDocument, KeyError, TypeError, AttributeError):
+        pass
+    if "html" in response.headers.get("Content-Type", "").lower():
+        return printable(f"{response.reason or ''} (an HTML page)")
+    return printable(body[:300].decode("utf-8", "replace")) or printable(response.reason or "")
+
+
+def _one(error: dict[str, object]) -> str:
+    detail = error.get("detail")
+    parts = [str(error.get("code", "")), str(error.get("message", ""))]
+    if detail not in (None, "", {}, []):
+        parts.append(f"({detail})")
+    return ": ".join(part for part in parts[:2] if part) + (f" {parts[2]}" if len(parts) > 2 else "")
+
+
+def _body(response: "requests.Response") -> bytes:
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415 - loaded already when there is a response
+
+    try:
+        return response.raw.read(_MAX_BODY, decode_content=True) or b""
+    except (HTTPError, OSError, ValueError):
+        return b""
+    finally:
+        response.close()
+
+
+def _login_hint(response: "requests.Response") -> str | None:
+    if response.status_code == 401:
+        return "put credentials into ~/.docker/config.json, as 'docker login' and 'oras login' do"
+    return "these credentials may not do this: ask for the right to do it"
+
+
+def _innermost(error: BaseException) -> str:
+    """The words of the operating system or of TLS, which libraries wrap several times."""
+    seen: set[int] = set()
+    current: BaseException = error
+    while id(current) not in seen:
+        seen.add(id(current))
+        reason = getattr(current, "reason", None)
+        nested = [arg for arg in current.args if isinstance(arg, BaseException)]
+        follow = reason if isinstance(reason, BaseException) else (nested[0] if nested else current.__cause__)
+        if follow is None:
+            break
+        current = follow
+    if isinstance(current, OSError) and current.strerror:
+        return current.strerror
+    text = str(current)
+    return re.sub(r"^<[^>]*>: |^[A-Za-z]*Connection\([^)]*\): ", "", text) or type(current).__name__

@@ -1,0 +1,161 @@
+"""Who we are to a registry: Basic credentials, or tokens that they are exchanged for.
+
+Tokens are kept by scope (distribution token specification). Credentials come from Docker's
+configuration, as the ``oras`` package finds them, and go to the registry and to a token server
+that it may name, and nowhere else.
+"""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from threading import RLock
+from urllib.parse import urlsplit
+
+import oras.container
+import oras.logger
+import requests
+from oras.auth.token import TokenAuth
+
+from registry.client.answers import printable, unreachable
+from registry.client.challenge import Challenge, parse_challenges
+from registry.errors import AuthenticationFailed, InvalidDocument, UnexpectedAnswer
+from registry.model import load_json
+
+__all__ = ["RegistryAuth", "realm_allowed"]
+
+_DOCKER_HUB = ("registry-1.docker.io", "auth.docker.io")
+_DOCKER_HUB_KEY = "https://index.docker.io/v1/"
+_DEFAULT_LIFETIME = 60.0
+"""Seconds a token lives when the server does not say (distribution token specification)."""
+_MARGIN = 10.0
+_MAX_TOKEN_ANSWER = 1024 * 1024
+_TIMEOUT = (10.0, 30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    value: str
+    expires: float
+
+
+class RegistryAuth(TokenAuth):
+    """What to send in ``Authorization`` to one registry."""
+
+    def __init__(self, host: str, session: requests.Session, *, plain: bool) -> None:
+        super().__init__()
+        self.session = session
+        self.prefix = "http" if plain else "https"
+        self._host = host
+        self._tokens: dict[str, _Token] = {}
+        self._lock = RLock()
+        self._use_basic = False
+        self._loaded = False
+        oras.logger.setup_logger(quiet=True)
+
+    def header(self, scope: str) -> dict[str, str]:
+        """The header for a request within ``scope``, from what is known so far."""
+        with self._lock:
+            token = self._tokens.get(scope)
+            if token is not None and token.expires > time.monotonic():
+                return {"Authorization": f"Bearer {token.value}"}
+            if self._use_basic:
+                return {"Authorization": f"Basic {self._credentials()}"}
+        return {}
+
+    def answer(self, response: requests.Response, scope: str, sent: str | None) -> bool:
+        """Learn from a 401; whether another try, with :meth:`header`, makes sense.
+
+        Raises AuthenticationFailed when a token server refuses or may not be asked.
+        """
+        challenges = parse_challenges(response.headers.get("WWW-Authenticate", ""))
+        with self._lock:
+            if self.header(scope).get("Authorization", sent) != sent:
+                return True  # another thread has been here in the meantime
+            bearer = next((each for each in challenges if each.scheme == "bearer" and each.get("realm")), None)
+            if bearer is not None:
+                # A server that needs more than we think says so in its challenge.
+                wanted = sorted({scope, bearer.get("scope")} - {""})
+                self._tokens[scope] = self._exchange(bearer, wanted)
+                return self.header(scope).get("Authorization") != sent
+            basic = any(each.scheme == "basic" for each in challenges)
+            if basic and not self._use_basic and self._credentials() is not None:
+                self._use_basic = True
+                return True
+        return False
+
+    def load_configs(self, container: object, configs: list[str] | None = None) -> None:
+        """Find credentials for a registry in Docker's configuration, ``DOCKER_CONFIG`` respected."""
+        folder = os.environ.get("DOCKER_CONFIG")
+        chosen = configs or ([str(Path(folder) / "config.json")] if folder else [])
+        try:
+            super().load_configs(container, [path for path in chosen if Path(path).exists()])
+        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+            raise AuthenticationFailed(
+                "Docker's configuration could not be read", cause=f"{type(error).__name__} in config.json"
+            ) from error
+
+    def _credentials(self) -> str | None:
+        if not self._loaded:
+            self._loaded = True
+            key = _DOCKER_HUB_KEY if self._host == _DOCKER_HUB[0] else self._host
+            container = oras.container.Container(f"{self._host}/any")
+            container.registry = key
+            self.load_configs(container)
+        found: str | None = getattr(self, "_basic_auth", None)
+        return found
+
+    def _exchange(self, challenge: Challenge, scopes: list[str]) -> _Token:
+        realm = challenge.get("realm")
+        if not realm_allowed(realm, self._host, plain=self.prefix == "http"):
+            raise AuthenticationFailed(
+                f"the registry {self._host} sends us to a token server that it may not name",
+                cause=f"realm {printable(realm)}",
+            )
+        parameters = [("scope", scope) for scope in scopes]
+        if service := challenge.get("service"):
+            parameters.append(("service", service))
+        basic = self._credentials()
+        headers = {"Authorization": f"Basic {basic}"} if basic else {}
+        try:
+            response = self.session.get(
+                realm, params=parameters, headers=headers, timeout=_TIMEOUT, stream=True, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            raise unreachable(error, urlsplit(realm).netloc) from error
+        with response:
+            return self._read_token(response, realm)
+
+    def _read_token(self, response: requests.Response, realm: str) -> _Token:
+        host = urlsplit(realm).netloc
+        if response.status_code != 200:
+            raise AuthenticationFailed(
+                f"the token server {host} refused us",
+                status=response.status_code,
+                cause=f"{response.status_code} {printable(response.reason or '')}",
+                hint="check the credentials in ~/.docker/config.json",
+            )
+        try:
+            value = load_json(response.raw.read(_MAX_TOKEN_ANSWER, decode_content=True), "the token server's answer")
+            token = value.get("token") or value.get("access_token")
+            lifetime = float(value.get("expires_in") or _DEFAULT_LIFETIME)
+        except (InvalidDocument, AttributeError, TypeError, ValueError) as error:
+            raise UnexpectedAnswer(f"the token server {host} gave no token", cause="it is not JSON") from error
+        if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+            raise UnexpectedAnswer(f"the token server {host} gave no token")
+        return _Token(token, time.monotonic() + max(lifetime - _MARGIN, 1.0))
+
+
+def realm_allowed(realm: str, host: str, *, plain: bool) -> bool:
+    """Whether a registry may send us, and our credentials, to this token server.
+
+    It may name itself, its parent domain (which rules over it anyway), and Docker Hub its own; over
+    https, unless the registry itself is plain. CVE-2026-33540 is what happens otherwise.
+    """
+    parts = urlsplit(realm)
+    if parts.username is not None or (parts.scheme != "https" and not (plain and parts.scheme == "http")):
+        return False
+    named, own = parts.netloc.lower(), host.lower()
+    if named == own or (own, named) == _DOCKER_HUB:
+        return True
+    return named.count(".") >= 1 and own.endswith(f".{named}") and not named.replace(".", "").isdigit()

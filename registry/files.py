@@ -1,0 +1,62 @@
+"""How a file gets its final name: whole, synced, or not at all."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from registry.errors import StorageFailed
+
+__all__ = ["replacing", "storage_errors", "sync_folder", "write_atomically"]
+
+
+@contextmanager
+def replacing(path: Path, *, scratch: Path | None = None, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """A file to write that takes the name ``path`` when the block ends well, and vanishes otherwise.
+
+    It is written in ``scratch``, or beside ``path``: the same file system either way. Raises
+    StorageFailed in the operating system's own words.
+    """
+    with storage_errors(f"{path} could not be written"):
+        folder = path.parent if scratch is None else scratch
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}-", dir=folder)
+    temporary = Path(name)
+    try:
+        with storage_errors(f"{path} could not be written"):
+            with os.fdopen(handle, "wb") as file:
+                yield file
+                file.flush()
+                os.fchmod(file.fileno(), mode)
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Put bytes under a name, whole or not at all."""
+    with replacing(path, mode=mode) as file:
+        file.write(data)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power loss, where the file system can."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def storage_errors(what: str) -> Iterator[None]:
+    """Turn the operating system's errors into StorageFailed, with ``what`` as its sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailed(what, cause=error.strerror or str(error)) from error
