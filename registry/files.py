@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from registry.errors import StorageFailed
 
-__all__ = ["replacing", "storage_errors", "sync_folder", "write_atomically"]
+__all__ = ["publish", "replacing", "storage_errors", "sync_folder", "write_atomically"]
 
 
 @contextmanager
@@ -41,6 +41,14 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Put bytes under a name, whole or not at all."""
     with replacing(path, mode=mode) as file:
         file.write(data)
+
+
+def publish(written: Path, final: Path) -> None:
+    """Sync a complete file and give it its final name, on the same file system; OSError otherwise."""
+    with written.open("rb") as file:
+        os.fsync(file.fileno())
+    written.replace(final)
+    sync_folder(final.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,0 +1,160 @@
+"""Typed values out of TOML tables, with errors that name file, line and key.
+
+The one way in which TOML that people write is read. Not here: what the keys mean
+(``wasmbuild.project``, ``wasmbuild.toolchains.pins``), and how a file is edited.
+"""
+
+import difflib
+import re
+import stat
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wasmbuild.errors import InvalidProject
+
+__all__ = ["MAX_DOCUMENT", "Table", "closest", "parse_table", "read_table"]
+
+MAX_DOCUMENT = 1024 * 1024
+"""Bytes of a TOML file that we read."""
+
+_HEADER = re.compile(r"\s*\[{1,2}\s*([^\[\]]+?)\s*\]{1,2}\s*(?:#.*)?")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of a file. ``occurrence`` counts tables of the same name (``[[tool]]``) from 0."""
+
+    file: str
+    document: str
+    values: Mapping[str, object]
+    name: str = ""
+    occurrence: int = 0
+
+    def invalid(self, key: str | None, problem: str, hint: str | None = None) -> InvalidProject:
+        """The error for a key, or for the whole table: where it is, and what is wrong with it."""
+        shown = " ".join(part for part in (f"[{self.name}]" if self.name else "", key or "") if part)
+        line = _line_of(self, key)
+        place = f"{self.file}, line {line}" if line else self.file
+        return InvalidProject(f"{place}: {shown} {problem}", hint=hint)
+
+    def only(self, known: Collection[str]) -> None:
+        """Refuse keys that nobody would read."""
+        for key in self.values:
+            if key not in known:
+                shown, guess = key[:60], closest(key, known)
+                hint = f"did you mean {guess}?" if guess else f"known here: {', '.join(sorted(known))}"
+                raise self.invalid(shown, "is not a key that wasmbuild knows", hint)
+
+    def text(self, key: str) -> str | None:
+        """A string without control characters, or None when the key is not there."""
+        value = self.values.get(key)
+        return None if value is None else self._text(key, value)
+
+    def required_text(self, key: str) -> str:
+        """A string that must be there and have something in it."""
+        value = self.text(key)
+        if not value:
+            raise self.invalid(key, "is missing" if value is None else "is empty")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of strings; empty when the key is not there."""
+        value = self.values.get(key, [])
+        if not isinstance(value, list):
+            raise self.invalid(key, f"must be a list of strings, not {_kind(value)}")
+        return tuple(self._text(key, entry) for entry in value)
+
+    def integer(self, key: str) -> int | None:
+        """A whole number, or None when the key is not there."""
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.invalid(key, f"must be a whole number, not {_kind(value)}")
+        return value
+
+    def table(self, key: str) -> "Table":
+        """A sub-table; an empty one when the key is not there."""
+        value = self.values.get(key, {})
+        if not isinstance(value, dict):
+            raise self.invalid(key, f"must be a table, not {_kind(value)}")
+        return Table(self.file, self.document, value, f"{self.name}.{key}" if self.name else key, self.occurrence)
+
+    def tables(self, key: str) -> tuple["Table", ...]:
+        """An array of tables (``[[key]]``); empty when the key is not there."""
+        value = self.values.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+            raise self.invalid(key, f"must be tables, each under [[{key}]]")
+        return tuple(Table(self.file, self.document, entry, key, count) for count, entry in enumerate(value))
+
+    def _text(self, key: str, value: object) -> str:
+        if not isinstance(value, str):
+            raise self.invalid(key, f"must be a string, not {_kind(value)}")
+        if _CONTROL.search(value):
+            raise self.invalid(key, "has a control character in it")
+        return value
+
+
+def read_table(path: Path) -> Table:
+    """The root table of a TOML file of at most ``MAX_DOCUMENT`` bytes.
+
+    Raises FileNotFoundError when there is no such file, InvalidProject when it cannot be read.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            raise InvalidProject(f"{path.name} is not a file")
+        with path.open("rb") as file:
+            data = file.read(MAX_DOCUMENT + 1)
+    except NotADirectoryError as error:
+        raise FileNotFoundError(path) from error
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise InvalidProject(f"{path.name} cannot be read", cause=error.strerror) from error
+    return parse_table(path.name, data)
+
+
+def parse_table(file: str, data: bytes) -> Table:
+    """The root table of a TOML document; ``file`` names it in errors. Raises InvalidProject."""
+    if len(data) > MAX_DOCUMENT:
+        raise InvalidProject(f"{file} is larger than {MAX_DOCUMENT} bytes")
+    try:
+        document = data.decode("utf-8")
+        return Table(file, document, tomllib.loads(document))
+    except UnicodeDecodeError as error:
+        raise InvalidProject(f"{file} is not UTF-8", cause=f"at byte {error.start}") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InvalidProject(f"{file} is not valid TOML", cause=str(error)[:200]) from error
+    except ValueError as error:  # tomllib lets through what int() and datetime() refuse
+        raise InvalidProject(f"{file} has a value that cannot be read", cause=str(error)[:200]) from error
+
+
+def closest(word: str, known: Collection[str]) -> str | None:
+    """The known word that was probably meant."""
+    found = difflib.get_close_matches(word[:60], known, n=1)
+    return found[0] if found else None
+
+
+def _line_of(table: Table, key: str | None) -> int | None:
+    header, seen, at = "", -1, None if table.name else 1
+    own = table.name == ""
+    assignment = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[.=]") if key else None
+    for number, line in enumerate(table.document.splitlines(), 1):
+        if match := _HEADER.fullmatch(line):
+            header = match[1]
+            seen += header == table.name
+            own = header == table.name and seen == table.occurrence
+            at = number if own else at
+            if not table.name and key in {header, header.partition(".")[0]}:
+                return number
+        elif own and assignment and assignment.match(line):
+            return number
+    return at
+
+
+def _kind(value: object) -> str:
+    names = {str: "a string", bool: "true or false", int: "a number", float: "a number", list: "a list"}
+    return names.get(type(value), "a table" if isinstance(value, dict) else "a date")
