@@ -1,0 +1,131 @@
+"""Where the process begins and ends: the table of verbs, and the way from a failure to an exit code.
+
+A verb's module is imported when the verb is used, and not for ``--help`` of the whole.
+"""
+
+import os
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from wasmbuild.errors import ExitCode, Failure, UsageFailed
+from wasmbuild.ui.console import Console
+
+__all__ = ["VERBS", "main", "run"]
+
+VERBS = {
+    "new": "Start a project from a template.",
+    "build": "Compile a project and pack it as an OCI artifact.",
+    "push": "Build, push and sign an artifact.",
+    "pull": "Fetch an artifact's WebAssembly file, verified.",
+    "run": "Run an artifact or a file in the sandbox.",
+    "sign": "Sign an artifact that a registry has.",
+    "verify": "Check the signature of an artifact.",
+    "inspect": "Say what a WebAssembly file is and asks for.",
+    "keys": "Make keys to sign with.",
+    "serve": "Run a registry on this machine.",
+    "version": "Say which version this is.",
+}
+
+
+class _Verbs(click.Group):
+    """A group whose commands are the modules beside this one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"wasmbuild.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            raise click.exceptions.NoSuchCommand(args[0], possibilities=VERBS, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "WASMBUILD"},
+    epilog="Example: wasmbuild new --template c-cli hello && cd hello && wasmbuild build",
+)
+def _program() -> None:
+    """From source code to a WebAssembly artifact that people can trust."""
+
+
+def main() -> NoReturn:
+    """Run the command line of this process, and end it."""
+    signal.signal(signal.SIGTERM, _end)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; what its process shall end with."""
+    console = Console()
+    try:
+        outcome = _program.main(arguments, prog_name="wasmbuild", standalone_mode=False, obj=console)
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        return ExitCode.USAGE
+    except (KeyboardInterrupt, click.Abort):
+        console.close()
+        print("interrupted", file=sys.stderr)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FAILED
+    except Exception as error:  # noqa: BLE001 - the last one to see it
+        return _ended_by(error, console)
+    return outcome if isinstance(outcome, int) else ExitCode.OK
+
+
+def _ended_by(error: Exception, console: Console) -> int:
+    failure = _failure(error)
+    if console.debug:
+        import traceback
+
+        console.close()
+        traceback.print_exception(error)
+    console.fail(failure)
+    return failure.exit_code
+
+
+def _failure(error: Exception) -> Failure:
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, click.UsageError):
+        path = error.ctx.command_path if error.ctx else "wasmbuild"
+        return UsageFailed(error.format_message().rstrip("."), hint=f"{path} --help")
+    if isinstance(error, click.ClickException):
+        return UsageFailed(error.format_message())
+    return _Bug(
+        "wasmbuild made a mistake",
+        cause=f"{type(error).__name__}: {error}"[:500],
+        hint="run it again with --debug and report what it prints",
+    )
+
+
+class _Bug(Failure):
+    """Something that no code of ours expected."""
+
+    code = "WB999"
+    exit_code = ExitCode.BUG
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature of a handler
+    """Leave through the ``finally`` blocks, which end child processes and remove partial files."""
+    raise SystemExit(128 + number)

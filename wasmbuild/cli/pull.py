@@ -1,0 +1,27 @@
+"""``wasmbuild pull``."""
+
+from pathlib import Path
+
+from wasmbuild.cli.common import FILE, argument, option, verb
+from wasmbuild.ui.console import Console
+
+
+@verb("pull", "wasmbuild pull ghcr.io/acme/hello:1.0.0 -o hello.wasm --key wasmbuild.pub")
+@argument("reference")
+@option("-o", "--output", type=FILE, required=True, help="The file to write; replaced when it is there.")
+@option("--key", type=FILE, help="A public key that must have signed the artifact.")
+def command(console: Console, reference: str, output: Path, key: Path | None) -> None:
+    """Fetch the WebAssembly file of REFERENCE.
+
+    The file gets its name when digest, size and, with --key, signature are verified. Prints the
+    reference by digest.
+    """
+    from registry.reference import Reference
+    from wasmbuild.caches import Caches
+    from wasmbuild.workflows.fetch import fetch
+    from wasmbuild.workflows.verify import load_public_key
+
+    public = None if key is None else load_public_key(key)
+    fetched = fetch(Reference.parse(reference), key=public, caches=Caches.of_user(), sink=console.emit)
+    fetched.write(output)
+    console.result("pull", str(fetched.reference), {**fetched.to_json(), "file": str(output)})

@@ -1,0 +1,1 @@
+"""What a person sees: renderers of events and failures. Only this package and ``cli`` print."""

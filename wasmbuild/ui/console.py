@@ -1,0 +1,89 @@
+"""One command's output: its result on stdout, everything else on stderr."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from wasmbuild.errors import Failure
+from wasmbuild.events import Event
+from wasmbuild.ui.failure import failure_lines
+
+__all__ = ["Console", "Renderer"]
+
+SCHEMA_VERSION = 1
+"""Of the JSON documents on stdout; raised when a field changes its meaning or goes."""
+
+
+class Renderer(Protocol):
+    """Shows events."""
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+
+    def close(self) -> None:
+        """End what is still alive on the terminal."""
+
+
+@dataclass(slots=True)
+class Console:
+    """How a person asked to be shown things. ``progress`` and ``format`` are as on the command line."""
+
+    format: str = "text"
+    progress: str = "auto"
+    verbose: bool = False
+    debug: bool = False
+    _renderer: Renderer | None = None
+
+    def emit(self, event: Event) -> None:
+        """Show one event; the sink that workflows get."""
+        if self._renderer is None:
+            self._renderer = self._choose()
+        self._renderer(event)
+
+    def result(self, command: str, text: str, document: Mapping[str, Any]) -> None:
+        """Print the result of a command: a text, or one JSON document."""
+        self.close()
+        if self.format == "json":
+            whole = {"schemaVersion": SCHEMA_VERSION, "command": command, **document}
+            text = json.dumps(whole, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
+        print(text, flush=True)
+
+    def fail(self, failure: Failure) -> None:
+        """Show a failure."""
+        self.close()
+        if self.progress == "json":
+            fields = {"code": failure.code, "what": failure.what, "cause": failure.cause, "hint": failure.hint}
+            print(json.dumps({"event": "Failure", **fields, "side": failure.side}), file=sys.stderr, flush=True)
+            return
+        first, *rest = failure_lines(failure)
+        if sys.stderr.isatty() and _color():
+            first = f"\x1b[1;31m{first}\x1b[0m"
+        print("\n".join([first, *rest]), file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """End what is alive on the terminal; more may follow."""
+        if self._renderer is not None:
+            self._renderer.close()
+
+    def _choose(self) -> Renderer:
+        wanted = self.progress
+        if wanted == "auto":
+            wanted = "tty" if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else "plain"
+        if wanted == "tty":
+            from wasmbuild.ui.tty import TtyRenderer  # noqa: PLC0415 - rich is for terminals
+
+            return TtyRenderer(verbose=self.verbose, color=_color())
+        if wanted == "json":
+            from wasmbuild.ui.jsonl import JsonRenderer  # noqa: PLC0415
+
+            return JsonRenderer()
+        from wasmbuild.ui.plain import PlainRenderer, QuietRenderer  # noqa: PLC0415
+
+        return QuietRenderer(verbose=False) if wanted == "quiet" else PlainRenderer(verbose=self.verbose)
+
+
+def _color() -> bool:
+    return not os.environ.get("NO_COLOR")

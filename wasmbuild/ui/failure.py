@@ -1,0 +1,24 @@
+"""How a failure reads: what, cause, hint, docs (``cli.md`` rule 4)."""
+
+from wasmbuild.errors import Failure
+
+__all__ = ["failure_lines"]
+
+_CAUSE_LINES = 20
+
+
+def failure_lines(failure: Failure) -> list[str]:
+    """The lines of a failure, without colour."""
+    side = f" ({failure.side})" if failure.side else ""
+    lines = [f"error[{failure.code}]: {failure.what}{side}"]
+    lines += _labelled("cause:", failure.cause)
+    lines += _labelled("hint: ", failure.hint)
+    lines.append(f"  docs:  docs/errors.md#{failure.code.lower()}")
+    return lines
+
+
+def _labelled(label: str, text: str | None) -> list[str]:
+    if not text:
+        return []
+    first, *rest = text.strip("\n").splitlines()[-_CAUSE_LINES:]
+    return [f"  {label} {first}", *(f"         {line}" for line in rest)]

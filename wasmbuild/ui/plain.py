@@ -1,0 +1,53 @@
+"""Events as plain lines, for pipes and logs."""
+
+import sys
+from typing import TextIO
+
+from wasmbuild.events import Event, Note, Step, ToolOutput, Transfer
+from wasmbuild.ui.words import seconds, size
+
+__all__ = ["PlainRenderer", "QuietRenderer", "line_of"]
+
+
+def line_of(event: Event, *, verbose: bool) -> str | None:
+    """The line that an event is worth, if any."""
+    match event:
+        case Step(verb, subject, took):
+            return None if took is None else f"{verb:<9} {subject} ({seconds(took)})"
+        case Note("warning", text):
+            return f"warning: {text}"
+        case Note(_, text):
+            return text
+        case ToolOutput(tool, line):
+            return f"{tool}: {line}" if verbose else None
+        case Transfer(name, "done", _, total):
+            return f"{'copied':<9} {name} ({size(total)})"
+        case Transfer(name, "skipped", _, _):
+            return f"{'exists':<9} {name}"
+    return None
+
+
+class PlainRenderer:
+    """A line for what was done, on stderr."""
+
+    def __init__(self, *, verbose: bool, stream: TextIO | None = None) -> None:
+        self._verbose = verbose
+        self._stream = stream or sys.stderr
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        line = line_of(event, verbose=self._verbose)
+        if line is not None:
+            print(line, file=self._stream, flush=True)
+
+    def close(self) -> None:
+        """Nothing is left to end."""
+
+
+class QuietRenderer(PlainRenderer):
+    """Warnings only."""
+
+    def __call__(self, event: Event) -> None:
+        """Show one event, if it is a warning."""
+        if isinstance(event, Note) and event.level == "warning":
+            super().__call__(event)

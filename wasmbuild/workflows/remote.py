@@ -1,0 +1,77 @@
+"""What the workflows on registries share: resolving, copying with events, and results as JSON."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Self
+
+from registry.graph import CopyHooks
+from registry.model import TITLE, Descriptor, is_document
+from registry.reference import Reference
+from wasmbuild.events import Sink, Step, Transfer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry.client.repository import Repository
+
+__all__ = ["DEFAULT_TAG", "Remote", "observed", "step"]
+
+DEFAULT_TAG = "latest"
+"""What a reference without tag and digest means, as for every other client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """An artifact in a registry: what was asked for, where it is, and what it is right now."""
+
+    asked: Reference
+    repository: "Repository"
+    descriptor: Descriptor
+
+    @classmethod
+    def resolve(cls, reference: Reference) -> Self:
+        """Find out, once, what a reference means.
+
+        Raises RemoteNotFound, and what the client raises.
+        """
+        from registry.client.repository import open_repository  # noqa: PLC0415 - imports requests and oras
+
+        repository = open_repository(reference)
+        return cls(reference, repository, repository.resolve(reference.selector or DEFAULT_TAG))
+
+    @property
+    def pinned(self) -> Reference:
+        """The reference by digest."""
+        return self.asked.pinned(self.descriptor.digest)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields that every result about an artifact has."""
+        return {"reference": str(self.pinned), "descriptor": self.descriptor.to_json()}
+
+
+@contextmanager
+def step(sink: Sink, verb: str, subject: str) -> "Iterator[None]":
+    """Tell when a piece of work begins, and when it has ended well."""
+    sink(Step(verb, subject))
+    began = monotonic()
+    yield
+    sink(Step(verb, subject, monotonic() - began))
+
+
+def observed(sink: Sink) -> CopyHooks:
+    """Hooks that turn a copy into events."""
+    return CopyHooks(
+        begun=lambda content: sink(Transfer(_name(content), "begun", 0, content.size)),
+        moving=lambda content, done: sink(Transfer(_name(content), "moving", done, content.size)),
+        done=lambda content: sink(Transfer(_name(content), "done", content.size, content.size)),
+        skipped=lambda content: sink(Transfer(_name(content), "skipped", content.size, content.size)),
+    )
+
+
+def _name(content: Descriptor) -> str:
+    short = f"{content.digest.algorithm}:{content.digest.encoded[:12]}"
+    if is_document(content.media_type):
+        return f"{short} manifest"
+    title = content.annotations.get(TITLE, "")
+    return f"{short} {title}" if title.isprintable() and 0 < len(title) <= 60 else short

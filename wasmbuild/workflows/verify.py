@@ -1,0 +1,64 @@
+"""``verify``: is this artifact signed by this key? Asked of the registry, answered by ``trust``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from registry.reference import Reference
+from wasmbuild.events import Note, Sink
+from wasmbuild.trust.discovery import signatures_of
+from wasmbuild.trust.keyfiles import read_key_file
+from wasmbuild.trust.keys import PublicKey
+from wasmbuild.trust.verifier import Evidence, require, verify
+from wasmbuild.workflows.remote import Remote, step
+
+__all__ = ["Verified", "load_public_key", "require_signature", "verify_remote"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """An artifact and the evidence that it is signed."""
+
+    remote: Remote
+    evidence: Evidence
+
+    @property
+    def reference(self) -> Reference:
+        """The artifact by digest."""
+        return self.remote.pinned
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of the command."""
+        return {
+            **self.remote.to_json(),
+            "outcome": self.evidence.outcome.value,
+            "key": self.evidence.fingerprint,
+            "rejected": list(self.evidence.reasons),
+        }
+
+
+def load_public_key(file: Path) -> PublicKey:
+    """The public key in a file. Raises InvalidKey."""
+    return PublicKey.load(read_key_file(file))
+
+
+def verify_remote(reference: Reference, key: PublicKey, *, sink: Sink) -> Verified:
+    """Insist that what a reference means now is signed by a key.
+
+    Raises Unsigned or InvalidSignature otherwise.
+    """
+    remote = Remote.resolve(reference)
+    return Verified(remote, require_signature(remote, key, sink))
+
+
+def require_signature(remote: Remote, key: PublicKey, sink: Sink) -> Evidence:
+    """The evidence that a key has signed an artifact.
+
+    Raises Unsigned or InvalidSignature when there is none.
+    """
+    with step(sink, "verify", remote.pinned.short):
+        evidence = verify(remote.descriptor, signatures_of(remote.repository, remote.descriptor), key)
+        require(evidence)
+    for reason in evidence.reasons:
+        sink(Note("warning", f"another signature does not hold: {reason}"))
+    return evidence
