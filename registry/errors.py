@@ -5,6 +5,7 @@
     Failure                       what / cause / hint, a code and an exit code
     |-- InvalidDigest             WB101  the text is not a digest
     |-- InvalidReference          WB102  the text is not a reference
+    |-- InvalidConfiguration      WB103  a setting of the server is malformed, unsafe or taken
     |-- InvalidDocument           WB201  a manifest, index or descriptor is malformed
     |-- DigestMismatch            WB202  the bytes are not the ones that were named
     |-- SizeMismatch              WB203  the bytes are not as many as were promised
@@ -13,6 +14,7 @@
     |-- ContentTooLarge           WB205  over a bound of ours
     |-- GraphTooLarge             WB206  too deep, or too many nodes
     |-- StorageFailed             WB207  the disk or the database refused
+    |-- ServerStopped             WB208  our server ended without having been told to
     |-- Unreachable               WB301  no answer from the registry
     |-- RegistryRefused           WB302  the registry answered with an error
     |   `-- AuthenticationFailed  WB305  ... because of who we are
@@ -32,11 +34,13 @@ __all__ = [
     "ExitCode",
     "Failure",
     "GraphTooLarge",
+    "InvalidConfiguration",
     "InvalidDigest",
     "InvalidDocument",
     "InvalidReference",
     "RegistryRefused",
     "RemoteNotFound",
+    "ServerStopped",
     "Side",
     "SizeMismatch",
     "StorageFailed",
@@ -98,6 +102,13 @@ class InvalidReference(Failure):
     exit_code = ExitCode.USAGE
 
 
+class InvalidConfiguration(Failure):
+    """A setting of the server is malformed, unsafe, or already taken by somebody else."""
+
+    code = "WB103"
+    exit_code = ExitCode.USAGE
+
+
 class InvalidDocument(Failure):
     """A manifest, an index or a descriptor breaks its specification."""
 
@@ -140,6 +151,12 @@ class StorageFailed(Failure):
     """The disk or the database refused."""
 
     code = "WB207"
+
+
+class ServerStopped(Failure):
+    """Our server ended without having been told to; its log says why."""
+
+    code = "WB208"
 
 
 class Unreachable(Failure):

@@ -77,6 +77,12 @@ class Reference:
         """The same repository, named by digest alone."""
         return replace(self, tag=None, digest=digest)
 
+    @property
+    def short(self) -> str:
+        """For a line of progress: a digest is cut to 12 digits."""
+        digest = f"@{self.digest.algorithm}:{self.digest.encoded[:12]}" if self.digest else ""
+        return f"{self.name}{f':{self.tag}' if self.tag else ''}{digest}"
+
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""
         return f"{self.name}{tag}{f'@{self.digest}' if self.digest else ''}"

@@ -121,6 +121,11 @@ class LayoutStore:
         ordered = [found[digest] for digest in sorted(found)]
         return [entry for entry in ordered if artifact_type in (None, entry.artifact_type)]
 
+    def discard(self, digest: Digest) -> None:
+        """Remove content that turned out to be damaged, so that it can come again."""
+        with storage_errors(f"{digest} could not be removed"):
+            self._path(digest).unlink(missing_ok=True)
+
     def path_of(self, digest: Digest) -> Path:
         """Where the content is.
 
