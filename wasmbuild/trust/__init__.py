@@ -1,0 +1,1 @@
+"""Who says what about which digest: keys, statements, signatures, and what was found of them."""

@@ -1,0 +1,105 @@
+"""Bundle: a signed envelope and what is needed to verify it (sigstore bundle, version 0.3).
+
+Only DSSE content is read and written: a bundle that signs a bare digest says nothing about an
+artifact in a registry. Transparency-log entries are counted and not looked into.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from registry.errors import InvalidDocument
+from registry.model import canonical_json, load_json
+from wasmbuild.trust.dsse import Envelope
+from wasmbuild.trust.encoding import from_base64
+
+__all__ = ["BUNDLE", "MAX_BUNDLE", "Bundle"]
+
+BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+
+MAX_BUNDLE = 4 * 1024 * 1024
+"""Bytes of a bundle that we read; cosign's own bound is 128 MiB, for bundles that hold large SBOMs."""
+
+_MEDIA_TYPES = (BUNDLE, "application/vnd.dev.sigstore.bundle+json;version=0.3")
+_MATERIAL = frozenset({"publicKey", "certificate", "tlogEntries", "timestampVerificationData"})
+_MAX_LOG_ENTRIES = 32
+_MAX_TIMESTAMPS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """An envelope, and either the hint of the key or the certificate (DER) that it was made with."""
+
+    envelope: Envelope
+    key_hint: str | None = None
+    certificate: bytes | None = None
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read a bundle strictly: version 0.3, DSSE, one signature, nothing unknown.
+
+        Raises InvalidDocument.
+        """
+        if len(data) > MAX_BUNDLE:
+            raise InvalidDocument(f"the bundle is larger than {MAX_BUNDLE} bytes")
+        value = load_json(data, "the bundle")
+        if not isinstance(value, dict):
+            raise InvalidDocument("the bundle is not an object")
+        if value.get("mediaType") not in _MEDIA_TYPES:
+            raise InvalidDocument("the bundle is not of version 0.3", cause=repr(value.get("mediaType"))[:100])
+        if "messageSignature" in value:
+            raise InvalidDocument("the bundle signs a bare digest, and an artifact needs a DSSE envelope")
+        if value.keys() != {"mediaType", "verificationMaterial", "dsseEnvelope"}:
+            raise InvalidDocument("the bundle has fields that are not known, or lacks some")
+        hint, certificate = _material(value["verificationMaterial"])
+        return cls(Envelope.from_json(value["dsseEnvelope"]), hint, certificate)
+
+    def encode(self) -> bytes:
+        """The bytes of a bundle that a key signed.
+
+        Raises ValueError when it has no key hint: bundles of certificates are read, not written.
+        """
+        if self.key_hint is None:
+            raise ValueError("a bundle without a key hint cannot be written")
+        return canonical_json(
+            {
+                "mediaType": BUNDLE,
+                "verificationMaterial": {"publicKey": {"hint": self.key_hint}},
+                "dsseEnvelope": self.envelope.to_json(),
+            }
+        )
+
+
+def _material(value: Any) -> tuple[str | None, bytes | None]:  # noqa: ANN401  (JSON, read here)
+    if not isinstance(value, dict) or not value.keys() <= _MATERIAL:
+        raise InvalidDocument("the bundle's verification material has fields that are not known")
+    if ("publicKey" in value) == ("certificate" in value):
+        raise InvalidDocument("the bundle does not have either a public key or a certificate")
+    _check_length(value.get("tlogEntries"), _MAX_LOG_ENTRIES)
+    timestamps = value.get("timestampVerificationData") or {}
+    if not isinstance(timestamps, dict) or not timestamps.keys() <= {"rfc3161Timestamps"}:
+        raise InvalidDocument("the bundle's timestamps are malformed")
+    _check_length(timestamps.get("rfc3161Timestamps"), _MAX_TIMESTAMPS)
+    return (_hint(value["publicKey"]), None) if "publicKey" in value else (None, _certificate(value["certificate"]))
+
+
+def _check_length(entries: Any, limit: int) -> None:  # noqa: ANN401  (JSON, read here)
+    if entries is not None and (not isinstance(entries, list) or len(entries) > limit):
+        raise InvalidDocument(f"the bundle has a malformed list, or one of more than {limit} entries")
+
+
+def _hint(value: Any) -> str:  # noqa: ANN401  (JSON, read here)
+    if not isinstance(value, dict) or not value.keys() <= {"hint"}:
+        raise InvalidDocument("the bundle's public key is malformed")
+    hint = value.get("hint", "")
+    if not isinstance(hint, str) or len(hint) > 1024:
+        raise InvalidDocument("the bundle's key hint is malformed")
+    return hint
+
+
+def _certificate(value: Any) -> bytes:  # noqa: ANN401  (JSON, read here)
+    if not isinstance(value, dict) or value.keys() != {"rawBytes"}:
+        raise InvalidDocument("the bundle's certificate is malformed")
+    try:
+        return from_base64(value["rawBytes"])
+    except ValueError as error:
+        raise InvalidDocument("the bundle's certificate is malformed", cause=str(error)) from error

@@ -1,0 +1,53 @@
+"""One PEM block (RFC 7468), strictly read: what it is called, and its bytes. Keys are next door."""
+
+import base64
+import binascii
+import re
+import textwrap
+from dataclasses import dataclass
+
+from wasmbuild.errors import InvalidKey
+
+__all__ = ["MAX_PEM", "Block", "read_block", "write_block"]
+
+MAX_PEM = 64 * 1024
+"""Bytes of a key file that we read."""
+
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,64})-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END \1-----")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A PEM block; ``content`` is decoded, and often a secret."""
+
+    label: str
+    content: bytes
+
+    def __repr__(self) -> str:
+        return f"Block({self.label!r})"
+
+
+def read_block(data: bytes) -> Block:
+    """The single PEM block of a key file.
+
+    Raises InvalidKey when there is none, or more than one.
+    """
+    if len(data) > MAX_PEM:
+        raise InvalidKey("this is not a key", cause=f"it is larger than {MAX_PEM} bytes")
+    try:
+        blocks = _BLOCK.findall(data.decode("ascii"))
+    except UnicodeDecodeError as error:
+        raise InvalidKey("this is not a key", cause="it is not a PEM file") from error
+    if len(blocks) != 1:
+        raise InvalidKey("this is not a key", cause=f"a key file has one PEM block, and this has {len(blocks)}")
+    label, text = blocks[0]
+    try:
+        return Block(label, base64.b64decode("".join(text.split()), validate=True))
+    except binascii.Error as error:
+        raise InvalidKey("this key is malformed", cause="its PEM block is not base64") from error
+
+
+def write_block(label: str, content: bytes) -> bytes:
+    """A PEM block in lines of 64 characters."""
+    lines = textwrap.wrap(base64.b64encode(content).decode("ascii"), 64)
+    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""]).encode("ascii")

@@ -1,0 +1,27 @@
+"""Sign: from what is to be said, and a key, to bytes. A signer fetches nothing and pushes nothing."""
+
+from registry.model import Descriptor
+from wasmbuild.trust.bundle import Bundle
+from wasmbuild.trust.dsse import Envelope, pae
+from wasmbuild.trust.keys import PrivateKey
+from wasmbuild.trust.referrer import Referrer, attach
+from wasmbuild.trust.statement import COSIGN_SIGN, IN_TOTO, Statement
+
+__all__ = ["sign", "sign_statement"]
+
+
+def sign_statement(statement: Statement, key: PrivateKey) -> bytes:
+    """The bundle of a statement."""
+    payload = statement.encode()
+    envelope = Envelope(payload, IN_TOTO, key.sign(pae(IN_TOTO, payload)))
+    return Bundle(envelope, key_hint=key.public.hint).encode()
+
+
+def sign(subject: Descriptor, name: str, key: PrivateKey, created: str) -> Referrer:
+    """The signature of an artifact as a referrer of it.
+
+    ``name`` is ``host/repository``; ``created`` is RFC 3339. ECDSA is randomised: signing twice gives
+    two bundles, and both are good.
+    """
+    bundle = sign_statement(Statement.signature_of(subject.digest, name), key)
+    return attach(bundle, subject, COSIGN_SIGN, created)
