@@ -1,0 +1,72 @@
+"""What a server is told before it starts. Nothing here opens a file or a socket."""
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from registry.errors import InvalidConfiguration
+
+__all__ = ["DEFAULT_LISTEN", "ServerConfig"]
+
+DEFAULT_LISTEN = "127.0.0.1:5000"
+"""Where a server listens when nobody says otherwise."""
+
+_MAX_BLOB = 64 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """All settings of one server.
+
+    ``data`` is the folder that holds everything it keeps. ``host`` is an IP address, ``port`` 0
+    lets the system choose. Sizes are in bytes, times in seconds: ``max_blob`` bounds one blob,
+    ``patience`` how long a client may stand still in the middle of a body, ``upload_lifetime`` how
+    long an unfinished upload is kept after its last byte, ``grace`` how long requests in flight
+    may take once the server was told to stop.
+    """
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 5000
+    max_blob: int = _MAX_BLOB
+    patience: float = 60.0
+    upload_lifetime: float = 24 * 3600.0
+    grace: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuse what would be unsafe.
+
+        Raises InvalidConfiguration.
+        """
+        if not _address(self.host).is_loopback:
+            raise InvalidConfiguration(
+                f"cannot listen on {self.host}: it is not a loopback address",
+                cause="without users, everyone who reaches the server may push, overwrite and delete",
+                hint=f"listen on a loopback address, for example {DEFAULT_LISTEN}",
+            )
+        if not 0 <= self.port < 65536:
+            raise InvalidConfiguration(f"{self.port} is not a port", hint="use 0 to 65535; 0 means any free one")
+
+    @classmethod
+    def at(cls, data: Path, listen: str = DEFAULT_LISTEN) -> Self:
+        """The settings for a folder and an address as people write it, ``127.0.0.1:0``.
+
+        Raises InvalidConfiguration.
+        """
+        host, colon, port = listen.rpartition(":")
+        if not colon or not (port.isascii() and port.isdigit()) or len(port) > 5:
+            raise InvalidConfiguration(
+                f"{listen[:80]!r} is not an address to listen on", hint=f"write it as {DEFAULT_LISTEN}"
+            )
+        bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+        return cls(data, bare, int(port))
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError as error:
+        raise InvalidConfiguration(
+            f"{host[:80]!r} is not an IP address", hint=f"write the address to listen on as {DEFAULT_LISTEN}"
+        ) from error

@@ -1,0 +1,61 @@
+"""Bytes that leave: files, whole or a range of them, in chunks, to clients that may stand still.
+
+Not by ``pathsend``: the server would then hand the file over and never hear of a reader that
+stalls, and nothing would bound how many of those there are.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from io import FileIO
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from registry.server.ranges import Span
+
+__all__ = ["FileResponse"]
+
+_CHUNK = 256 * 1024
+"""Bytes of one reader that are in memory at a time, or twice that: there may be many readers."""
+
+_READ_INLINE = 64 * 1024
+"""Bytes that are read faster than threads are changed."""
+
+
+class FileResponse(Response):
+    """``span`` of an open file, which this closes. Each chunk has ``patience`` seconds to leave."""
+
+    def __init__(self, file: FileIO, span: Span, status: int, headers: Mapping[str, str], patience: float) -> None:
+        super().__init__(None, status, {**headers, "content-length": str(span.size)}, "application/octet-stream")
+        self._file = file
+        self._span = span
+        self._patience = patience
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Send it. Raises TimeoutError, which breaks the connection, when the client stands still."""
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            if scope["method"] != "HEAD":
+                await self._send_body(send)
+            else:
+                await send({"type": "http.response.body", "body": b""})
+        finally:
+            self._file.close()
+
+    async def _send_body(self, send: Send) -> None:
+        self._file.seek(self._span.start)
+        left = self._span.size
+        while left:
+            data = await self._read(min(left, _CHUNK))
+            if not data:
+                raise OSError("the file of a blob became shorter while it was read")
+            left -= len(data)
+            async with asyncio.timeout(self._patience):
+                await send({"type": "http.response.body", "body": data, "more_body": left > 0})
+        if not self._span.size:
+            await send({"type": "http.response.body", "body": b""})
+
+    async def _read(self, size: int) -> bytes:
+        if size <= _READ_INLINE:
+            return self._file.read(size) or b""
+        return await asyncio.to_thread(self._file.read, size) or b""

@@ -1,0 +1,1 @@
+"""One module for each revision, which is never changed once released."""

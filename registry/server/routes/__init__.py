@@ -1,0 +1,1 @@
+"""The endpoints of the distribution-spec, by what they are about. Each class holds the services."""

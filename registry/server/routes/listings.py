@@ -1,0 +1,85 @@
+"""Lists: repositories, tags, referrers (distribution-spec 1.1, end-8 and end-12; ``_catalog``)."""
+
+import json
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from registry.model import MAX_MANIFEST, OCI_INDEX, Descriptor, Index, canonical_json
+from registry.server.metadata.manifests import referrers
+from registry.server.metadata.repositories import repository_names
+from registry.server.metadata.tags import tag_names
+from registry.server.parameters import Page, digest_of, page_of, repository_of
+from registry.server.refusal import name_unknown
+from registry.server.services import Services
+
+__all__ = ["Listings"]
+
+
+class Listings:
+    """Lists, in the order of their bytes, in pages."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def ping(self, request: Request) -> Response:  # noqa: ARG002
+        """This is a registry of version 2 (end-1)."""
+        headers = {"docker-distribution-api-version": "registry/2.0"}
+        return Response("{}", headers=headers, media_type="application/json")
+
+    async def repositories(self, request: Request) -> Response:
+        """Names of repositories."""
+        page = page_of(request)
+        names = self._services.read(lambda connection: repository_names(connection, page.after, page.limit + 1))
+        return _names(request, page, {}, "repositories", names)
+
+    async def tags(self, request: Request) -> Response:
+        """Tags of a repository."""
+        repository, page = repository_of(request), page_of(request)
+        names = self._services.read(lambda connection: tag_names(connection, repository, page.after, page.limit + 1))
+        if names is None:
+            raise name_unknown(repository)
+        return _names(request, page, {"name": repository}, "tags", names)
+
+    async def referrers(self, request: Request) -> Response:
+        """Descriptors of what has a manifest as its subject, in an index; never 404."""
+        repository, digest = repository_of(request), digest_of(request)
+        kind, page = request.query_params.get("artifactType"), page_of(request)
+        found, more = self._services.read(
+            lambda connection: _fill(referrers(connection, repository, digest, kind, page.after), page.limit)
+        )
+        response = Response(Index(manifests=tuple(found)).encode(), media_type=OCI_INDEX)
+        if kind is not None:
+            response.headers["oci-filters-applied"] = "artifactType"
+        if more and found:
+            query = {"artifactType": kind} if kind is not None else {}
+            _link(response, request, page, {**query, "last": str(found[-1].digest)})
+        return response
+
+
+def _fill(entries: Iterator[Descriptor], limit: int) -> tuple[list[Descriptor], bool]:
+    """As many entries as an index of ``MAX_MANIFEST`` bytes holds; and whether there are more."""
+    found: list[Descriptor] = []
+    size = 200
+    for entry in entries:
+        size += len(canonical_json(entry.to_json())) + 1
+        if len(found) == limit or (found and size > MAX_MANIFEST):
+            return found, True
+        found.append(entry)
+    return found, False
+
+
+def _names(request: Request, page: Page, head: dict[str, str], field: str, names: list[str]) -> Response:
+    shown = names[: page.limit]
+    response = Response(json.dumps({**head, field: shown}), media_type="application/json")
+    if len(names) > page.limit and shown:
+        _link(response, request, page, {"last": shown[-1]})
+    return response
+
+
+def _link(response: Response, request: Request, page: Page, query: dict[str, str]) -> None:
+    if page.asked is not None:
+        query = {"n": str(page.asked), **query}
+    response.headers["link"] = f'<{request.url.path}?{urlencode(query)}>; rel="next"'

@@ -1,0 +1,68 @@
+"""What the routes of one server share: settings, bytes and rows."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from registry.server.config import ServerConfig
+from registry.server.database import Database, open_database
+from registry.server.metadata.uploads import expired_uploads, remove_uploads
+from registry.server.spool import SpoolBusy, SpoolFolder
+from registry.server.storage import BlobFolder, prepare_folders
+
+__all__ = ["Services", "open_services"]
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One open data folder."""
+
+    config: ServerConfig
+    blobs: BlobFolder
+    spools: SpoolFolder
+    database: Database
+
+    def read(self, work: Callable[[Connection], Result]) -> Result:
+        """Look something up."""
+        return self.database.read(work)
+
+    async def write(self, work: Callable[[Connection], Result]) -> Result:
+        """Change something, durably."""
+        return await self.database.write(work)
+
+    async def expire_uploads(self) -> int:
+        """Delete uploads that nobody has added to for a lifetime; how many those were."""
+        before = time.time() - self.config.upload_lifetime
+        idle = self.spools.idle_since(before)
+        for upload in idle:
+            self._discard_idle(upload)
+        known = self.read(lambda connection: expired_uploads(connection, before))
+        ended = {*idle, *(upload for upload in known if not self.spools.holds(upload))}
+        if ended:
+            await self.write(lambda connection: remove_uploads(connection, ended))
+        return len(idle)
+
+    def _discard_idle(self, upload: str) -> None:
+        with contextlib.suppress(SpoolBusy, FileNotFoundError):
+            spool = self.spools.open(upload, "sha256")
+            self.spools.discard(upload)
+            spool.close()
+
+    def close(self) -> None:
+        """Finish what has begun, and let go of the folder."""
+        self.database.close()
+
+
+def open_services(config: ServerConfig) -> Services:
+    """Open, or create, the data folder.
+
+    Raises StorageFailed when it cannot be written to, or its database cannot be used.
+    """
+    folders = prepare_folders(config.data)
+    return Services(config, folders.blobs, SpoolFolder(folders.uploads), open_database(folders.database))

@@ -1,0 +1,151 @@
+"""Bytes that arrive: a file for each upload, hashed while it grows.
+
+The length of the file is the truth about how far an upload is; the digest, checked at the end, is
+the truth about its bytes. A hash in progress is kept in memory between the chunks of an upload, as
+an optimisation only: whoever continues elsewhere, or ends with another algorithm, reads the file.
+"""
+
+import fcntl
+import os
+import re
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterable
+from io import FileIO
+from pathlib import Path
+
+from registry.content import CHUNK
+from registry.digest import ALGORITHMS, Digest, Hasher
+
+__all__ = ["Spool", "SpoolBusy", "SpoolFolder", "valid_upload"]
+
+_UPLOAD = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_MAX_HASHERS = 4096
+
+
+def valid_upload(text: str) -> bool:
+    """Whether the text is an upload's id, and so safe in a path."""
+    return _UPLOAD.fullmatch(text) is not None
+
+
+class SpoolBusy(Exception):  # no Failure: the route turns it into an answer
+    """Another request is writing to this upload."""
+
+
+class Spool:
+    """One upload, opened by one request. Its methods wait for the disk: call them on a thread."""
+
+    def __init__(self, path: Path, file: FileIO, algorithm: str, hasher: Hasher | None) -> None:
+        self.path = path
+        self.size = file.seek(0, os.SEEK_END)
+        self.algorithm = algorithm
+        self._file = file
+        self.hasher = ALGORITHMS[algorithm][0]() if self.size == 0 else hasher
+
+    def append(self, batch: Iterable[bytes]) -> None:
+        """Write and hash more bytes."""
+        for data in batch:
+            self._write(data)
+            self.size += len(data)
+            if self.hasher is not None:
+                self.hasher.update(data)
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) :]
+
+    def truncate(self, size: int) -> None:
+        """Forget what came after the first ``size`` bytes."""
+        self._file.truncate(size)
+        self._file.seek(0, os.SEEK_END)
+        self.size = size
+        self.hasher = None
+
+    def digest(self, algorithm: str) -> Digest:
+        """The digest of all bytes; free when it was computed on the way, else the file is read."""
+        if self.hasher is not None and algorithm == self.algorithm:
+            return Digest(algorithm, self.hasher.hexdigest())
+        hasher = ALGORITHMS[algorithm][0]()
+        self._file.seek(0)
+        while data := self._file.read(CHUNK):
+            hasher.update(data)
+        self._file.seek(0, os.SEEK_END)
+        return Digest(algorithm, hasher.hexdigest())
+
+    def sync(self) -> None:
+        """Wait until all bytes are on the disk."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Let go of the file, which stays."""
+        self._file.close()
+
+
+class SpoolFolder:
+    """All uploads of a server, as files named by their ids."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._hashers: OrderedDict[str, tuple[int, Hasher]] = OrderedDict()
+
+    def create(self, algorithm: str) -> tuple[str, Spool]:
+        """A new, empty upload and its id, opened."""
+        upload = str(uuid.uuid4())
+        path = self._root / upload
+        path.open("xb").close()
+        return upload, self.open(upload, algorithm)
+
+    def open(self, upload: str, algorithm: str) -> Spool:
+        """Open an upload, for this request alone.
+
+        Raises FileNotFoundError when there is none, SpoolBusy while another request has it.
+        """
+        path = self._root / upload
+        file = path.open("r+b", buffering=0)
+        try:
+            _claim(file, path)
+        except BaseException:
+            file.close()
+            raise
+        offset, hasher = self._hashers.pop(upload, (0, None))
+        spool = Spool(path, file, algorithm, hasher)
+        if spool.size != offset and offset:
+            spool.hasher = None
+        return spool
+
+    def suspend(self, upload: str, spool: Spool) -> None:
+        """Close an upload that will go on, and keep its hash for then."""
+        if spool.hasher is not None:
+            self._hashers[upload] = (spool.size, spool.hasher)
+            while len(self._hashers) > _MAX_HASHERS:
+                self._hashers.popitem(last=False)
+        spool.close()
+
+    def size(self, upload: str) -> int:
+        """How many bytes have arrived. Raises FileNotFoundError."""
+        return (self._root / upload).stat().st_size
+
+    def holds(self, upload: str) -> bool:
+        """Whether there is such an upload."""
+        return (self._root / upload).is_file()
+
+    def discard(self, upload: str) -> None:
+        """Delete an upload's bytes, if there are any."""
+        self._hashers.pop(upload, None)
+        (self._root / upload).unlink(missing_ok=True)
+
+    def idle_since(self, before: float) -> list[str]:
+        """Uploads that last grew before a time in seconds since the epoch."""
+        with os.scandir(self._root) as entries:
+            return [entry.name for entry in entries if valid_upload(entry.name) and entry.stat().st_mtime < before]
+
+
+def _claim(file: FileIO, path: Path) -> None:
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise SpoolBusy(path.name) from error
+    # Whoever held the lock before may have made a blob of this file, which nobody may change.
+    if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+        raise FileNotFoundError(path.name)
