@@ -45,7 +45,9 @@ def main(runs: int) -> int:
         median = statistics.median(values)
         worst = max(worst, median - bare)
         print(f"{name:<20} {median:>8.1f} {median - bare:>12.1f}")
-    print(f"the budget is {BUDGET_MILLISECONDS} ms beyond bare: {'kept' if worst < BUDGET_MILLISECONDS else 'exceeded'}")
+    print(
+        f"the budget is {BUDGET_MILLISECONDS} ms beyond bare: {'kept' if worst < BUDGET_MILLISECONDS else 'exceeded'}"
+    )
     return 0 if worst < BUDGET_MILLISECONDS else 1
 
 

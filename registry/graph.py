@@ -181,7 +181,7 @@ class _Copy:
         with ThreadPoolExecutor(min(concurrency, len(blobs)), "copy") as pool:
             futures = [pool.submit(self._blob, blob) for blob in blobs]
             try:
-                wait(futures, return_when=FIRST_EXCEPTION)
+                _wait(futures)
             finally:
                 # After a failure or Ctrl-C, what runs stops at its next read and what waits never begins.
                 if not all(_succeeded(future) for future in futures):
@@ -232,6 +232,14 @@ class _Observed:
 
     def close(self) -> None:
         self._reader.close()
+
+
+def _wait(futures: list[Future[CopyReport]]) -> None:
+    """Until all are done or one has failed; in short turns, since a signal may wake another thread than ours."""
+    while True:
+        done, pending = wait(futures, timeout=0.2, return_when=FIRST_EXCEPTION)
+        if not pending or any(future.exception() for future in done):
+            return
 
 
 def _succeeded(future: Future[CopyReport]) -> bool:

@@ -9,7 +9,7 @@ __all__ = ["Challenge", "parse_challenges"]
 _MAX_HEADER = 8192
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110 token, not a secret
 _PARAMETER = re.compile(rf'({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))')
-_SCHEME = re.compile(rf"({_TOKEN})(?:\s+|$)")
+_SCHEME = re.compile(rf"({_TOKEN})(?:\s+|(?=,)|$)")
 _SEPARATORS = re.compile(r"[\s,]*")
 
 

@@ -107,10 +107,17 @@ class Transport(Registry):
 
     def _authorized(self, request: Request) -> requests.Response:
         response = self._attempt(request)
-        if response.status_code == 401 and self._learn(request, response):
+        if response.status_code != 401:
+            return response
+        try:
+            learned = self._learn(request, response)
+        except BaseException:
             response.close()
-            response = self._attempt(request)
-        return response
+            raise
+        if not learned:
+            return response
+        response.close()
+        return self._attempt(request)
 
     def _attempt(self, request: Request) -> requests.Response:
         headers = {"Accept-Encoding": "identity", **request.headers}

@@ -4,6 +4,7 @@
 processes may write at once: a lock guards ``index.json``, and content is put in place whole.
 """
 
+import io
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -76,13 +77,17 @@ class LayoutStore:
 
     def push(self, descriptor: Descriptor, body: Opener, /) -> None:
         """Take the content in, verified; a document with a subject is listed as a referrer."""
-        document = is_document(descriptor.media_type)
+        if not is_document(descriptor.media_type):
+            if not self.exists(descriptor):
+                self._write(descriptor, body)
+            return
+        with VerifyingReader(body(), descriptor) as reader:
+            data = reader.read()
+        document = parse_document(data, descriptor.media_type)
         if not self.exists(descriptor):
-            self._write(descriptor, body)
-        if document:
-            parsed = parse_document(read_all(self, descriptor), descriptor.media_type)
-            if parsed.subject is not None:
-                self._edit(lambda entries: _with(entries, describe_referrer(descriptor, parsed)))
+            self._write(descriptor, lambda: io.BytesIO(data))
+        if document.subject is not None:
+            self._edit(lambda entries: _with(entries, describe_referrer(descriptor, document)))
 
     def resolve(self, name: str, /) -> Descriptor:
         """The document behind a tag or a digest.
@@ -101,9 +106,8 @@ class LayoutStore:
 
         Raises ContentNotFound when the document is not here.
         """
-        if not self.exists(descriptor):
-            raise ContentNotFound(f"{self.root} has no {descriptor.digest}")
-        entry = replace(descriptor.plain(), annotations={REF_NAME: name})
+        known = self._by_digest(descriptor.digest)
+        entry = replace(known, annotations={REF_NAME: name})
         self._edit(lambda entries: [*(old for old in entries if old.annotations.get(REF_NAME) != name), entry])
 
     def tags(self) -> list[str]:

@@ -1,0 +1,312 @@
+"""Where credentials go, and where they never do."""
+
+import base64
+import json
+import stat
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry.client.auth import realm_allowed
+from registry.client.challenge import Challenge, parse_challenges
+from registry.client.transport import is_loopback
+from registry.content import read_all
+from registry.errors import AuthenticationFailed, UnexpectedAnswer
+from tests.client.scripted import Answer, scripted
+from tests.client.test_repository import CONTENT, DESCRIPTOR, GOOD, repository
+
+BASIC = "Basic " + base64.b64encode(b"ada:s3cret").decode()
+
+
+@pytest.fixture
+def log_in(tmp_path, monkeypatch):
+    """Write Docker's configuration for a registry."""
+
+    def write(host, **config):
+        folder = tmp_path / "docker"
+        folder.mkdir(exist_ok=True)
+        content = config or {"auths": {host: {"auth": BASIC.removeprefix("Basic ")}}}
+        (folder / "config.json").write_text(json.dumps(content))
+        monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+
+    return write
+
+
+class TokenRegistry:
+    """A registry with a token server; tokens name their scope, and are good for ``uses`` requests."""
+
+    def __init__(self, uses=1000, realm="/token", **answer):
+        self.uses, self.realm, self.answer = uses, realm, answer
+        self.left = {}
+        self.realms = []
+
+    def __call__(self, asked):
+        parts = urlsplit(asked.path)
+        if parts.path == "/token":
+            return self.give(asked, parse_qs(parts.query))
+        needed = "pull" if asked.method in ("GET", "HEAD") else "pull,push"
+        token = asked.headers.get("authorization", "").removeprefix("Bearer ")
+        if f"repository:a/b:{needed}" in token and self.left.get(token, 0) > 0:
+            self.left[token] -= 1
+            return self.served(asked)
+        realm = self.realm if "://" in self.realm else f"http://{asked.headers['host']}{self.realm}"
+        challenge = f'Bearer realm="{realm}",service="test",scope="repository:a/b:{needed}"'
+        return Answer(401, b"{}", {"WWW-Authenticate": challenge})
+
+    def give(self, asked, query):
+        self.realms.append((asked.headers.get("authorization"), query))
+        if self.answer:
+            return Answer(**self.answer)
+        token = f"{len(self.realms)}-" + "+".join(query["scope"])
+        self.left[token] = self.uses
+        return Answer(200, json.dumps({"token": token, "expires_in": 300}).encode())
+
+    def served(self, asked):
+        if "/manifests/" in asked.path:
+            return GOOD
+        if asked.method == "POST":
+            return Answer(202, headers={"Location": "/v2/a/b/blobs/uploads/1"})
+        return Answer(201 if asked.method == "PUT" else 200, CONTENT.data if asked.method == "GET" else b"")
+
+
+def test_an_anonymous_token():
+    script = TokenRegistry()
+    with scripted(script) as server:
+        store = repository(server)
+        store.resolve("v1")
+        read_all(store, CONTENT.descriptor)
+    assert script.realms == [(None, {"scope": ["repository:a/b:pull"], "service": ["test"]})]
+
+
+def test_a_token_for_credentials(log_in):
+    script = TokenRegistry()
+    with scripted(script) as server:
+        log_in(server.address)
+        repository(server).resolve("v1")
+    assert [authorization for authorization, _ in script.realms] == [BASIC]
+    assert not [asked for asked in server.asked if asked.path.startswith("/v2/") and BASIC in asked.headers.values()]
+
+
+def test_a_push_after_a_pull_asks_for_more():
+    """The token for pulling is not sent again when pushing is refused with it."""
+    script = TokenRegistry()
+    with scripted(script) as server:
+        store = repository(server)
+        store.resolve("v1")
+        CONTENT.push_to(store)
+    assert [query["scope"] for _, query in script.realms] == [["repository:a/b:pull"], ["repository:a/b:pull,push"]]
+
+
+def test_a_token_that_expires_is_renewed_and_the_body_sent_again():
+    script = TokenRegistry(uses=1)
+    with scripted(script) as server:
+        CONTENT.push_to(repository(server))
+    puts = [asked for asked in server.asked if asked.method == "PUT"]
+    assert [asked.body == CONTENT.data for asked in puts] == [True, True]
+    assert len(script.realms) == 2
+
+
+def test_a_registry_that_is_never_content_is_given_up():
+    script = TokenRegistry(uses=0)
+    with scripted(script) as server, pytest.raises(AuthenticationFailed):
+        repository(server).resolve("v1")
+    assert len(server.asked) < 6
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ({"status": 401, "body": b"{}"}, AuthenticationFailed),
+        ({"status": 200, "body": b"<html>"}, UnexpectedAnswer),
+        ({"status": 200, "body": b"[]"}, UnexpectedAnswer),
+        ({"status": 200, "body": b'{"token": 7}'}, UnexpectedAnswer),
+        ({"status": 200, "body": b'{"token": "a\\r\\nX: y"}'}, UnexpectedAnswer),
+        ({"status": 200, "body": b'{"token": "t", "expires_in": "soon"}'}, UnexpectedAnswer),
+        ({"status": 302, "headers": {"Location": "http://127.0.0.1:1/"}}, AuthenticationFailed),
+    ],
+)
+def test_token_servers_that_do_not_behave(answer, error, log_in):
+    with scripted(TokenRegistry(**answer)) as server:
+        log_in(server.address)
+        with pytest.raises(error) as caught:
+            repository(server).resolve("v1")
+    assert "s3cret" not in str(caught.value)
+    assert BASIC not in str(caught.value)
+
+
+def test_a_token_server_elsewhere_gets_nothing(log_in):
+    with scripted(lambda _: Answer(200, b'{"token":"t"}')) as elsewhere:
+        script = TokenRegistry(realm=f"http://{elsewhere.address}/token")
+        with scripted(script) as server:
+            log_in(server.address)
+            with pytest.raises(AuthenticationFailed, match="may not name"):
+                repository(server).resolve("v1")
+    assert elsewhere.asked == []
+
+
+@pytest.mark.parametrize(
+    ("realm", "host", "plain", "allowed"),
+    [
+        ("https://ghcr.io/token", "ghcr.io", False, True),
+        ("https://auth.docker.io/token", "registry-1.docker.io", False, True),
+        ("https://gitlab.com/jwt/auth", "registry.gitlab.com", False, True),
+        ("http://127.0.0.1:5000/t", "127.0.0.1:5000", True, True),
+        ("https://127.0.0.1:5000/t", "127.0.0.1:5000", True, True),
+        ("http://ghcr.io/token", "ghcr.io", False, False),
+        ("https://evil.io/token", "ghcr.io", False, False),
+        ("https://ghcr.io.evil.io/token", "ghcr.io", False, False),
+        ("https://io/token", "ghcr.io", False, False),
+        ("https://ghcr.io@evil.io/token", "ghcr.io", False, False),
+        ("https://user@ghcr.io/token", "ghcr.io", False, False),
+        ("http://169.254.169.254/latest", "127.0.0.1:5000", True, False),
+        ("https://0.0.1/t", "127.0.0.1", True, False),
+        ("file:///etc/passwd", "ghcr.io", False, False),
+        ("", "ghcr.io", False, False),
+    ],
+)
+def test_realms(realm, host, plain, allowed):
+    assert realm_allowed(realm, host, plain=plain) is allowed
+
+
+def basic_only(asked):
+    if asked.headers.get("authorization") == BASIC:
+        return GOOD
+    return Answer(401, b"{}", {"WWW-Authenticate": 'Basic realm="test"'})
+
+
+def test_basic_credentials(log_in):
+    with scripted(basic_only) as server:
+        log_in(server.address)
+        assert repository(server).resolve("v1") == DESCRIPTOR
+
+
+def test_no_credentials():
+    with scripted(basic_only) as server, pytest.raises(AuthenticationFailed) as caught:
+        repository(server).resolve("v1")
+    assert len(server.asked) == 1
+    assert "config.json" in caught.value.hint
+
+
+def test_wrong_credentials(log_in):
+    with scripted(lambda _: Answer(401, b"{}", {"WWW-Authenticate": "Basic"})) as server:
+        log_in(server.address)
+        with pytest.raises(AuthenticationFailed) as caught:
+            repository(server).resolve("v1")
+    assert len(server.asked) == 2
+    assert "s3cret" not in repr(caught.value)
+
+
+def test_credentials_of_another_registry_stay_where_they_are(log_in):
+    with scripted(basic_only) as server:
+        log_in("registry.example")
+        with pytest.raises(AuthenticationFailed):
+            repository(server).resolve("v1")
+    assert not [asked for asked in server.asked if "authorization" in asked.headers]
+
+
+def test_a_credential_helper_is_asked(log_in, tmp_path, monkeypatch):
+    helper = tmp_path / "docker-credential-test"
+    helper.write_text('#!/bin/sh\ncat >/dev/null\necho \'{"Username":"ada","Secret":"s3cret"}\'\n')
+    helper.chmod(helper.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with scripted(basic_only) as server:
+        log_in(server.address, credHelpers={server.address: "test"})
+        assert repository(server).resolve("v1") == DESCRIPTOR
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"auths": [1]}', '{"auths": {"HOST": "x"}}'])
+def test_a_configuration_that_cannot_be_read(text, tmp_path, monkeypatch):
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    with scripted(basic_only) as server:
+        (tmp_path / "config.json").write_text(text.replace("HOST", server.address))
+        with pytest.raises(AuthenticationFailed, match="configuration could not be read"):
+            repository(server).resolve("v1")
+
+
+def test_a_redirect_takes_no_credentials_along(log_in):
+    with scripted(lambda _: Answer(200, CONTENT.data)) as elsewhere:
+
+        def script(asked):
+            if asked.headers.get("authorization") != BASIC:
+                return Answer(401, b"", {"WWW-Authenticate": "Basic"})
+            return Answer(307, b"", {"Location": f"http://{elsewhere.address}/signed"})
+
+        with scripted(script) as server:
+            log_in(server.address)
+            assert read_all(repository(server), CONTENT.descriptor) == CONTENT.data
+    (asked,) = elsewhere.asked
+    assert "authorization" not in asked.headers
+
+
+def test_an_upload_elsewhere_takes_no_credentials_along(log_in):
+    with scripted(lambda _: Answer(201)) as elsewhere:
+
+        def script(asked):
+            if asked.headers.get("authorization") != BASIC:
+                return Answer(401, b"", {"WWW-Authenticate": "Basic"})
+            return Answer(202, headers={"Location": f"http://{elsewhere.address}/upload"})
+
+        with scripted(script) as server:
+            log_in(server.address)
+            CONTENT.push_to(repository(server))
+    (asked,) = elsewhere.asked
+    assert "authorization" not in asked.headers
+    assert asked.body == CONTENT.data
+
+
+def test_netrc_is_not_read(tmp_path, monkeypatch):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login ada password s3cret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with scripted(lambda _: Answer(200, CONTENT.data)) as elsewhere:
+        redirect = Answer(307, b"", {"Location": f"http://{elsewhere.address}/"})
+        with scripted(lambda _: redirect) as server:
+            read_all(repository(server), CONTENT.descriptor)
+    assert not [asked for asked in server.asked + elsewhere.asked if "authorization" in asked.headers]
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("", []),
+        ("Basic", [Challenge("basic")]),
+        ('Basic realm="a b, c"', [Challenge("basic", {"realm": "a b, c"})]),
+        ("bearer realm=x,Scope=y", [Challenge("bearer", {"realm": "x", "scope": "y"})]),
+        (
+            'Negotiate, Bearer realm="r",scope="a,b", Basic realm="q\\"x"',
+            [
+                Challenge("negotiate"),
+                Challenge("bearer", {"realm": "r", "scope": "a,b"}),
+                Challenge("basic", {"realm": 'q"x'}),
+            ],
+        ),
+        ('Bearer realm="one",realm="two"', [Challenge("bearer", {"realm": "one"})]),
+    ],
+)
+def test_challenges(header, expected):
+    assert parse_challenges(header) == expected
+
+
+@given(st.text(max_size=300))
+def test_any_header_is_read(header):
+    for challenge in parse_challenges(header):
+        assert challenge.scheme == challenge.scheme.lower()
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1:5000", True),
+        ("127.8.9.1", True),
+        ("[::1]:5000", True),
+        ("localhost:1", True),
+        ("ghcr.io", False),
+        ("127.0.0.1.evil.io", False),
+        ("localhost.evil.io", False),
+        ("10.0.0.1:5000", False),
+    ],
+)
+def test_plain_http_is_for_loopback(host, expected):
+    assert is_loopback(host) is expected

@@ -1,0 +1,295 @@
+"""A repository as a store, against servers that do not behave."""
+
+import json
+import socket
+
+import pytest
+
+from registry.client.repository import Repository, open_repository
+from registry.client.transport import Transport
+from registry.content import read_all
+from registry.errors import (
+    AuthenticationFailed,
+    ContentTooLarge,
+    DigestMismatch,
+    ExitCode,
+    RegistryRefused,
+    RemoteNotFound,
+    SizeMismatch,
+    UnexpectedAnswer,
+    Unreachable,
+)
+from registry.graph import push_bytes
+from registry.model import EMPTY, OCI_INDEX, OCI_MANIFEST, Index, Manifest, describe
+from registry.reference import Reference
+from tests.client.scripted import Answer, scripted
+from tests.contract.making import blob
+
+MANIFEST = Manifest(config=EMPTY, layers=()).encode()
+DESCRIPTOR = describe(OCI_MANIFEST, MANIFEST)
+GOOD = Answer(200, MANIFEST, {"Content-Type": OCI_MANIFEST, "Docker-Content-Digest": str(DESCRIPTOR.digest)})
+
+
+def repository(server):
+    return Repository(Transport(server.address), "a/b")
+
+
+def resolve(answer):
+    with scripted(lambda _: answer) as server:
+        return repository(server).resolve("v1")
+
+
+def with_headers(body=MANIFEST, **headers):
+    return Answer(200, body, {"Content-Type": OCI_MANIFEST} | headers)
+
+
+def test_a_manifest_by_tag():
+    assert resolve(GOOD) == DESCRIPTOR
+
+
+def test_a_content_type_may_have_parameters():
+    assert resolve(with_headers(**{"Content-Type": f"{OCI_MANIFEST}; charset=utf-8"})) == DESCRIPTOR
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "said"),
+    [
+        (Answer(200, b"<html>hello</html>", {"Content-Type": "text/html"}), UnexpectedAnswer, "text/html"),
+        (Answer(200, MANIFEST), UnexpectedAnswer, "is missing"),
+        (with_headers(**{"Docker-Content-Digest": f"sha256:{'0' * 64}"}), DigestMismatch, "does not match"),
+        (with_headers(**{"Docker-Content-Digest": "sha256:nonsense"}), UnexpectedAnswer, "named a digest"),
+        (with_headers(b" " * (4 * 1024 * 1024 + 1)), ContentTooLarge, "larger than"),
+        (Answer(204), UnexpectedAnswer, "204"),
+        (Answer(404, b'{"errors":[{"code":"MANIFEST_UNKNOWN","message":"nope"}]}'), RemoteNotFound, "UNKNOWN: nope"),
+        (Answer(403, b'{"errors":[{"code":"DENIED","message":"no"}]}'), AuthenticationFailed, "403 DENIED: no"),
+        (Answer(401, b"who are you"), AuthenticationFailed, "401 who are you"),
+        (Answer(418, b"I am a \x1b[31mteapot\r\n"), RegistryRefused, r"I am a \x1b[31mteapot"),
+        (Answer(418, b'{"errors":"x"}'), RegistryRefused, '418 {"errors":"x"}'),
+        (Answer(418, b'{"errors":[{"code":1,"detail":{"a":2}}]}'), RegistryRefused, "418 1 ({'a': 2})"),
+        (Answer(418, b"x" * 10_000_000), RegistryRefused, "xxx"),
+        (Answer(418, b"<p>", {"Content-Type": "text/html"}), RegistryRefused, "an HTML page"),
+        (Answer(302, b"", {"Location": "/v2/a/b/manifests/v1"}), Unreachable, "redirects"),
+    ],
+)
+def test_answers_that_are_no_manifest(answer, error, said):
+    with pytest.raises(error) as caught:
+        resolve(answer)
+    assert said in str(caught.value)
+    assert len(str(caught.value)) < 1000
+
+
+def test_by_digest_the_bytes_must_be_the_ones_named():
+    with scripted(lambda _: with_headers()) as server, pytest.raises(DigestMismatch):
+        repository(server).resolve(f"sha256:{'0' * 64}")
+
+
+def test_a_document_is_fetched_once():
+    with scripted(lambda _: GOOD) as server:
+        store = repository(server)
+        store.resolve("v1")
+        assert read_all(store, DESCRIPTOR) == MANIFEST
+        assert len(server.asked) == 1
+
+
+CONTENT = blob(b"w" * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Answer(200, b"v" * 100_000), DigestMismatch),
+        (Answer(200, b"w" * 99_999), SizeMismatch),
+        (Answer(200, b"w" * 100_001), SizeMismatch),
+        (Answer(200, b"w" * 100_000, cut=50_000), Unreachable),
+        (Answer(404), RemoteNotFound),
+        (Answer(206, b"w" * 100_000), UnexpectedAnswer),
+    ],
+    ids=["other", "shorter", "longer", "cut", "missing", "partial"],
+)
+def test_blobs_that_are_not_what_was_asked_for(answer, error):
+    with scripted(lambda _: answer) as server, pytest.raises(error):
+        read_all(repository(server), CONTENT.descriptor)
+
+
+def test_a_content_encoding_is_not_undone():
+    """The digest is that of the bytes as sent; a proxy that compresses is noticed, not believed."""
+    import gzip
+
+    packed = Answer(200, gzip.compress(CONTENT.data), {"Content-Encoding": "gzip"})
+    with scripted(lambda _: packed) as server, pytest.raises((DigestMismatch, SizeMismatch)):
+        read_all(repository(server), CONTENT.descriptor)
+    assert server.asked[0].headers["accept-encoding"] == "identity"
+
+
+def test_nobody_listens():
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        reference = Reference.parse(f"127.0.0.1:{reserved.getsockname()[1]}/a/b:v1")
+        with pytest.raises(Unreachable) as caught:
+            open_repository(reference).resolve("v1")
+    assert caught.value.cause == "Connection refused"
+    assert caught.value.exit_code is ExitCode.REGISTRY
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 408])
+def test_a_read_is_tried_again(status):
+    answers = [Answer(status, b"busy", {"Retry-After": "0"}), Answer(status, b"busy", {"Retry-After": "0"}), GOOD]
+    with scripted(lambda _: answers.pop(0)) as server:
+        assert repository(server).resolve("v1") == DESCRIPTOR
+
+
+def test_a_read_is_not_tried_for_ever():
+    with scripted(lambda _: Answer(503, b"never", {"Retry-After": "0"})) as server, pytest.raises(RegistryRefused) as c:
+        repository(server).resolve("v1")
+    assert c.value.cause == "503 never"
+    assert len(server.asked) == 5
+
+
+def test_an_upload_is_not_sent_twice():
+    with scripted(lambda _: Answer(503, b"busy")) as server, pytest.raises(RegistryRefused):
+        CONTENT.push_to(repository(server))
+    assert [asked.method for asked in server.asked] == ["POST"]
+
+
+def uploads(location="/v2/a/b/blobs/uploads/1", final=None):
+    def script(asked):
+        if asked.method == "POST":
+            return Answer(202, headers={"Location": location} if location else {})
+        return final or Answer(201)
+
+    return script
+
+
+@pytest.mark.parametrize(
+    ("location", "path"),
+    [
+        ("/up/1", "/up/1?digest=sha256%3A"),
+        ("/up/1?state=x%2Fy", "/up/1?state=x%2Fy&digest=sha256%3A"),
+        ("up/1", "/v2/a/b/blobs/uploads/up/1?digest=sha256%3A"),
+    ],
+)
+def test_the_location_of_an_upload_is_followed_as_it_is(location, path):
+    with scripted(uploads(location)) as server:
+        CONTENT.push_to(repository(server))
+    assert server.asked[1].path.startswith(path)
+    assert server.asked[1].body == CONTENT.data
+    assert server.asked[1].headers["content-length"] == str(len(CONTENT.data))
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (uploads(location=None), "without a usable Location"),
+        (uploads(location="file:///etc/passwd"), "without a usable Location"),
+        (uploads(final=Answer(201, headers={"Docker-Content-Digest": "sha256:other"})), "stored sha256:other"),
+        (lambda _: Answer(200), "200 is no answer to POST"),
+    ],
+)
+def test_uploads_that_go_wrong(script, said):
+    with scripted(script) as server, pytest.raises(UnexpectedAnswer) as caught:
+        CONTENT.push_to(repository(server))
+    assert said in str(caught.value)
+
+
+def referrers(answer, rest=Answer(404)):
+    with scripted(lambda asked: answer if "/referrers/" in asked.path else rest) as server:
+        return repository(server).referrers(DESCRIPTOR), server.asked
+
+
+ENTRY = describe(OCI_MANIFEST, b"entry")
+LISTED = Answer(200, Index(manifests=(ENTRY,)).encode(), {"Content-Type": OCI_INDEX})
+
+
+def test_referrers_by_the_api():
+    found, asked = referrers(LISTED)
+    assert found == [ENTRY]
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    "none", [Answer(404), Answer(405), Answer(200, b"<html>", {"Content-Type": "text/html; charset=utf-8"})]
+)
+def test_without_the_api_a_tag_stands_in_for_it(none):
+    found, asked = referrers(none, LISTED)
+    assert found == [ENTRY]
+    assert asked[1].path == f"/v2/a/b/manifests/sha256-{DESCRIPTOR.digest.encoded}"
+    found, _ = referrers(none)
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Answer(401), AuthenticationFailed),
+        (Answer(403), AuthenticationFailed),
+        (Answer(500, headers={"Retry-After": "0"}), RegistryRefused),
+        (Answer(200, b"{}", {"Content-Type": OCI_INDEX}), UnexpectedAnswer),
+        (Answer(200, b"nonsense", {"Content-Type": OCI_INDEX}), UnexpectedAnswer),
+        (Answer(200, MANIFEST, {"Content-Type": OCI_INDEX}), UnexpectedAnswer),
+    ],
+)
+def test_an_answer_that_is_no_list_never_means_none(answer, error):
+    with pytest.raises(error):
+        referrers(answer)
+
+
+def test_a_tag_that_cannot_be_read_never_means_none():
+    with pytest.raises(RegistryRefused):
+        referrers(Answer(404), Answer(500, headers={"Retry-After": "0"}))
+
+
+def test_referrers_over_several_pages():
+    def script(asked):
+        if "page=2" in asked.path:
+            return LISTED
+        more = describe(OCI_MANIFEST, b"more")
+        link = f'</v2/a/b/referrers/{DESCRIPTOR.digest}?page=2>; rel="next"'
+        return Answer(200, Index(manifests=(more,)).encode(), {"Content-Type": OCI_INDEX, "Link": link})
+
+    with scripted(script) as server:
+        assert len(repository(server).referrers(DESCRIPTOR)) == 2
+
+
+def test_endless_pages_end():
+    link = f'</v2/a/b/referrers/{DESCRIPTOR.digest}>; rel="next"'
+    with pytest.raises(ContentTooLarge):
+        referrers(Answer(200, LISTED.body, {**LISTED.headers, "Link": link}))
+
+
+def test_a_registry_that_knows_no_subjects_gets_the_index():
+    """It does not answer with OCI-Subject, so the client keeps the list under the tag."""
+    kept = {}
+
+    def script(asked):
+        name = asked.path.rsplit("/", 1)[-1]
+        if asked.method == "PUT":
+            kept[name] = asked
+            return Answer(201)
+        if "/manifests/" in asked.path and name in kept:
+            return Answer(200, kept[name].body, {"Content-Type": kept[name].headers["content-type"]})
+        return Answer(404)
+
+    with scripted(script) as server:
+        store = repository(server)
+        for text in ("one", "two"):
+            data = Manifest(config=EMPTY, layers=(), subject=DESCRIPTOR, artifact_type=f"a/{text}").encode()
+            push_bytes(store, describe(OCI_MANIFEST, data), data)
+        fresh = repository(server)
+        assert [entry.artifact_type for entry in fresh.referrers(DESCRIPTOR)] == ["a/one", "a/two"]
+        index = json.loads(kept[f"sha256-{DESCRIPTOR.digest.encoded}"].body)
+        assert index["mediaType"] == OCI_INDEX
+
+
+def test_tags_over_several_pages():
+    def script(asked):
+        if "last=" in asked.path:
+            return Answer(200, b'{"name":"a/b","tags":["v2"]}')
+        return Answer(200, b'{"name":"a/b","tags":["v1"]}', {"Link": '</v2/a/b/tags/list?last=v1>; rel="next"'})
+
+    with scripted(script) as server:
+        assert repository(server).tags() == ["v1", "v2"]
+
+
+def test_tags_of_a_repository_that_is_not_there():
+    with scripted(lambda _: Answer(404)) as server, pytest.raises(RemoteNotFound):
+        repository(server).tags()

@@ -1,0 +1,239 @@
+import io
+import threading
+
+import pytest
+
+from registry.content import VerifyingReader, read_all
+from registry.errors import ContentNotFound, ContentTooLarge, DigestMismatch, Failure, GraphTooLarge, SizeMismatch
+from registry.graph import CopyHooks, CopyReport, Limits, copy, walk
+from registry.model import EMPTY, describe
+from registry.stores.memory import MemoryStore
+from tests.contract.making import BLOB, Content, blob, push_index, push_manifest
+
+
+class Counting(MemoryStore):
+    """Counts what it is asked."""
+
+    def __init__(self):
+        super().__init__()
+        self.fetched, self.pushed, self.asked = [], [], []
+
+    def fetch(self, descriptor, /):
+        self.fetched.append(descriptor.digest)
+        return super().fetch(descriptor)
+
+    def push(self, descriptor, body, /):
+        super().push(descriptor, body)
+        self.pushed.append(descriptor.digest)
+
+    def exists(self, descriptor, /):
+        self.asked.append(descriptor.digest)
+        return super().exists(descriptor)
+
+
+def tree(store):
+    shared = blob(b"shared")
+    manifests = [push_manifest(store, shared, blob(f"own {number}".encode())) for number in range(3)]
+    return push_index(store, *manifests)
+
+
+def test_all_of_it_arrives_once():
+    source, destination = Counting(), Counting()
+    root = tree(source)
+    source.fetched.clear()
+    report = copy(source, destination, root)
+    assert report == CopyReport(copied=9, skipped=0, bytes=report.bytes)
+    assert sorted(source.fetched) == sorted(set(source.fetched)), "something was read twice"
+    assert {node.digest for node, _ in walk(destination, root)} == {node.digest for node, _ in walk(source, root)}
+
+
+def test_children_come_before_what_lists_them():
+    source, destination = MemoryStore(), Counting()
+    root = tree(source)
+    copy(source, destination, root)
+    place = {digest: number for number, digest in enumerate(destination.pushed)}
+    for node, data in walk(source, root):
+        if data is not None:
+            below = [place[child.digest] for child, _ in walk(source, node) if child.digest != node.digest]
+            assert max(below) < place[node.digest]
+
+
+def test_what_is_there_is_skipped_with_all_below_it():
+    source, destination = Counting(), Counting()
+    root = tree(source)
+    copy(source, destination, root)
+    source.fetched.clear()
+    destination.asked.clear()
+    seen = []
+    report = copy(source, destination, root, hooks=CopyHooks(skipped=seen.append))
+    assert report == CopyReport(skipped=1)
+    assert source.fetched == []
+    assert destination.asked == [root.digest]
+    assert seen == [root]
+
+
+def test_what_an_earlier_run_left_is_used():
+    source, destination = Counting(), MemoryStore()
+    root = push_manifest(source, blob(b"one"), blob(b"two"))
+    blob(b"one").push_to(destination)
+    report = copy(source, destination, root)
+    assert report.skipped == 1
+    assert blob(b"one").descriptor.digest not in source.fetched
+
+
+def test_hooks_tell_what_happens():
+    source, destination = MemoryStore(), MemoryStore()
+    layer = blob(b"x" * 100)
+    root = push_manifest(source, layer)
+    events = []
+    hooks = CopyHooks(
+        begun=lambda content: events.append(("begun", content.digest)),
+        moving=lambda content, done: events.append(("moving", content.digest, done)),
+        done=lambda content: events.append(("done", content.digest)),
+    )
+    copy(source, destination, root, hooks=hooks, concurrency=1)
+    assert events.index(("begun", layer.descriptor.digest)) < events.index(("moving", layer.descriptor.digest, 100))
+    assert events.index(("moving", layer.descriptor.digest, 100)) < events.index(("done", layer.descriptor.digest))
+    assert events[-1] == ("done", root.digest)
+
+
+def test_a_graph_that_is_too_deep_is_refused():
+    store = MemoryStore()
+    node = push_manifest(store, blob(b"leaf"))
+    for _ in range(8):
+        node = push_index(store, node)
+    with pytest.raises(GraphTooLarge, match="deeper than 8"):
+        copy(store, MemoryStore(), node)
+
+
+def test_a_graph_with_too_many_nodes_is_refused():
+    store = MemoryStore()
+    root = tree(store)
+    with pytest.raises(GraphTooLarge, match="more than 5"):
+        copy(store, MemoryStore(), root, limits=Limits(nodes=5))
+
+
+def test_an_index_that_lists_one_manifest_many_times_costs_nothing():
+    store, destination = Counting(), MemoryStore()
+    root = push_index(store, *[push_manifest(store, blob(b"same"))] * 1000)
+    store.fetched.clear()
+    assert copy(store, destination, root).copied == 4
+    assert len(store.fetched) == 4  # the index, the manifest, its config and its layer
+
+
+class Lying(MemoryStore):
+    """Gives other bytes than it was asked for."""
+
+    def __init__(self, victim):
+        super().__init__()
+        self.victim = victim
+
+    def fetch(self, descriptor, /):
+        if descriptor.digest == self.victim.digest:
+            return VerifyingReader(io.BytesIO(b"!" * descriptor.size), descriptor)
+        return super().fetch(descriptor)
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_source_that_lies_is_named(concurrency):
+    victim = blob(b"victim")
+    source, destination = Lying(victim.descriptor), MemoryStore()
+    root = push_manifest(source, victim, blob(b"other"))
+    with pytest.raises(DigestMismatch) as caught:
+        copy(source, destination, root, concurrency=concurrency)
+    assert caught.value.side == "source"
+    assert not destination.exists(root)
+    assert not destination.exists(victim.descriptor)
+
+
+def test_a_source_that_lacks_something_is_named():
+    source = MemoryStore()
+    root = push_manifest(source, blob(b"here"))
+    incomplete = MemoryStore()
+    Content(root, read_all(source, root)).push_to(incomplete)
+    with pytest.raises(ContentNotFound) as caught:
+        copy(incomplete, MemoryStore(), root)
+    assert caught.value.side == "source"
+
+
+def test_a_destination_that_fails_is_named():
+    class Full(MemoryStore):
+        def push(self, descriptor, body, /):
+            raise Failure("the disk is full")
+
+    source = MemoryStore()
+    with pytest.raises(Failure) as caught:
+        copy(source, Full(), push_manifest(source, blob(b"x")))
+    assert caught.value.side == "destination"
+
+
+def test_one_failure_stops_the_others():
+    started = threading.Event()
+
+    class Slow(io.BytesIO):
+        def read(self, size=-1, /):
+            started.set()
+            assert not failed.is_set() or failed.wait(10)
+            return b"s"
+
+    class Source(MemoryStore):
+        def fetch(self, descriptor, /):
+            if descriptor.digest == endless.digest:
+                return VerifyingReader(Slow(), endless)
+            if descriptor.digest == victim.descriptor.digest:
+                assert started.wait(10)
+                failed.set()
+                raise ContentNotFound("gone")
+            return super().fetch(descriptor)
+
+    failed = threading.Event()
+    victim = blob(b"victim")
+    endless = describe(BLOB, b"s" * 50_000_000)
+    source = Source()
+    victim.push_to(source)
+    source._content[endless.digest] = b""
+    root = push_manifest(source, victim, Content(endless, b""))
+    with pytest.raises(ContentNotFound, match="gone"):
+        copy(source, MemoryStore(), root)
+
+
+def test_a_single_blob_can_be_copied():
+    source, destination = MemoryStore(), MemoryStore()
+    content = blob(b"alone")
+    content.push_to(source)
+    assert copy(source, destination, content.descriptor).copied == 1
+    assert copy(source, destination, content.descriptor).skipped == 1
+
+
+def test_read_all_is_bounded():
+    store = MemoryStore()
+    content = blob(b"x" * 11)
+    content.push_to(store)
+    with pytest.raises(ContentTooLarge):
+        read_all(store, content.descriptor, limit=10)
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [(b"12345", None), (b"1234", SizeMismatch), (b"123456", SizeMismatch), (b"1234x", DigestMismatch)],
+)
+@pytest.mark.parametrize("step", [1, 2, 100, -1])
+def test_the_verifying_reader(data, error, step):
+    reader = VerifyingReader(io.BytesIO(data), describe(BLOB, b"12345"))
+
+    def drain():
+        if step < 0:
+            return reader.read()
+        return b"".join(iter(lambda: reader.read(step), b""))
+
+    if error is None:
+        assert drain() == data
+        assert reader.read(1) == b""
+    else:
+        with pytest.raises(error):
+            drain()
+
+
+def test_the_empty_descriptor_is_the_specs():
+    assert str(EMPTY.digest) == "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+    assert EMPTY.size == 2
