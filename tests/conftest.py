@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from registry.server.testing import running_server
+from wasmbuild.caches import CACHE_VARIABLE, Caches
 
-KEPT = {"WASMBUILD_CACHE_DIR"}
+KEPT = {CACHE_VARIABLE}
 """The cache of compilers is shared between tests, and with the user: building libc takes long."""
 
 
@@ -24,6 +25,17 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path_factory.getbasetemp() / "no-docker-config"))
     monkeypatch.setenv("NETRC", str(tmp_path_factory.getbasetemp() / "no-netrc"))
+
+
+@pytest.fixture
+def private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of one's own for everything but the compilers, which are the user's."""
+    shared, mine = Caches.of_user(), Caches(tmp_path / "private-cache")
+    mine.root.mkdir()
+    for name in ("tools", "warm", "zig"):
+        (mine.root / name).symlink_to(shared.folder(name))
+    monkeypatch.setenv(CACHE_VARIABLE, str(mine.root))
+    return mine.root
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,17 @@ from typing import Literal, Self, cast, get_args
 from wasmbuild.errors import InvalidProject, NoProject
 from wasmbuild.tables import Table, closest, read_table
 
-__all__ = ["MAX_NAME", "PROJECT_FILE", "Optimize", "Project", "Target", "valid_name", "valid_version"]
+__all__ = [
+    "MAX_NAME",
+    "PROJECT_FILE",
+    "Optimize",
+    "Project",
+    "Target",
+    "make_name",
+    "no_project",
+    "valid_name",
+    "valid_version",
+]
 
 PROJECT_FILE = "wasmbuild.toml"
 MAX_NAME = 100
@@ -153,6 +163,3 @@ def _check_pattern(build: Table, pattern: str) -> None:
         raise build.invalid(
             "sources", f"has {pattern[:80]!r}, which is not a path inside the project", 'for example ["src/*.c"]'
         )
-
-
-__all__ += ["InvalidProject", "make_name", "no_project"]

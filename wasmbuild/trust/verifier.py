@@ -64,18 +64,18 @@ def verify(subject: Descriptor, bundles: Iterable[bytes], key: PublicKey) -> Evi
     return Evidence(subject.digest, outcome, key.fingerprint, tuple(reasons))
 
 
-def require(evidence: Evidence) -> None:
-    """Insist on a signature.
+def require(evidence: Evidence, name: str) -> None:
+    """Insist on a signature of the artifact that is called ``name``, a reference by digest.
 
     Raises Unsigned or InvalidSignature, which say what was found instead.
     """
     if evidence.outcome is Outcome.UNSIGNED:
-        raise Unsigned(f"{evidence.subject} is not signed", hint="sign it with: wasmbuild sign REFERENCE --key KEY")
+        raise Unsigned(f"{name} is not signed", hint=f"wasmbuild sign {name} --key wasmbuild.key")
     if evidence.outcome is Outcome.INVALID:
         shown = list(dict.fromkeys(evidence.reasons))
         more = [f"and {len(shown) - _SHOWN_REASONS} more"] if len(shown) > _SHOWN_REASONS else []
         raise InvalidSignature(
-            f"no signature of {evidence.subject} is valid",
+            f"no signature of {name} is valid",
             cause="\n".join([*shown[:_SHOWN_REASONS], *more]),
             hint=f"the key asked for is {evidence.fingerprint}",
         )

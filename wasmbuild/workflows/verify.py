@@ -58,7 +58,7 @@ def require_signature(remote: Remote, key: PublicKey, sink: Sink) -> Evidence:
     """
     with step(sink, "verify", remote.pinned.short):
         evidence = verify(remote.descriptor, signatures_of(remote.repository, remote.descriptor), key)
-        require(evidence)
+        require(evidence, str(remote.pinned))
     for reason in evidence.reasons:
         sink(Note("warning", f"another signature does not hold: {reason}"))
     return evidence

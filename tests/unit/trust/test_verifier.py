@@ -50,14 +50,14 @@ def changed(data, position, bit=0):
 def test_a_signature_verifies():
     evidence = outcome(GOOD)
     assert evidence == Evidence(SUBJECT.digest, Outcome.VERIFIED, KEY.public.fingerprint)
-    require(evidence)
+    require(evidence, "r.io/a@sha256:1")
 
 
 def test_nothing_is_unsigned():
     evidence = outcome()
     assert evidence.outcome is Outcome.UNSIGNED
-    with pytest.raises(Unsigned, match=str(SUBJECT.digest)):
-        require(evidence)
+    with pytest.raises(Unsigned, match="a@sha256:1 is not signed"):
+        require(evidence, "r.io/a@sha256:1")
 
 
 def test_an_attestation_is_not_a_signature():
@@ -122,7 +122,7 @@ def test_says_why_a_signature_does_not_hold(defect):
     assert len(evidence.reasons) == 1
     assert reason in evidence.reasons[0]
     with pytest.raises(InvalidSignature) as caught:
-        require(evidence)
+        require(evidence, "r.io/a@sha256:1")
     assert reason in caught.value.cause
     assert KEY.public.fingerprint in caught.value.hint
 
@@ -130,7 +130,7 @@ def test_says_why_a_signature_does_not_hold(defect):
 def test_an_error_is_bounded_however_many_bad_signatures_there_are():
     bundles = [sign(describe("t", bytes([number])), NAME, KEY, CREATED).bundle_bytes for number in range(20)]
     with pytest.raises(InvalidSignature) as caught:
-        require(outcome(*bundles))
+        require(outcome(*bundles), NAME)
     assert caught.value.cause.splitlines()[-1] == "and 15 more"
 
 

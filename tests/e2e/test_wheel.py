@@ -1,0 +1,72 @@
+"""What users install: the wheel, in an environment outside the checkout."""
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def constraints():
+    """The locked versions, without the hashes that would ask for one of the wheel as well."""
+    lines = (CHECKOUT / "requirements.lock").read_text().splitlines()
+    return "\n".join(line.removesuffix(" \\") for line in lines if re.match(r"[A-Za-z0-9]", line)) + "\n"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, CHECKOUT]
+    subprocess.run(command, check=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_only_what_belongs_there_travels(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    top = {name.split("/")[0] for name in names}
+    assert {name for name in top if not name.endswith(".dist-info")} == {"wasmbuild", "registry"}
+    assert "wasmbuild/_templates/c-cli/src/main.c" in names
+    assert "wasmbuild/toolchains/pins.toml" in names
+    assert any(name.startswith("registry/server/migrations/versions/") for name in names)
+    assert any(name.endswith("/licenses/LICENSE") for name in names)
+
+
+@pytest.mark.timeout(300)
+def test_new_build_and_serve_from_an_empty_environment(wheel, tmp_path):
+    environment = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    (tmp_path / "constraints.txt").write_text(constraints())
+    python, command = environment / "bin" / "python", environment / "bin" / "wasmbuild"
+    install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", tmp_path / "constraints.txt"]
+    subprocess.run([*install, f"{wheel}[server]"], check=True, cwd=tmp_path)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+    subprocess.run([command, "new", "--template", "c-cli", "hello"], check=True, cwd=tmp_path, env=clean)
+    subprocess.run([command, "build", "hello"], check=True, cwd=tmp_path, env=clean)
+    assert (tmp_path / "hello" / "dist" / "hello.wasm").is_file()
+
+    arguments = [command, "serve", "--data", tmp_path / "data", "--listen", "127.0.0.1:0"]
+    serving = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=clean)
+    try:
+        address = serving.stdout.readline().strip()
+        push = [command, "push", f"{address}/wheel/hello:1", "--project", "hello"]
+        pushed = subprocess.run(push, check=True, cwd=tmp_path, env=clean, capture_output=True, text=True)
+        assert pushed.stdout.startswith(f"{address}/wheel/hello@sha256:")
+    finally:
+        serving.terminate()
+        serving.communicate(timeout=30)
+    imported = subprocess.run(
+        [python, "-c", "import wasmbuild; print(wasmbuild.__file__)"],
+        check=True,
+        cwd=tmp_path,
+        env=clean,
+        capture_output=True,
+        text=True,
+    )
+    assert imported.stdout.startswith(str(environment))
