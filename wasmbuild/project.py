@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, Self, cast, get_args
 
-from wasmbuild.errors import InvalidProject, NoProject
+from wasmbuild.errors import NoProject
 from wasmbuild.tables import Table, closest, read_table
 
 __all__ = [

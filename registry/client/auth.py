@@ -149,13 +149,14 @@ class RegistryAuth(TokenAuth):
 def realm_allowed(realm: str, host: str, *, plain: bool) -> bool:
     """Whether a registry may send us, and our credentials, to this token server.
 
-    It may name itself, its parent domain (which rules over it anyway), and Docker Hub its own; over
-    https, unless the registry itself is plain. CVE-2026-33540 is what happens otherwise.
+    It may name its own host on any port, its parent domain (which rules over it anyway), and Docker
+    Hub its own; over https, unless the registry itself is plain. CVE-2026-33540 is what happens
+    otherwise.
     """
     parts = urlsplit(realm)
     if parts.username is not None or (parts.scheme != "https" and not (plain and parts.scheme == "http")):
         return False
-    named, own = parts.netloc.lower(), host.lower()
+    named, own = parts.hostname or "", urlsplit(f"//{host}").hostname or ""
     if named == own or (own, named) == _DOCKER_HUB:
-        return True
+        return bool(named)
     return named.count(".") >= 1 and own.endswith(f".{named}") and not named.replace(".", "").isdigit()

@@ -2,6 +2,7 @@
 
 import io
 from collections import OrderedDict
+from contextlib import suppress
 from urllib.parse import quote
 
 import oras.container
@@ -15,6 +16,7 @@ from registry.content import Opener, VerifyingReader, read_all
 from registry.digest import Digest
 from registry.errors import (
     DigestMismatch,
+    Failure,
     InvalidDigest,
     RemoteNotFound,
     UnexpectedAnswer,
@@ -37,6 +39,7 @@ __all__ = ["Repository", "open_repository"]
 
 _ACCEPT = ", ".join([OCI_MANIFEST, OCI_INDEX, *sorted((MANIFEST_TYPES | INDEX_TYPES) - {OCI_MANIFEST, OCI_INDEX})])
 _KEPT_DOCUMENTS = 64
+_INDEX_ATTEMPTS = 8
 
 
 def open_repository(reference: Reference) -> "Repository":
@@ -65,8 +68,9 @@ class Repository:
         begin = Request("POST", f"{self._url}/blobs/uploads/", what, self._scope, {"Content-Length": "0"})
         with self._transport.send(begin, 202) as response:
             location = self._transport.location(response, what)
-        with self._transport.send(Request("DELETE", location, what, self._scope), 200, 202, 204, 404, 405):
-            pass  # a registry that cannot cancel an upload lets it expire
+        # The probe has done its work. Some registries let nobody cancel, and all let uploads expire.
+        with suppress(Failure), self._transport.send(Request("DELETE", location, what, self._scope), 202, 204):
+            pass
 
     def exists(self, descriptor: Descriptor, /) -> bool:
         """Whether the registry has it."""
@@ -196,13 +200,23 @@ class Repository:
         return list(document.manifests) if isinstance(document, Index) else []
 
     def _list_as_referrer(self, subject: Descriptor, entry: Descriptor) -> None:
-        """Keep that index, for a registry that does not do it by itself."""
+        """Keep that index, for a registry that does not do it by itself.
+
+        Another client may write its own between our reading and our writing, so we look again. The
+        race that is left is the specification's: nothing makes the last look the last.
+        """
         if self._by_api(subject) is not None:
             return
-        known = self._by_tag(subject)
-        if any(other.digest == entry.digest for other in known):
-            return
-        data = Index(manifests=(*known, entry)).encode()
-        index = describe(OCI_INDEX, data)
-        push_bytes(self, index, data)
-        self.tag(index, referrers_tag(subject.digest))
+        for _ in range(_INDEX_ATTEMPTS):
+            known = self._by_tag(subject)
+            if any(other.digest == entry.digest for other in known):
+                return
+            data = Index(manifests=(*known, entry)).encode()
+            index = describe(OCI_INDEX, data)
+            push_bytes(self, index, data)
+            self.tag(index, referrers_tag(subject.digest))
+        raise UnexpectedAnswer(
+            f"{self} did not keep the list of referrers",
+            cause=f"{referrers_tag(subject.digest)} was overwritten {_INDEX_ATTEMPTS} times",
+            hint="run the command again",
+        )

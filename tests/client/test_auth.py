@@ -138,7 +138,8 @@ def test_token_servers_that_do_not_behave(answer, error, log_in):
 
 def test_a_token_server_elsewhere_gets_nothing(log_in):
     with scripted(lambda _: Answer(200, b'{"token":"t"}')) as elsewhere:
-        script = TokenRegistry(realm=f"http://{elsewhere.address}/token")
+        port = elsewhere.address.rpartition(":")[2]
+        script = TokenRegistry(realm=f"http://127.0.0.2:{port}/token")
         with scripted(script) as server:
             log_in(server.address)
             with pytest.raises(AuthenticationFailed, match="may not name"):
@@ -153,6 +154,10 @@ def test_a_token_server_elsewhere_gets_nothing(log_in):
         ("https://auth.docker.io/token", "registry-1.docker.io", False, True),
         ("https://gitlab.com/jwt/auth", "registry.gitlab.com", False, True),
         ("http://127.0.0.1:5000/t", "127.0.0.1:5000", True, True),
+        ("http://127.0.0.1:5001/t", "127.0.0.1:5000", True, True),
+        ("https://r.io/t", "r.io:5050", False, True),
+        ("https://[::1]:1/t", "[::1]:2", True, True),
+        ("https:///t", "ghcr.io", False, False),
         ("https://127.0.0.1:5000/t", "127.0.0.1:5000", True, True),
         ("http://ghcr.io/token", "ghcr.io", False, False),
         ("https://evil.io/token", "ghcr.io", False, False),

@@ -293,3 +293,43 @@ def test_tags_over_several_pages():
 def test_tags_of_a_repository_that_is_not_there():
     with scripted(lambda _: Answer(404)) as server, pytest.raises(RemoteNotFound):
         repository(server).tags()
+
+
+def test_a_list_that_somebody_else_overwrote_is_written_again():
+    kept, thefts = {}, [1, 2]
+    tag = f"sha256-{DESCRIPTOR.digest.encoded}"
+
+    def script(asked):
+        name = asked.path.rsplit("/", 1)[-1]
+        if asked.method == "PUT":
+            kept[name] = asked
+            if name == tag and thefts:
+                thefts.pop()
+                del kept[name]  # as if another client had written what it had read before
+            return Answer(201)
+        if "/manifests/" in asked.path and name in kept:
+            return Answer(200, kept[name].body, {"Content-Type": kept[name].headers["content-type"]})
+        return Answer(404)
+
+    with scripted(script) as server:
+        data = Manifest(config=EMPTY, layers=(), subject=DESCRIPTOR, artifact_type="a/b").encode()
+        push_bytes(repository(server), describe(OCI_MANIFEST, data), data)
+        assert [entry.artifact_type for entry in repository(server).referrers(DESCRIPTOR)] == ["a/b"]
+
+
+@pytest.mark.parametrize("status", [202, 204, 400, 401, 403, 404, 405, 500])
+def test_a_registry_that_lets_nobody_cancel_can_be_pushed_to(status):
+    def script(asked):
+        if asked.method == "DELETE":
+            return Answer(status, b"{}")
+        return uploads()(asked)
+
+    with scripted(script) as server:
+        repository(server).prepare_push()
+    assert [asked.method for asked in server.asked] == ["POST", "DELETE"]
+
+
+def test_a_registry_that_does_not_let_us_push_says_so_before_anything_is_sent():
+    with scripted(lambda _: Answer(403, b"{}")) as server, pytest.raises(AuthenticationFailed, match="let us push"):
+        repository(server).prepare_push()
+    assert [asked.method for asked in server.asked] == ["POST"]

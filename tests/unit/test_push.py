@@ -58,3 +58,11 @@ def test_a_push_that_breaks_sets_no_tag(fail_at):
 def test_a_push_needs_a_tag_and_no_digest(text):
     with pytest.raises(UsageFailed):
         prepare(Reference.parse(text))
+
+
+def test_signing_again_with_the_same_key_adds_nothing():
+    store, key = Recording(), PrivateKey.generate()
+    assert run(store, key).signature is not None
+    assert run(store, key).signature is None
+    assert run(store, PrivateKey.generate()).signature is not None
+    assert len(store.referrers(PACKED.manifest)) == 2

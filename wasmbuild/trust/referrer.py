@@ -4,7 +4,7 @@ The layout is cosign 3's ("sigstore bundle as OCI 1.1 referrer"). Reading them b
 """
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from registry.content import Pusher
@@ -44,7 +44,7 @@ def attach(bundle: bytes, subject: Descriptor, predicate_type: str, created: str
     """The referrer that holds a bundle; ``created`` is RFC 3339."""
     layer = describe(BUNDLE, bundle)
     manifest = Manifest(
-        config=EMPTY,
+        config=replace(EMPTY, artifact_type=BUNDLE),  # redundant, and what "cosign clean" looks at
         layers=(layer,),
         artifact_type=BUNDLE,
         subject=subject.plain(),

@@ -2,30 +2,30 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from registry.content import Store
 from registry.graph import copy
 from registry.model import Descriptor
 from registry.reference import Reference
 from registry.stores.memory import MemoryStore
 from wasmbuild.artifact import creation_time
-from wasmbuild.events import Sink
+from wasmbuild.events import Note, Sink
+from wasmbuild.trust.discovery import signatures_of
 from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.trust.signer import sign
+from wasmbuild.trust.verifier import Outcome, verify
 from wasmbuild.workflows.remote import Remote, observed, step
-
-if TYPE_CHECKING:
-    from registry.client.repository import Repository
 
 __all__ = ["Signed", "attach_signature", "sign_remote"]
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """An artifact and the manifest of its new signature."""
+    """An artifact and the manifest of its new signature; None when there was one already."""
 
     remote: Remote
-    signature: Descriptor
+    signature: Descriptor | None
 
     @property
     def reference(self) -> Reference:
@@ -34,7 +34,7 @@ class Signed:
 
     def to_json(self) -> dict[str, Any]:
         """The document of the command."""
-        return {**self.remote.to_json(), "signature": self.signature.to_json()}
+        return {**self.remote.to_json(), "signature": self.signature.to_json() if self.signature else None}
 
 
 def sign_remote(reference: Reference, key: PrivateKey, *, sink: Sink, environment: Mapping[str, str]) -> Signed:
@@ -46,9 +46,16 @@ def sign_remote(reference: Reference, key: PrivateKey, *, sink: Sink, environmen
 
 
 def attach_signature(
-    repository: "Repository", reference: Reference, subject: Descriptor, key: PrivateKey, created: str, sink: Sink
-) -> Descriptor:
-    """Sign a manifest and push the signature next to it; returns the signature's manifest."""
+    repository: Store, reference: Reference, subject: Descriptor, key: PrivateKey, created: str, sink: Sink
+) -> Descriptor | None:
+    """Sign a manifest and push the signature next to it; returns the signature's manifest.
+
+    None when the key has signed it before: a signature does not become better by another one, and
+    what is repeated by a machine would pile up.
+    """
+    if verify(subject, signatures_of(repository, subject), key.public).outcome is Outcome.VERIFIED:
+        sink(Note("info", f"{reference.short} is signed by this key already"))
+        return None
     with step(sink, "sign", reference.short):
         referrer = sign(subject, reference.name, key, created)
         made = MemoryStore()

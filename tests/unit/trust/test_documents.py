@@ -66,6 +66,7 @@ def test_the_referrer_to_the_byte():
                 "mediaType": "application/vnd.oci.empty.v1+json",
                 "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
                 "size": 2,
+                "artifactType": bundle_type,
             },
             "layers": [{"mediaType": bundle_type, "digest": bundle_digest, "size": len(SIGNED.bundle_bytes)}],
             "subject": {"mediaType": OCI_MANIFEST, "digest": str(SUBJECT.digest), "size": 11},
