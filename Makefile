@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 LOCK := requirements.lock
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+  pyproject.toml --extra server
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format bench lock clean
@@ -43,9 +45,9 @@ format: $(READY)      ## rewrite the style
 bench: $(READY)       ## measure what the documents claim
 	$(BIN)/python benchmarks/startup.py
 
-lock: $(READY)        ## resolve the dependencies anew
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
-	  --extra server --extra test --extra dev pyproject.toml -o $(LOCK)
+lock: $(READY)        ## resolve the dependencies anew: all of them, and those of a user
+	$(COMPILE) --extra test --extra dev -o $(LOCK)
+	$(COMPILE) -c $(LOCK) -o requirements-runtime.lock
 
 clean:                ## remove the environment
 	rm -rf $(VENV)

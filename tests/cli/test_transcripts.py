@@ -1,3 +1,4 @@
+import difflib
 import os
 from pathlib import Path
 
@@ -29,7 +30,9 @@ def test_transcript(golden, tmp_path, monkeypatch, capfd, registry_address, requ
         os.environ.update(environment)
     if request.config.getoption("--update-golden"):
         golden.write_text(played)
-    assert played == golden.read_text()
+    expected = golden.read_text().splitlines()
+    difference = list(difflib.unified_diff(expected, played.splitlines(), golden.name, "played", lineterm="", n=1))
+    assert not difference, "\n".join(difference)
 
 
 def test_there_are_transcripts():

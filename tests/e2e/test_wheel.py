@@ -1,7 +1,6 @@
 """What users install: the wheel, in an environment outside the checkout."""
 
 import os
-import re
 import subprocess
 import sys
 import zipfile
@@ -10,12 +9,6 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).parents[2]
-
-
-def constraints():
-    """The locked versions, without the hashes that would ask for one of the wheel as well."""
-    lines = (CHECKOUT / "requirements.lock").read_text().splitlines()
-    return "\n".join(line.removesuffix(" \\") for line in lines if re.match(r"[A-Za-z0-9]", line)) + "\n"
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +34,10 @@ def test_only_what_belongs_there_travels(wheel):
 def test_new_build_and_serve_from_an_empty_environment(wheel, tmp_path):
     environment = tmp_path / "environment"
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-    (tmp_path / "constraints.txt").write_text(constraints())
     python, command = environment / "bin" / "python", environment / "bin" / "wasmbuild"
-    install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", tmp_path / "constraints.txt"]
-    subprocess.run([*install, f"{wheel}[server]"], check=True, cwd=tmp_path)
+    install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    subprocess.run([*install, "--require-hashes", "-r", CHECKOUT / "requirements-runtime.lock"], check=True)
+    subprocess.run([*install, f"{wheel}[server]"], check=True, cwd=tmp_path, env=os.environ | {"PIP_NO_INDEX": "1"})
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
     subprocess.run([command, "new", "--template", "c-cli", "hello"], check=True, cwd=tmp_path, env=clean)

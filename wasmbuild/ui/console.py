@@ -4,7 +4,8 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Protocol
 
 from wasmbuild.errors import Failure
@@ -36,12 +37,14 @@ class Console:
     verbose: bool = False
     debug: bool = False
     _renderer: Renderer | None = None
+    _lock: Lock = field(default_factory=Lock)
 
     def emit(self, event: Event) -> None:
-        """Show one event; the sink that workflows get."""
-        if self._renderer is None:
-            self._renderer = self._choose()
-        self._renderer(event)
+        """Show one event; the sink that workflows get, and may use from several threads."""
+        with self._lock:
+            if self._renderer is None:
+                self._renderer = self._choose()
+            self._renderer(event)
 
     def result(self, command: str, text: str, document: Mapping[str, Any]) -> None:
         """Print the result of a command: a text, or one JSON document."""
