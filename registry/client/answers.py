@@ -6,6 +6,7 @@ characters escaped, since they end up on a terminal.
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from registry.errors import AuthenticationFailed, Failure, InvalidDocument, RegistryRefused, RemoteNotFound, Unreachable
 from registry.model import load_json
@@ -37,8 +38,9 @@ def refusal(response: "requests.Response", what: str) -> Failure:
     return RegistryRefused(what, status=status, cause=cause)
 
 
-def unreachable(error: Exception, host: str) -> Unreachable:
+def unreachable(error: Exception, url: str) -> Unreachable:
     """The failure behind a connection that was not made, or broke."""
+    host = urlsplit(url).netloc.rpartition("@")[2]  # whoever put a password into a URL does not want it shown
     words = printable(_innermost(error))
     hint = None
     if "CERTIFICATE" in words.upper():

@@ -122,7 +122,7 @@ class RegistryAuth(TokenAuth):
                 realm, params=parameters, headers=headers, timeout=_TIMEOUT, stream=True, allow_redirects=False
             )
         except requests.RequestException as error:
-            raise unreachable(error, urlsplit(realm).netloc) from error
+            raise unreachable(error, realm) from error
         with response:
             return self._read_token(response, realm)
 

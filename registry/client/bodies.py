@@ -1,7 +1,6 @@
 """Bodies of answers: read off the wire, or whole when they are small."""
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -25,7 +24,7 @@ class Incoming(Readable):
         try:
             data: bytes = self._response.raw.read(None if size < 0 else size, decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise unreachable(error, urlsplit(self._response.url).netloc) from error
+            raise unreachable(error, self._response.url) from error
         return data
 
     def close(self) -> None:

@@ -60,6 +60,7 @@ class Transport(Registry):
         super().__init__(hostname=self.host, insecure=plain)
         cookies = self.session.cookies
         self.session = _session()
+        self.session.trust_env = not plain  # a proxy does not lead back to this machine
         self.session.cookies = cookies
         self.auth = RegistryAuth(self.host, self.session, plain=plain)
 
@@ -125,10 +126,8 @@ class Transport(Registry):
             headers |= self.auth.header(request.scope)
         try:
             return self._exchange(request, headers)
-        except requests.RequestException as error:
-            raise unreachable(error, urlsplit(request.url).netloc) from error
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise unreachable(error, self.host) from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:  # requests' own are OSErrors
+            raise unreachable(error, request.url) from error
 
     def _exchange(self, request: Request, headers: dict[str, str]) -> requests.Response:
         if request.body is None or request.body.size == 0:

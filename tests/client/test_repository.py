@@ -333,3 +333,16 @@ def test_a_registry_that_does_not_let_us_push_says_so_before_anything_is_sent():
     with scripted(lambda _: Answer(403, b"{}")) as server, pytest.raises(AuthenticationFailed, match="let us push"):
         repository(server).prepare_push()
     assert [asked.method for asked in server.asked] == ["POST"]
+
+
+def test_a_proxy_is_not_asked_for_loopback(monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert resolve(GOOD) == DESCRIPTOR
+
+
+def test_a_password_in_a_location_is_not_shown():
+    with scripted(uploads("http://ada:s3cret@127.0.0.1:1/upload")) as server, pytest.raises(Unreachable) as caught:
+        CONTENT.push_to(repository(server))
+    assert "s3cret" not in str(caught.value)
+    assert "127.0.0.1:1" in str(caught.value)
