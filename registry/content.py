@@ -20,6 +20,7 @@ __all__ = [
     "Opener",
     "Pusher",
     "Readable",
+    "Referred",
     "ReferrerIndex",
     "Store",
     "TagStore",
@@ -93,6 +94,10 @@ class ReferrerIndex(Protocol):
 
         An empty list means that there are none; a store that cannot tell raises instead.
         """
+
+
+class Referred(Fetcher, ReferrerIndex, Protocol):
+    """Content that can be asked what refers to it."""
 
 
 class Store(ContentStore, TagStore, ReferrerIndex, Protocol):

@@ -5,18 +5,29 @@ to report. Tagging is not its business: the caller tags last, when everything ha
 """
 
 import io
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Event
 
-from registry.content import ContentStore, Fetcher, Pusher, Readable, read_all
+from registry.content import ContentStore, Fetcher, Pusher, Readable, Referred, read_all
 from registry.digest import Digest
 from registry.errors import Failure, GraphTooLarge, Side
 from registry.model import Descriptor, Index, Manifest, is_document, parse_document
 
-__all__ = ["CopyHooks", "CopyReport", "Limits", "copy", "describe_referrer", "push_bytes", "read_document", "walk"]
+__all__ = [
+    "CopyHooks",
+    "CopyReport",
+    "Limits",
+    "copy",
+    "copy_with_referrers",
+    "describe_referrer",
+    "push_bytes",
+    "read_document",
+    "walk",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +139,49 @@ def copy(
     content is missing. Failures carry the ``side`` they happened on.
     """
     return _Copy(source, destination, hooks).run(root, concurrency, limits)
+
+
+def copy_with_referrers(
+    source: Referred,
+    destination: ContentStore,
+    root: Descriptor,
+    *,
+    hooks: CopyHooks = CopyHooks(),
+    concurrency: int = 4,
+    limits: Limits = Limits(),
+) -> CopyReport:
+    """Copy ``root`` and all that refers to it, or to anything below it, and to those, and so on.
+
+    What a list of referrers claims is believed only when the manifest itself says so. Raises
+    GraphTooLarge when all of it together is over ``limits``.
+    """
+    report = copy(source, destination, root, hooks=hooks, concurrency=concurrency, limits=limits)
+    queue, seen = deque([root]), {root.digest}
+    subjects: set[Digest] = set()
+    while queue:
+        for referrer in _referrers_below(source, queue.popleft(), limits, subjects):
+            if referrer.digest in seen:
+                continue
+            seen.add(referrer.digest)
+            part = copy(source, destination, referrer, hooks=hooks, concurrency=concurrency, limits=limits)
+            report = _sum(report, part)
+            queue.append(referrer)
+            if len(seen) > limits.nodes:
+                raise GraphTooLarge(f"there are more than {limits.nodes} referrers")
+    return report
+
+
+def _referrers_below(source: Referred, root: Descriptor, limits: Limits, subjects: set[Digest]) -> Iterator[Descriptor]:
+    """The referrers of every document below ``root`` that is not among ``subjects`` yet."""
+    with _on("source"):
+        for node, data in walk(source, root, limits):
+            if data is None or node.digest in subjects:
+                continue
+            subjects.add(node.digest)
+            for listed in source.referrers(node):
+                subject = read_document(source, listed)[1].subject
+                if subject is not None and subject.digest == node.digest:
+                    yield listed.plain()
 
 
 class _Abandoned(Exception):

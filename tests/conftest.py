@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from registry.server.testing import running_server
 from wasmbuild.caches import CACHE_VARIABLE, Caches
+
+# The first text that Hypothesis draws on a machine costs seconds, whichever test it is for.
+settings.register_profile("wasmbuild", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("wasmbuild")
 
 KEPT = {CACHE_VARIABLE}
 """The cache of compilers is shared between tests, and with the user: building libc takes long."""

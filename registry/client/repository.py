@@ -79,16 +79,21 @@ class Repository:
             return response.status_code == 200
 
     def fetch(self, descriptor: Descriptor, /) -> VerifyingReader:
-        """A reader of the content, straight from the connection.
+        """A reader of the content, straight from the connection; documents are kept for the next time.
 
         Raises RemoteNotFound.
         """
         kept = self._documents.get(descriptor.digest)
         if kept is not None:
             return VerifyingReader(io.BytesIO(kept), descriptor)
-        request = self._request("GET", self._path(descriptor), f"{self} does not give {descriptor.digest}")
-        response = self._transport.send(request, 200)
-        return VerifyingReader(Incoming(response), descriptor)
+        what = f"{self} does not give {descriptor.digest}"
+        response = self._transport.send(self._request("GET", self._path(descriptor), what), 200)
+        if not is_document(descriptor.media_type):
+            return VerifyingReader(Incoming(response), descriptor)
+        with response, VerifyingReader(Incoming(response), descriptor) as reader:
+            data = b"".join(reader)
+        self._keep(descriptor, data)
+        return VerifyingReader(io.BytesIO(data), descriptor)
 
     def push(self, descriptor: Descriptor, body: Opener, /) -> None:
         """Store the content; the registry checks its digest, and so do we while reading it."""

@@ -1,24 +1,18 @@
 """Find the signatures of an artifact: the walk from a subject to its bundles. Judging them is ``verifier``'s."""
 
-from typing import Protocol
-
-from registry.content import Fetcher, ReferrerIndex, read_all
+from registry.content import Referred, read_all
 from registry.errors import GraphTooLarge
 from registry.model import Descriptor, Manifest, parse_document
 from wasmbuild.trust.bundle import BUNDLE, MAX_BUNDLE
 from wasmbuild.trust.referrer import PREDICATE_TYPE
 from wasmbuild.trust.statement import COSIGN_SIGN
 
-__all__ = ["MAX_REFERRERS", "Referred", "signatures_of"]
+__all__ = ["MAX_REFERRERS", "signatures_of"]
 
 MAX_REFERRERS = 100
 """Bundles of one artifact that we look at; notation's bound for signatures."""
 
 _BUNDLE_TYPES = "application/vnd.dev.sigstore.bundle"
-
-
-class Referred(Fetcher, ReferrerIndex, Protocol):
-    """A store that can be asked what refers to its content."""
 
 
 def signatures_of(store: Referred, subject: Descriptor) -> list[bytes]:

@@ -5,7 +5,7 @@ import pytest
 
 from registry.content import VerifyingReader, read_all
 from registry.errors import ContentNotFound, ContentTooLarge, DigestMismatch, Failure, GraphTooLarge, SizeMismatch
-from registry.graph import CopyHooks, CopyReport, Limits, copy, walk
+from registry.graph import CopyHooks, CopyReport, Limits, copy, copy_with_referrers, walk
 from registry.model import EMPTY, describe
 from registry.stores.memory import MemoryStore
 from tests.contract.making import BLOB, Content, blob, push_index, push_manifest
@@ -237,3 +237,53 @@ def test_the_verifying_reader(data, error, step):
 def test_the_empty_descriptor_is_the_specs():
     assert str(EMPTY.digest) == "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
     assert EMPTY.size == 2
+
+
+def signed(store, subject, kind="a/signature"):
+    return push_manifest(store, blob(f"{kind} of {subject.digest}".encode()), artifact_type=kind, subject=subject)
+
+
+def test_referrers_travel_along_with_their_own():
+    source, destination = MemoryStore(), MemoryStore()
+    root = tree(source)
+    child = push_manifest(source, blob(b"shared"), blob(b"own 1"))
+    signature, sbom = signed(source, root), signed(source, child, "a/sbom")
+    of_sbom = signed(source, sbom)
+    unrelated = signed(source, push_manifest(source, blob(b"unrelated")))
+    report = copy_with_referrers(source, destination, root)
+    for each in (root, child, signature, sbom, of_sbom):
+        assert destination.exists(each)
+    assert not destination.exists(unrelated)
+    assert [entry.digest for entry in destination.referrers(sbom)] == [of_sbom.digest]
+    assert copy_with_referrers(source, destination, root).copied == 0
+    assert report.copied > 9
+
+
+def test_new_referrers_of_what_is_there_already_are_found():
+    source, destination = MemoryStore(), MemoryStore()
+    root = tree(source)
+    copy(source, destination, root)
+    late = signed(source, push_manifest(source, blob(b"shared"), blob(b"own 2")))
+    copy_with_referrers(source, destination, root)
+    assert destination.exists(late)
+
+
+def test_a_list_of_referrers_that_lies_is_not_believed():
+    class Lying(MemoryStore):
+        def referrers(self, subject, artifact_type=None, /):
+            return [claimed]
+
+    source, destination = Lying(), MemoryStore()
+    root = push_manifest(source, blob(b"root"))
+    claimed = push_manifest(source, blob(b"claimed"), artifact_type="a/b")
+    copy_with_referrers(source, destination, root)
+    assert not destination.exists(claimed)
+
+
+def test_too_many_referrers_are_refused():
+    source = MemoryStore()
+    root = push_manifest(source, blob(b"root"))
+    for number in range(6):
+        signed(source, root, f"a/{number}")
+    with pytest.raises(GraphTooLarge, match="more than 5 referrers"):
+        copy_with_referrers(source, MemoryStore(), root, limits=Limits(nodes=5))
