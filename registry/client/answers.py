@@ -4,33 +4,28 @@ The registry's own words are shown (distribution-spec, "Error Codes"), bounded, 
 characters escaped, since they end up on a terminal.
 """
 
+import base64
+import contextlib
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from registry.errors import AuthenticationFailed, Failure, InvalidDocument, RegistryRefused, RemoteNotFound, Unreachable
 from registry.model import load_json
+from registry.words import printable
 
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["printable", "refusal", "unreachable"]
+__all__ = ["refusal", "unreachable", "without_secrets"]
 
 _MAX_BODY = 64 * 1024
-_MAX_WORDS = 600
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
-
-def printable(text: str) -> str:
-    """The text on one line, safe for a terminal and not endless."""
-    escaped = _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text.strip())
-    return escaped if len(escaped) <= _MAX_WORDS else escaped[:_MAX_WORDS] + "…"
 
 
 def refusal(response: "requests.Response", what: str) -> Failure:
     """The failure behind an answer of 4xx or 5xx; ``what`` says what was tried, and of whom."""
     status = response.status_code
-    cause = f"{status} {_words(response)}".strip()
+    cause = without_secrets(f"{status} {_words(response).strip()}".strip(), response)
     if status == 404:
         return RemoteNotFound(what, cause=cause)
     if status in (401, 403):
@@ -41,13 +36,26 @@ def refusal(response: "requests.Response", what: str) -> Failure:
 def unreachable(error: Exception, url: str) -> Unreachable:
     """The failure behind a connection that was not made, or broke."""
     host = urlsplit(url).netloc.rpartition("@")[2]  # whoever put a password into a URL does not want it shown
-    words = printable(_innermost(error))
+    words = printable(_innermost(error).strip())
     hint = None
     if "CERTIFICATE" in words.upper():
         hint = "if its certificate comes from an authority of your own: export REQUESTS_CA_BUNDLE=/path/to/ca.pem"
     elif "WRONG_VERSION_NUMBER" in words.upper():
         hint = "it seems to speak plain http, which is used for loopback addresses only"
     return Unreachable(f"the registry {host} could not be reached", cause=words, hint=hint)
+
+
+def without_secrets(text: str, response: "requests.Response") -> str:
+    """The text without what we sent to authenticate: a server may say it back to us."""
+    scheme, _, sent = (response.request.headers.get("Authorization") or "").partition(" ")
+    secrets = [sent]
+    if scheme == "Basic":
+        with contextlib.suppress(ValueError):
+            user, _, password = base64.b64decode(sent).decode("utf-8", "replace").partition(":")
+            secrets += [f"{user}:{password}", password]
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    return text
 
 
 def _words(response: "requests.Response") -> str:
@@ -60,7 +68,7 @@ def _words(response: "requests.Response") -> str:
         pass
     if "html" in response.headers.get("Content-Type", "").lower():
         return printable(f"{response.reason or ''} (an HTML page)")
-    return printable(body[:300].decode("utf-8", "replace")) or printable(response.reason or "")
+    return printable(body[:300].decode("utf-8", "replace").strip()) or printable(response.reason or "")
 
 
 def _one(error: dict[str, object]) -> str:

@@ -6,6 +6,7 @@ that it may name, and nowhere else.
 """
 
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,12 @@ import oras.logger
 import requests
 from oras.auth.token import TokenAuth
 
-from registry.client.answers import printable, unreachable
+from registry.client.answers import unreachable, without_secrets
+from registry.client.bodies import bounded
 from registry.client.challenge import Challenge, parse_challenges
 from registry.errors import AuthenticationFailed, InvalidDocument, UnexpectedAnswer
 from registry.model import load_json
+from registry.words import printable
 
 __all__ = ["RegistryAuth", "realm_allowed"]
 
@@ -29,7 +32,7 @@ _DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 _DEFAULT_LIFETIME = 60.0
 """Seconds a token lives when the server does not say (distribution token specification)."""
 _MARGIN = 10.0
-_MAX_TOKEN_ANSWER = 1024 * 1024
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _TIMEOUT = (10.0, 30.0)
 
 
@@ -103,7 +106,15 @@ class RegistryAuth(TokenAuth):
             container.registry = key
             self.load_configs(container)
         found: str | None = getattr(self, "_basic_auth", None)
-        return found
+        if found is None:
+            return None
+        joined = "".join(found.split())  # "base64" breaks long lines
+        if _BASE64.fullmatch(joined) is None:
+            raise AuthenticationFailed(
+                f"the credentials of {self._host} in Docker's configuration are malformed",
+                cause="'auth' must be base64 of user:password",
+            )
+        return joined
 
     def _exchange(self, challenge: Challenge, scopes: list[str]) -> _Token:
         realm = challenge.get("realm")
@@ -121,7 +132,7 @@ class RegistryAuth(TokenAuth):
             response = self.session.get(
                 realm, params=parameters, headers=headers, timeout=_TIMEOUT, stream=True, allow_redirects=False
             )
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:
             raise unreachable(error, realm) from error
         with response:
             return self._read_token(response, realm)
@@ -132,11 +143,11 @@ class RegistryAuth(TokenAuth):
             raise AuthenticationFailed(
                 f"the token server {host} refused us",
                 status=response.status_code,
-                cause=f"{response.status_code} {printable(response.reason or '')}",
+                cause=without_secrets(f"{response.status_code} {printable(response.reason or '')}", response),
                 hint="check the credentials in ~/.docker/config.json",
             )
         try:
-            value = load_json(response.raw.read(_MAX_TOKEN_ANSWER, decode_content=True), "the token server's answer")
+            value = load_json(bounded(response, f"the token server {host} gave no token"), "the token server's answer")
             token = value.get("token") or value.get("access_token")
             lifetime = float(value.get("expires_in") or _DEFAULT_LIFETIME)
         except (InvalidDocument, AttributeError, TypeError, ValueError) as error:
@@ -153,7 +164,10 @@ def realm_allowed(realm: str, host: str, *, plain: bool) -> bool:
     Hub its own; over https, unless the registry itself is plain. CVE-2026-33540 is what happens
     otherwise.
     """
-    parts = urlsplit(realm)
+    try:
+        parts = urlsplit(realm)
+    except ValueError:
+        return False
     if parts.username is not None or (parts.scheme != "https" and not (plain and parts.scheme == "http")):
         return False
     named, own = parts.hostname or "", urlsplit(f"//{host}").hostname or ""

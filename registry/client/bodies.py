@@ -1,16 +1,21 @@
-"""Bodies of answers: read off the wire, or whole when they are small."""
+"""Bodies of answers: read off the wire, or whole when they are small; never for ever."""
 
-from collections.abc import Iterator
+import time
 
 import requests
 import urllib3
 
 from registry.client.answers import unreachable
 from registry.content import Readable
-from registry.errors import ContentTooLarge
+from registry.errors import ContentTooLarge, Unreachable
 from registry.model import MAX_MANIFEST
 
 __all__ = ["Incoming", "bounded"]
+
+_PATIENCE = 60.0
+"""Seconds that may pass before a body has to have come at the least speed."""
+_LEAST_SPEED = 1024
+"""Bytes a second, on the average, below which a body is given up."""
 
 
 class Incoming(Readable):
@@ -18,13 +23,22 @@ class Incoming(Readable):
 
     def __init__(self, response: requests.Response) -> None:
         self._response = response
+        self._began = time.monotonic()
+        self._seen = 0
 
     def read(self, size: int = -1, /) -> bytes:
         """At most ``size`` bytes as they were sent, without undoing a content encoding."""
+        if size < 0:
+            return b"".join(iter(lambda: self.read(MAX_MANIFEST), b""))
         try:
-            data: bytes = self._response.raw.read(None if size < 0 else size, decode_content=False)
+            # As much as one packet brings: a sender that drips is noticed between two of them.
+            data: bytes = self._response.raw.read1(size, decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise unreachable(error, self._response.url) from error
+        self._seen += len(data)
+        waited = time.monotonic() - self._began
+        if waited > _PATIENCE and self._seen < waited * _LEAST_SPEED:
+            raise Unreachable(f"the registry is too slow: {self._seen} bytes in {waited:.0f} seconds")
         return data
 
     def close(self) -> None:
@@ -37,13 +51,9 @@ def bounded(response: requests.Response, what: str) -> bytes:
 
     Raises ContentTooLarge, with ``what`` as its sentence.
     """
-    data = b"".join(_chunks(Incoming(response), MAX_MANIFEST + 1))
-    if len(data) > MAX_MANIFEST:
-        raise ContentTooLarge(what, cause=f"the answer is larger than {MAX_MANIFEST} bytes")
-    return data
-
-
-def _chunks(reader: Readable, limit: int) -> Iterator[bytes]:
-    while limit > 0 and (chunk := reader.read(limit)):
-        limit -= len(chunk)
-        yield chunk
+    reader, data = Incoming(response), bytearray()
+    while chunk := reader.read(MAX_MANIFEST + 1 - len(data)):
+        data += chunk
+        if len(data) > MAX_MANIFEST:
+            raise ContentTooLarge(what, cause=f"the answer is larger than {MAX_MANIFEST} bytes")
+    return bytes(data)

@@ -1,7 +1,5 @@
 """The referrers API (distribution-spec 1.1, "Listing Referrers") and the tag that stands in for it."""
 
-from urllib.parse import urljoin
-
 from registry.client.bodies import bounded
 from registry.client.transport import Request, Transport
 from registry.digest import Digest
@@ -11,6 +9,7 @@ from registry.model import OCI_INDEX, Descriptor, Index, parse_document
 __all__ = ["list_referrers", "referrers_tag"]
 
 _MAX_PAGES = 100
+_MAX_REFERRERS = 10_000
 _NO_SUCH_API = frozenset({404, 405})
 
 
@@ -27,6 +26,8 @@ def list_referrers(transport: Transport, url: str, scope: str, name: str) -> lis
         if page is None:
             return None
         found.extend(page.manifests)
+        if len(found) > _MAX_REFERRERS:
+            raise ContentTooLarge(what, cause=f"there are more than {_MAX_REFERRERS}")
         if following is None:
             return found
         url = following
@@ -52,4 +53,4 @@ def _page(transport: Transport, request: Request, *, first: bool) -> tuple[Index
         raise UnexpectedAnswer(request.what, cause=str(error)) from error
     if not isinstance(index, Index):
         raise UnexpectedAnswer(request.what, cause="the answer is not an index")
-    return index, urljoin(request.url, following) if following else None
+    return index, transport.absolute(request.url, following, request.what) if following else None

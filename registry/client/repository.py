@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 import oras.container
 
-from registry.client.answers import printable
 from registry.client.bodies import Incoming, bounded
 from registry.client.referrers import list_referrers, referrers_tag
 from registry.client.transport import Body, Request, Transport
@@ -34,6 +33,7 @@ from registry.model import (
     parse_document,
 )
 from registry.reference import Reference
+from registry.words import printable
 
 __all__ = ["Repository", "open_repository"]
 

@@ -22,6 +22,7 @@ from registry.client.answers import refusal, unreachable
 from registry.client.auth import RegistryAuth
 from registry.content import CHUNK, Opener, Readable
 from registry.errors import Failure, UnexpectedAnswer
+from registry.words import printable
 
 __all__ = ["Body", "Request", "Transport", "is_loopback"]
 
@@ -99,11 +100,22 @@ class Transport(Registry):
 
         Raises UnexpectedAnswer when there is none, or it leads away from http.
         """
-        url = urljoin(response.url, response.headers.get("Location", ""))
-        if "Location" not in response.headers or urlsplit(url).scheme not in {"http", "https"}:
-            raise UnexpectedAnswer(what, cause=f"{response.status_code} without a usable Location")
-        if urlsplit(url).scheme == "http" and self.prefix == "https":
-            raise UnexpectedAnswer(what, cause="Location leads from https to http")
+        if "Location" not in response.headers:
+            raise UnexpectedAnswer(what, cause=f"{response.status_code} without a Location")
+        return self.absolute(response.url, response.headers["Location"], what)
+
+    def absolute(self, base: str, relative: str, what: str) -> str:
+        """The URL that a registry means by one in its answer.
+
+        Raises UnexpectedAnswer when it leads away from http, or from https to http.
+        """
+        try:
+            url = urljoin(base, relative)
+            scheme = urlsplit(url).scheme
+        except ValueError:
+            url, scheme = "", ""
+        if scheme not in {"http", "https"} or (scheme, self.prefix) == ("http", "https"):
+            raise UnexpectedAnswer(what, cause=f"it leads us to {printable(relative, 100)}")
         return url
 
     def _authorized(self, request: Request) -> requests.Response:
@@ -128,6 +140,8 @@ class Transport(Registry):
             return self._exchange(request, headers)
         except (urllib3.exceptions.HTTPError, OSError) as error:  # requests' own are OSErrors
             raise unreachable(error, request.url) from error
+        except ValueError as error:  # of a URL that we were sent to
+            raise UnexpectedAnswer(request.what, cause=printable(str(error))) from error
 
     def _exchange(self, request: Request, headers: dict[str, str]) -> requests.Response:
         if request.body is None or request.body.size == 0:
@@ -229,7 +243,7 @@ def _session() -> _Session:
         backoff_factor=0.25,
         backoff_jitter=0.25,
         backoff_max=20,
-        retry_after_max=60,
+        retry_after_max=20,
         raise_on_status=False,
     )
     for prefix in ("http://", "https://"):

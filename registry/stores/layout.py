@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from registry.content import Opener, VerifyingReader, read_all
 from registry.digest import Digest
-from registry.errors import ContentNotFound, InvalidDocument
+from registry.errors import ContentNotFound, DigestMismatch, InvalidDocument, SizeMismatch
 from registry.files import replacing, storage_errors, write_atomically
 from registry.graph import describe_referrer, read_document
 from registry.model import (
@@ -125,10 +125,19 @@ class LayoutStore:
         ordered = [found[digest] for digest in sorted(found)]
         return [entry for entry in ordered if artifact_type in (None, entry.artifact_type)]
 
-    def discard(self, digest: Digest) -> None:
-        """Remove content that turned out to be damaged, so that it can come again."""
-        with storage_errors(f"{digest} could not be removed"):
-            self._path(digest).unlink(missing_ok=True)
+    def heal(self, descriptor: Descriptor) -> bool:
+        """Remove the content if it is damaged, so that it can come again; whether it was."""
+        if not self.exists(descriptor):
+            return False
+        try:
+            with self.fetch(descriptor) as reader:
+                for _ in reader:
+                    pass
+        except (DigestMismatch, SizeMismatch):
+            with storage_errors(f"{descriptor.digest} could not be removed"):
+                self._path(descriptor.digest).unlink(missing_ok=True)
+            return True
+        return False
 
     def path_of(self, digest: Digest) -> Path:
         """Where the content is.

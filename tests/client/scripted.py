@@ -1,5 +1,7 @@
 """A real HTTP server that answers as a test tells it to, and remembers what it was asked."""
 
+import contextlib
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,12 +21,16 @@ class Asked:
 
 @dataclass
 class Answer:
-    """What to send back; ``cut`` ends the connection after so many bytes of the body."""
+    """What to send back; ``cut`` ends the connection after so many bytes of the body.
+
+    With ``drip``, the body is sent byte by byte, that many seconds apart.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
+    drip: float = 0
 
 
 Script = Callable[[Asked], Answer]
@@ -66,9 +72,18 @@ class _Handler(BaseHTTPRequestHandler):
         if "Content-Length" not in answer.headers:
             self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
-        if self.command != "HEAD":
+        if answer.drip:
+            self._drip(answer)
+        elif self.command != "HEAD":
             self.wfile.write(answer.body if answer.cut is None else answer.body[: answer.cut])
         self.close_connection = answer.cut is not None
+
+    def _drip(self, answer: Answer) -> None:
+        with contextlib.suppress(OSError):  # the client need not stay to the end
+            for number in range(len(answer.body)):
+                self.wfile.write(answer.body[number : number + 1])
+                time.sleep(answer.drip)
+        self.close_connection = True
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
 

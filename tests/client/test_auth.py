@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import stat
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,7 +14,7 @@ from registry.client.auth import realm_allowed
 from registry.client.challenge import Challenge, parse_challenges
 from registry.client.transport import is_loopback
 from registry.content import read_all
-from registry.errors import AuthenticationFailed, UnexpectedAnswer
+from registry.errors import AuthenticationFailed, UnexpectedAnswer, Unreachable
 from tests.client.scripted import Answer, scripted
 from tests.client.test_repository import CONTENT, DESCRIPTOR, GOOD, repository
 
@@ -124,6 +125,7 @@ def test_a_registry_that_is_never_content_is_given_up():
         ({"status": 200, "body": b'{"token": 7}'}, UnexpectedAnswer),
         ({"status": 200, "body": b'{"token": "a\\r\\nX: y"}'}, UnexpectedAnswer),
         ({"status": 200, "body": b'{"token": "t", "expires_in": "soon"}'}, UnexpectedAnswer),
+        ({"status": 200, "body": b'{"token": "t"}' * 100, "cut": 9}, Unreachable),
         ({"status": 302, "headers": {"Location": "http://127.0.0.1:1/"}}, AuthenticationFailed),
     ],
 )
@@ -169,6 +171,7 @@ def test_a_token_server_elsewhere_gets_nothing(log_in):
         ("https://0.0.1/t", "127.0.0.1", True, False),
         ("file:///etc/passwd", "ghcr.io", False, False),
         ("", "ghcr.io", False, False),
+        ("https://[bad/token", "ghcr.io", False, False),
     ],
 )
 def test_realms(realm, host, plain, allowed):
@@ -315,3 +318,33 @@ def test_any_header_is_read(header):
 )
 def test_plain_http_is_for_loopback(host, expected):
     assert is_loopback(host) is expected
+
+
+def test_long_credentials_may_be_wrapped(log_in):
+    wrapped = "\n".join(re.findall(".{1,5}", BASIC.removeprefix("Basic ")))
+    with scripted(basic_only) as server:
+        log_in(server.address, auths={server.address: {"auth": wrapped}})
+        assert repository(server).resolve("v1") == DESCRIPTOR
+
+
+def test_malformed_credentials_are_not_shown(log_in):
+    with scripted(basic_only) as server:
+        log_in(server.address, auths={server.address: {"auth": "s3cret:\u0000"}})
+        with pytest.raises(AuthenticationFailed, match="malformed") as caught:
+            repository(server).resolve("v1")
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("said", [BASIC, "ada:s3cret", "the password s3cret is wrong"])
+def test_a_server_that_says_our_credentials_back_is_not_quoted(log_in, said):
+    def script(asked):
+        body = said.encode() if asked.headers.get("authorization") else b""
+        return Answer(401, body, {"WWW-Authenticate": "Basic"})
+
+    with scripted(script) as server:
+        log_in(server.address)
+        with pytest.raises(AuthenticationFailed) as caught:
+            repository(server).resolve("v1")
+    assert "***" in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+    assert BASIC.removeprefix("Basic ") not in str(caught.value)

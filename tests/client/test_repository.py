@@ -2,9 +2,12 @@
 
 import json
 import socket
+import time
+from types import SimpleNamespace
 
 import pytest
 
+from registry.client import bodies
 from registry.client.repository import Repository, open_repository
 from registry.client.transport import Transport
 from registry.content import read_all
@@ -69,6 +72,7 @@ def test_a_content_type_may_have_parameters():
         (Answer(418, b"x" * 10_000_000), RegistryRefused, "xxx"),
         (Answer(418, b"<p>", {"Content-Type": "text/html"}), RegistryRefused, "an HTML page"),
         (Answer(302, b"", {"Location": "/v2/a/b/manifests/v1"}), Unreachable, "redirects"),
+        (Answer(302, b"", {"Location": "http://[bad/x"}), UnexpectedAnswer, "IPv6"),
     ],
 )
 def test_answers_that_are_no_manifest(answer, error, said):
@@ -179,8 +183,9 @@ def test_the_location_of_an_upload_is_followed_as_it_is(location, path):
 @pytest.mark.parametrize(
     ("script", "said"),
     [
-        (uploads(location=None), "without a usable Location"),
-        (uploads(location="file:///etc/passwd"), "without a usable Location"),
+        (uploads(location=None), "without a Location"),
+        (uploads(location="file:///etc/passwd"), "leads us to file:///etc/passwd"),
+        (uploads(location="http://[bad/x"), "leads us to http://[bad/x"),
         (uploads(final=Answer(201, headers={"Docker-Content-Digest": "sha256:other"})), "stored sha256:other"),
         (lambda _: Answer(200), "200 is no answer to POST"),
     ],
@@ -346,3 +351,25 @@ def test_a_password_in_a_location_is_not_shown():
         CONTENT.push_to(repository(server))
     assert "s3cret" not in str(caught.value)
     assert "127.0.0.1:1" in str(caught.value)
+
+
+def test_a_link_that_leads_nowhere():
+    with pytest.raises(UnexpectedAnswer, match="leads us to"):
+        referrers(Answer(200, LISTED.body, {**LISTED.headers, "Link": '<http://[bad/x>; rel="next"'}))
+
+
+def test_too_many_referrers_are_given_up():
+    many = Index(manifests=(ENTRY,) * 9000).encode()
+    link = f'</v2/a/b/referrers/{DESCRIPTOR.digest}>; rel="next"'
+    answer = Answer(200, many, {"Content-Type": OCI_INDEX, "Link": link})
+    with scripted(lambda _: answer) as server, pytest.raises(ContentTooLarge, match="more than 10000"):
+        repository(server).referrers(DESCRIPTOR)
+    assert len(server.asked) == 2
+
+
+def test_a_body_that_drips_is_given_up(monkeypatch):
+    """The clock runs a hundred times as fast here."""
+    monkeypatch.setattr(bodies, "time", SimpleNamespace(monotonic=lambda: time.monotonic() * 100))
+    slow = Answer(200, MANIFEST, {"Content-Type": OCI_MANIFEST}, drip=0.02)
+    with scripted(lambda _: slow) as server, pytest.raises(Unreachable, match="too slow"):
+        repository(server).resolve("v1")

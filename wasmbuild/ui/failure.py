@@ -1,5 +1,6 @@
 """How a failure reads: what, cause, hint, docs (``cli.md`` rule 4)."""
 
+from registry.words import printable
 from wasmbuild.errors import Failure
 
 __all__ = ["failure_lines"]
@@ -10,7 +11,7 @@ _CAUSE_LINES = 20
 def failure_lines(failure: Failure) -> list[str]:
     """The lines of a failure, without colour."""
     side = f" ({failure.side})" if failure.side else ""
-    lines = [f"error[{failure.code}]: {failure.what}{side}"]
+    lines = [f"error[{failure.code}]: {printable(failure.what)}{side}"]
     lines += _labelled("cause:", failure.cause)
     lines += _labelled("hint: ", failure.hint)
     lines.append(f"  docs:  docs/errors.md#{failure.code.lower()}")
@@ -20,5 +21,5 @@ def failure_lines(failure: Failure) -> list[str]:
 def _labelled(label: str, text: str | None) -> list[str]:
     if not text:
         return []
-    first, *rest = text.strip("\n").splitlines()[-_CAUSE_LINES:]
+    first, *rest = [printable(line) for line in text.strip("\n").splitlines()[-_CAUSE_LINES:]] or [""]
     return [f"  {label} {first}", *(f"         {line}" for line in rest)]

@@ -3,6 +3,7 @@
 import sys
 from typing import TextIO
 
+from registry.words import printable
 from wasmbuild.events import Event, Note, Step, ToolOutput, Transfer
 from wasmbuild.ui.words import seconds, size
 
@@ -15,11 +16,11 @@ def line_of(event: Event, *, verbose: bool) -> str | None:
         case Step(verb, subject, took):
             return None if took is None else f"{verb:<9} {subject} ({seconds(took)})"
         case Note("warning", text):
-            return f"warning: {text}"
+            return f"warning: {printable(text)}"
         case Note(_, text):
-            return text
+            return printable(text)
         case ToolOutput(tool, line):
-            return f"{tool}: {line}" if verbose else None
+            return f"{tool}: {printable(line)}" if verbose else None
         case Transfer(name, "done", _, total):
             return f"{'copied':<9} {name} ({size(total)})"
         case Transfer(name, "skipped", _, _):

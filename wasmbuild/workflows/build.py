@@ -55,6 +55,8 @@ def build(folder: Path, *, sink: Sink, caches: Caches, environment: Mapping[str,
         annotations = _annotations(project)
         packed = pack(compiled.wasm_path, compiled.target.name, created=created, annotations=annotations)
         layout = LayoutStore.create(folder / OUTPUT_FOLDER / "oci")
+        for content in (packed.manifest, packed.config, packed.layer):
+            layout.heal(content)
         copy(packed, layout, packed.manifest)
         layout.tag(packed.manifest, _tag(project))
     return Built(packed, compiled.wasm_path, layout.root, compiled.action_key)

@@ -1,20 +1,22 @@
 """Fetch: an artifact's WebAssembly file into a store of the user's own, verified, for pull and run."""
 
-from collections.abc import Callable
+import os
+import shutil
+import tempfile
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from registry.content import Fetcher, VerifyingReader
-from registry.errors import ContentNotFound, DigestMismatch, SizeMismatch
+from registry.errors import Failure
 from registry.files import replacing, storage_errors
-from registry.graph import CopyHooks, copy, read_document
+from registry.graph import copy, read_document
 from registry.model import Descriptor, Manifest
 from registry.reference import Reference
 from registry.stores.layout import LayoutStore
 from wasmbuild.artifact import wasm_layer
 from wasmbuild.caches import Caches
-from wasmbuild.errors import UnknownArtifact
+from wasmbuild.errors import TargetExists, UnknownArtifact
 from wasmbuild.events import Note, Sink
 from wasmbuild.trust.keys import PublicKey
 from wasmbuild.trust.verifier import Evidence
@@ -44,8 +46,14 @@ class Fetched:
         return self.store.path_of(self.layer.digest)
 
     def write(self, output: Path) -> None:
-        """Write the file, verified once more while it is read, and give it its name at the end."""
-        with self.store.fetch(self.layer) as reader, replacing(output) as file:
+        """Write the file, verified once more while it is read, and give it its name at the end.
+
+        A symbolic link is followed. Raises TargetExists for what is no file, such as a device.
+        """
+        target = output.resolve()
+        if target.exists() and not target.is_file():
+            raise TargetExists(f"{output} is not a file, and is not replaced by one")
+        with self.store.fetch(self.layer) as reader, replacing(target) as file:
             for chunk in reader:
                 file.write(chunk)
 
@@ -66,28 +74,26 @@ def fetch(reference: Reference, *, key: PublicKey | None, caches: Caches, sink: 
     if not isinstance(document, Manifest):
         raise UnknownArtifact(f"{remote.pinned} is an index, not an artifact", cause=document.media_type)
     layer = wasm_layer(document)
-    with storage_errors(f"{caches.root} could not be made"):
-        root = caches.folder("content")
-        root.chmod(0o700)
-    store = LayoutStore.create(root)
-    _bring(remote.repository, store, layer, observed(sink), lambda text: sink(Note("warning", text)))
+    store = _store(caches, sink)
+    if store.heal(layer):
+        sink(Note("warning", f"{layer.digest} was damaged in the cache, and comes again"))
+    copy(remote.repository, store, layer, hooks=observed(sink))
     return Fetched(remote, layer, evidence, store)
 
 
-def _bring(
-    source: Fetcher, store: LayoutStore, layer: Descriptor, hooks: CopyHooks, warn: Callable[[str], None]
-) -> None:
-    """Copy a blob, unless it is here and whole; a damaged one is replaced and not believed."""
-    if store.exists(layer):
-        try:
-            _read_through(store.fetch(layer))
-        except (DigestMismatch, SizeMismatch, ContentNotFound):
-            warn(f"{layer.digest} was damaged in the cache, and comes again")
-            store.discard(layer.digest)
-    copy(source, store, layer, hooks=hooks)
-
-
-def _read_through(reader: VerifyingReader) -> None:
-    with reader:
-        for _ in reader:
-            pass
+def _store(caches: Caches, sink: Sink) -> LayoutStore:
+    """The store in the user's cache; one for this process alone where that cannot be written to."""
+    try:
+        root = caches.folder("content")
+        root.chmod(0o700)
+        if os.access(root, os.W_OK):
+            return LayoutStore.create(root)
+        reason = "it is read-only"
+    except (OSError, Failure) as error:
+        reason = str(error)
+    sink(Note("warning", f"the cache cannot be used: {reason}"))
+    with storage_errors("there is no room for temporary files"):
+        temporary = Path(tempfile.mkdtemp(prefix="wasmbuild-"))
+    store = LayoutStore.create(temporary)
+    weakref.finalize(store, shutil.rmtree, temporary, ignore_errors=True)
+    return store

@@ -6,6 +6,7 @@ from typing import Any
 
 from registry.files import storage_errors
 from registry.reference import Reference
+from registry.words import printable
 from wasmbuild.artifact import pack
 from wasmbuild.caches import Caches
 from wasmbuild.events import Sink
@@ -63,9 +64,5 @@ def _read(file: Path) -> WasmBinary:
 
 
 def _listed(title: str, items: list[str]) -> list[str]:
-    first, *rest = [_printable(item) for item in items] or ["none"]
+    first, *rest = [printable(item) for item in items] or ["none"]
     return [f"  {title:<9} {first}", *(f"            {item}" for item in rest)]
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from registry.graph import CopyHooks
 from registry.model import TITLE, Descriptor, is_document
 from registry.reference import Reference
+from registry.words import printable
 from wasmbuild.events import Sink, Step, Transfer
 
 if TYPE_CHECKING:
@@ -74,4 +75,4 @@ def _name(content: Descriptor) -> str:
     if is_document(content.media_type):
         return f"{short} manifest"
     title = content.annotations.get(TITLE, "")
-    return f"{short} {title}" if title.isprintable() and 0 < len(title) <= 60 else short
+    return f"{short} {printable(title, 60)}" if title else short

@@ -120,10 +120,12 @@ def test_what_is_damaged_can_come_again(tmp_path):
     store.path_of(content.descriptor.digest).write_bytes(b"damagex")
     with pytest.raises(DigestMismatch), store.fetch(content.descriptor) as reader:
         reader.read()
-    store.discard(content.descriptor.digest)
+    assert store.heal(content.descriptor)
+    assert not store.heal(content.descriptor)
     copy(source, store, content.descriptor)
     with store.fetch(content.descriptor) as reader:
         assert reader.read() == b"damaged"
+    assert not store.heal(content.descriptor)
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):

@@ -1,0 +1,17 @@
+"""Foreign words made safe to show: they end up on a terminal, in a log, in a JSON document."""
+
+import re
+
+__all__ = ["printable"]
+
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str, limit: int = 600) -> str:
+    """The text on one line: control, direction and half characters escaped, cut at ``limit`` characters."""
+    escaped = _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}" if match[0] < "Ā" else _unicode(match[0]), text)
+    return escaped if len(escaped) <= limit else escaped[:limit] + "…"
+
+
+def _unicode(character: str) -> str:
+    return f"\\u{ord(character):04x}"
