@@ -79,7 +79,7 @@ def password(*, confirm: bool) -> bytes:
     """
     given = os.environ.get(PASSWORD_VARIABLE)
     if given is not None:
-        return given.encode()
+        return os.fsencode(given)
     if not sys.stdin.isatty():
         raise PasswordMissing(
             "the key needs a password, and there is no terminal to ask on",
@@ -88,4 +88,4 @@ def password(*, confirm: bool) -> bytes:
     answer: str = click.prompt(
         "Password of the key", hide_input=True, confirmation_prompt=confirm, default="", show_default=False, err=True
     )
-    return answer.encode()
+    return answer.encode(errors="surrogateescape")

@@ -1,21 +1,19 @@
-"""Where the process begins and ends: the table of verbs, and the way from a failure to an exit code.
+"""The table of verbs, and the way from a failure to an exit code.
 
 A verb's module is imported when the verb is used, and not for ``--help`` of the whole.
 """
 
-import os
-import signal
+import errno
 import sys
 from importlib import import_module
-from types import FrameType
-from typing import NoReturn
 
 import click
 
+from registry.errors import StorageFailed
 from wasmbuild.errors import ExitCode, Failure, UsageFailed
 from wasmbuild.ui.console import Console
 
-__all__ = ["VERBS", "main", "run"]
+__all__ = ["VERBS", "run"]
 
 VERBS = {
     "new": "Start a project from a template.",
@@ -65,12 +63,6 @@ def _program() -> None:
     """From source code to a WebAssembly artifact that people can trust."""
 
 
-def main() -> NoReturn:
-    """Run the command line of this process, and end it."""
-    signal.signal(signal.SIGTERM, _end)
-    sys.exit(run(sys.argv[1:]))
-
-
 def run(arguments: list[str]) -> int:
     """Run one command line; what its process shall end with."""
     console = Console()
@@ -78,16 +70,13 @@ def run(arguments: list[str]) -> int:
         outcome = _program.main(arguments, prog_name="wasmbuild", standalone_mode=False, obj=console)
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message(), file=sys.stderr)
+        console.tell(error.format_message())
         return ExitCode.USAGE
     except (KeyboardInterrupt, click.Abort):
-        console.close()
-        print("interrupted", file=sys.stderr)
+        console.tell("interrupted")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.FAILED
+        return ExitCode.FAILED  # whoever read our output has gone, and needs no explanation
     except Exception as error:  # noqa: BLE001 - the last one to see it
         return _ended_by(error, console)
     return outcome if isinstance(outcome, int) else ExitCode.OK
@@ -112,6 +101,8 @@ def _failure(error: Exception) -> Failure:
         return UsageFailed(error.format_message().rstrip("."), hint=f"{path} --help")
     if isinstance(error, click.ClickException):
         return UsageFailed(error.format_message())
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EBADF, errno.EIO):
+        return StorageFailed("the output could not be written", cause=error.strerror)
     return _Bug(
         "wasmbuild made a mistake",
         cause=f"{type(error).__name__}: {error}"[:500],
@@ -124,8 +115,3 @@ class _Bug(Failure):
 
     code = "WB999"
     exit_code = ExitCode.BUG
-
-
-def _end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature of a handler
-    """Leave through the ``finally`` blocks, which end child processes and remove partial files."""
-    raise SystemExit(128 + number)

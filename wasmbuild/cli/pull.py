@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from wasmbuild.cli.common import FILE, argument, option, verb
+from wasmbuild.errors import UsageFailed
 from wasmbuild.ui.console import Console
 
 
@@ -21,6 +22,8 @@ def command(console: Console, reference: str, output: Path, key: Path | None) ->
     from wasmbuild.workflows.fetch import fetch
     from wasmbuild.workflows.verify import load_public_key
 
+    if not output.name:
+        raise UsageFailed("--output names no file")
     public = None if key is None else load_public_key(key)
     fetched = fetch(Reference.parse(reference), key=public, caches=Caches.of_user(), sink=console.emit)
     fetched.write(output)

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Protocol
@@ -41,7 +42,7 @@ class Console:
 
     def emit(self, event: Event) -> None:
         """Show one event; the sink that workflows get, and may use from several threads."""
-        with self._lock:
+        with self._lock, suppress(OSError):  # work goes on where nobody can watch it
             if self._renderer is None:
                 self._renderer = self._choose()
             self._renderer(event)
@@ -54,22 +55,28 @@ class Console:
             text = json.dumps(whole, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
         print(text, flush=True)
 
-    def fail(self, failure: Failure) -> None:
-        """Show a failure."""
+    def tell(self, text: str) -> None:
+        """Say something to the person, if that is possible."""
         self.close()
+        with suppress(OSError):
+            print(text, file=sys.stderr, flush=True)
+
+    def fail(self, failure: Failure) -> None:
+        """Show a failure, if that is possible: its exit code tells it, too."""
         if self.progress == "json":
             fields = {"code": failure.code, "what": failure.what, "cause": failure.cause, "hint": failure.hint}
-            print(json.dumps({"event": "Failure", **fields, "side": failure.side}), file=sys.stderr, flush=True)
+            self.tell(json.dumps({"event": "Failure", **fields, "side": failure.side}))
             return
         first, *rest = failure_lines(failure)
         if sys.stderr.isatty() and _color():
             first = f"\x1b[1;31m{first}\x1b[0m"
-        print("\n".join([first, *rest]), file=sys.stderr, flush=True)
+        self.tell("\n".join([first, *rest]))
 
     def close(self) -> None:
         """End what is alive on the terminal; more may follow."""
         if self._renderer is not None:
-            self._renderer.close()
+            with suppress(OSError):
+                self._renderer.close()
 
     def _choose(self) -> Renderer:
         wanted = self.progress

@@ -1,0 +1,127 @@
+"""Exit codes stay true whatever becomes of stdout and stderr, and of a signal at a bad moment."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+WASMBUILD = str(Path(sys.executable).parent / "wasmbuild")
+
+
+def run(command, **settings):
+    return subprocess.run(
+        ["sh", "-c", command.replace("wasmbuild", WASMBUILD, 1)],
+        capture_output=True, text=True, check=False, timeout=60, **settings,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-"])
+@pytest.mark.parametrize(("command", "code"), [("wasmbuild version", 0), ("wasmbuild pull a//b -o x", 2)])
+def test_a_stderr_that_cannot_be_written(tmp_path, redirection, command, code):
+    finished = run(f"{command} {redirection}", cwd=tmp_path)
+    assert finished.returncode == code
+    assert "error" not in finished.stdout
+
+
+@pytest.mark.parametrize("command", ["wasmbuild version", "wasmbuild --help"])
+def test_a_full_stdout_is_an_error_of_storage(command):
+    finished = run(f"{command} >/dev/full")
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("error[WB207]: the output could not be written")
+    assert "Exception" not in finished.stderr
+
+
+def test_a_closed_stdout_is_nobody():
+    finished = run("wasmbuild version >&-")
+    assert (finished.returncode, finished.stderr) == (0, "")
+
+
+def test_progress_never_goes_to_stdout(tmp_path, registry_address, repository_name, private_cache):
+    subprocess.run([WASMBUILD, "new", "-t", "c-cli", "hello"], cwd=tmp_path, check=True)
+    finished = run(f"wasmbuild push {registry_address}/{repository_name}:1 -C hello 2>&-", cwd=tmp_path)
+    assert finished.returncode == 0
+    assert finished.stdout.startswith(f"{registry_address}/{repository_name}@sha256:")
+    assert len(finished.stdout.splitlines()) == 1
+
+
+def test_a_password_need_not_be_text(tmp_path):
+    environment = {**os.environb, b"WASMBUILD_KEY_PASSWORD": b"\xff\xfe"}
+    subprocess.run([WASMBUILD, "keys", "generate"], cwd=tmp_path, env=environment, check=True)
+    assert (tmp_path / "wasmbuild.key").exists()
+
+
+@pytest.mark.parametrize("milliseconds", range(20, 120, 10))
+def test_ctrl_c_at_the_start(milliseconds):
+    process = subprocess.Popen([WASMBUILD, "version"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(milliseconds / 1000)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    if milliseconds >= 50:  # before that Python itself may still be starting
+        assert process.returncode in (0, 130)
+        assert "Traceback" not in err
+
+
+def test_a_terminal_that_closes_takes_the_compiler_along(tmp_path):
+    """SIGHUP, which the kernel sends then, leaves through the same door as SIGTERM."""
+    functions = "".join(f"int f{n}(int x) {{ return x * {n} + f{n - 1}(x); }}\n" for n in range(1, 20_000))
+    (tmp_path / "main.c").write_text(
+        f"int f0(int x) {{ return x; }}\n{functions}int main(void) {{ return f19999(1); }}\n"
+    )
+    process = subprocess.Popen([WASMBUILD, "build"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("dist/.building-*"))) == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=30)
+    assert process.returncode == 129
+    assert not list(tmp_path.glob("dist/.building-*"))
+    assert not [entry for entry in Path("/proc").iterdir() if entry.name.isdigit() and works_in(entry, tmp_path)]
+
+
+def works_in(entry, folder):
+    try:
+        return str((entry / "cwd").readlink()).startswith(str(folder))
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("target", ["fifo", "folder"])
+def test_what_is_no_file_is_not_replaced(tmp_path, target, registry_address, repository_name, private_cache):
+    subprocess.run([WASMBUILD, "new", "-t", "c-cli", "hello"], cwd=tmp_path, check=True)
+    reference = f"{registry_address}/{repository_name}:1"
+    subprocess.run([WASMBUILD, "push", reference, "-C", "hello"], cwd=tmp_path, check=True)
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "folder").mkdir()
+    finished = run(f"wasmbuild pull {reference} -o {target}", cwd=tmp_path)
+    assert finished.returncode == 2
+    assert not (tmp_path / target).is_file()
+
+
+def test_a_symbolic_link_is_followed(tmp_path, registry_address, repository_name, private_cache):
+    subprocess.run([WASMBUILD, "new", "-t", "c-cli", "hello"], cwd=tmp_path, check=True)
+    reference = f"{registry_address}/{repository_name}:1"
+    subprocess.run([WASMBUILD, "push", reference, "-C", "hello"], cwd=tmp_path, check=True)
+    (tmp_path / "link.wasm").symlink_to("real.wasm")
+    subprocess.run([WASMBUILD, "pull", reference, "-o", "link.wasm"], cwd=tmp_path, check=True)
+    assert (tmp_path / "link.wasm").is_symlink()
+    assert (tmp_path / "real.wasm").read_bytes() == (tmp_path / "hello/dist/hello.wasm").read_bytes()
+
+
+def test_a_cache_that_cannot_be_used_is_a_warning(tmp_path, registry_address, repository_name, private_cache):
+    subprocess.run([WASMBUILD, "new", "-t", "c-cli", "hello"], cwd=tmp_path, check=True)
+    reference = f"{registry_address}/{repository_name}:1"
+    subprocess.run([WASMBUILD, "push", reference, "-C", "hello"], cwd=tmp_path, check=True)
+    environment = os.environ | {"WASMBUILD_CACHE_DIR": "/dev/null", "TMPDIR": str(tmp_path)}
+    finished = run(f"wasmbuild pull {reference} -o hello.wasm", cwd=tmp_path, env=environment)
+    assert finished.returncode == 0
+    assert "warning: the cache cannot be used" in finished.stderr
+    assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith("private")) == [
+        "hello",
+        "hello.wasm",
+    ]
