@@ -85,6 +85,9 @@ class TagStore(Protocol):
     def tag(self, descriptor: Descriptor, name: str, /) -> None:
         """Let ``name`` mean this manifest or index, which the store must already have."""
 
+    def tags(self) -> list[str]:
+        """All tags, sorted by their characters."""
+
 
 class ReferrerIndex(Protocol):
     """The way from a manifest to those that have it as their subject."""

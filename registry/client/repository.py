@@ -133,9 +133,14 @@ class Repository:
         self._put(descriptor, read_all(self, descriptor), name)
 
     def tags(self) -> list[str]:
-        """All tags, in the registry's order."""
-        found: list[str] = self._transport.get_tags(self._container)
-        return found
+        """All tags, sorted; registries differ in the order of theirs."""
+        try:
+            return sorted(self._transport.get_tags(self._container))
+        except Failure as failure:
+            failure.what = f"{self} did not list its tags"
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UnexpectedAnswer(f"{self} did not list its tags", cause="the answer is no list of tags") from error
 
     def referrers(self, subject: Descriptor, artifact_type: str | None = None, /) -> list[Descriptor]:
         """Documents whose subject this is, by the referrers API or by the tag that stands in for it.

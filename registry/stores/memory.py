@@ -64,6 +64,10 @@ class MemoryStore:
             raise ContentNotFound(f"{descriptor.digest} is not a manifest in memory")
         self._tags[name] = descriptor
 
+    def tags(self) -> list[str]:
+        """All tags, sorted."""
+        return sorted(self._tags)
+
     def referrers(self, subject: Descriptor, artifact_type: str | None = None, /) -> list[Descriptor]:
         """The documents whose subject this is, by digest."""
         found = []

@@ -65,7 +65,8 @@ class Player:
     def _filtered(self, text: str) -> str:
         text = LEFT_OUT.sub("", text.replace(self.address, "REGISTRY").replace(str(self.home), "HOME"))
         text = re.sub(r"\((\d+ ms|[\d.]+ s|\d+ min \d+ s)\)", "(TIME)", text)
-        text = re.sub(r"\(\d+ B\)", "(N B)", text)
+        text = re.sub(r"\(\d+ B\)", "(N B)", text)  # the length of an ECDSA signature varies
+        text = re.sub(r'"bytes": \d+', '"bytes": N', text)
         text = re.sub(r"(SHA256:|sha256:)[0-9a-f]{64}", r"\1DIGEST", text)
         text = re.sub(r"sha256:[0-9a-f]{12}\b", "sha256:SHORT", text)
         return re.sub(r"\(Python [\d.]+, \w+/\w+\)", "(Python VERSION, PLATFORM)", text)

@@ -295,6 +295,15 @@ def test_tags_over_several_pages():
         assert repository(server).tags() == ["v1", "v2"]
 
 
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"tags": 7}', b'{"tags": [1, "a"]}', b"\xff"])
+def test_tags_that_are_no_list_of_tags(body):
+    with (
+        scripted(lambda _: Answer(200, body)) as server,
+        pytest.raises(UnexpectedAnswer, match="did not list its tags"),
+    ):
+        repository(server).tags()
+
+
 def test_tags_of_a_repository_that_is_not_there():
     with scripted(lambda _: Answer(404)) as server, pytest.raises(RemoteNotFound):
         repository(server).tags()

@@ -97,6 +97,14 @@ def test_a_tag_names_a_document_and_can_move(store):
     assert store.resolve(str(second.digest)) == second
 
 
+def test_tags_are_listed_in_order(store):
+    manifest = push_manifest(store, blob(b"tagged"))
+    assert store.tags() == []
+    for name in ("v2", "v10", "V1", "a.b-c_d"):
+        store.tag(manifest, name)
+    assert store.tags() == ["V1", "a.b-c_d", "v10", "v2"]
+
+
 def test_an_untagged_document_is_found_by_digest(store):
     manifest = push_manifest(store, blob(b"untagged"))
     assert store.resolve(str(manifest.digest)) == manifest

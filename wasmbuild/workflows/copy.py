@@ -1,0 +1,50 @@
+"""``copy``: an artifact from one place to another, as it is, with what refers to it if that is wanted."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from registry.graph import CopyReport, copy, copy_with_referrers
+from registry.model import Descriptor
+from wasmbuild.errors import UsageFailed
+from wasmbuild.events import Sink
+from wasmbuild.workflows.places import Place
+from wasmbuild.workflows.remote import observed
+
+__all__ = ["Copied", "copy_artifact"]
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """An artifact that is in a second place now."""
+
+    reference: str
+    descriptor: Descriptor
+    tag: str | None
+    report: CopyReport
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of the command."""
+        return {
+            "reference": self.reference,
+            "descriptor": self.descriptor.to_json(),
+            "tags": [self.tag] if self.tag else [],
+            "copied": {"contents": self.report.copied, "skipped": self.report.skipped, "bytes": self.report.bytes},
+        }
+
+
+def copy_artifact(source: str, destination: str, *, recursive: bool, sink: Sink) -> Copied:
+    """Copy what ``source`` means to ``destination``; the tag is set last.
+
+    A destination without a tag takes the source's. Raises UsageFailed for a destination with a
+    digest, which the content decides.
+    """
+    have, want = Place.source(source), Place.destination(destination)
+    if want.digest is not None:
+        raise UsageFailed(f"{destination} names a digest, and the content decides it")
+    descriptor = have.resolve()
+    move = copy_with_referrers if recursive else copy
+    report = move(have.store, want.store, descriptor, hooks=observed(sink))
+    tag = want.tag or have.tag
+    if tag is not None:
+        want.store.tag(descriptor, tag)
+    return Copied(want.pinned(descriptor), descriptor, tag, report)
