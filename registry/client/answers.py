@@ -92,7 +92,7 @@ def _body(response: "requests.Response") -> bytes:
 
 def _login_hint(response: "requests.Response") -> str | None:
     if response.status_code == 401:
-        return "put credentials into ~/.docker/config.json, as 'docker login' and 'oras login' do"
+        return f"wasmbuild login {urlsplit(response.url).netloc}"
     return "these credentials may not do this: ask for the right to do it"
 
 

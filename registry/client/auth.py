@@ -5,7 +5,6 @@ configuration, as the ``oras`` package finds them, and go to the registry and to
 that it may name, and nowhere else.
 """
 
-import os
 import re
 import time
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from oras.auth.token import TokenAuth
 from registry.client.answers import unreachable, without_secrets
 from registry.client.bodies import bounded
 from registry.client.challenge import Challenge, parse_challenges
+from registry.client.credentials import config_path, key_of
 from registry.errors import AuthenticationFailed, InvalidDocument, UnexpectedAnswer
 from registry.model import load_json
 from registry.words import printable
@@ -28,7 +28,6 @@ from registry.words import printable
 __all__ = ["RegistryAuth", "realm_allowed"]
 
 _DOCKER_HUB = ("registry-1.docker.io", "auth.docker.io")
-_DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 _DEFAULT_LIFETIME = 60.0
 """Seconds a token lives when the server does not say (distribution token specification)."""
 _MARGIN = 10.0
@@ -55,6 +54,11 @@ class RegistryAuth(TokenAuth):
         self._use_basic = False
         self._loaded = False
         oras.logger.setup_logger(quiet=True)
+
+    def set_basic_auth(self, username: str, password: str) -> None:
+        """Use these credentials, and none from Docker's configuration."""
+        super().set_basic_auth(username, password)
+        self._loaded = True
 
     def header(self, scope: str) -> dict[str, str]:
         """The header for a request within ``scope``, from what is known so far."""
@@ -89,8 +93,7 @@ class RegistryAuth(TokenAuth):
 
     def load_configs(self, container: object, configs: list[str] | None = None) -> None:
         """Find credentials for a registry in Docker's configuration, ``DOCKER_CONFIG`` respected."""
-        folder = os.environ.get("DOCKER_CONFIG")
-        chosen = configs or ([str(Path(folder) / "config.json")] if folder else [])
+        chosen = configs or [str(config_path())]
         try:
             super().load_configs(container, [path for path in chosen if Path(path).exists()])
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
@@ -101,9 +104,8 @@ class RegistryAuth(TokenAuth):
     def _credentials(self) -> str | None:
         if not self._loaded:
             self._loaded = True
-            key = _DOCKER_HUB_KEY if self._host == _DOCKER_HUB[0] else self._host
             container = oras.container.Container(f"{self._host}/any")
-            container.registry = key
+            container.registry = key_of(self._host)
             self.load_configs(container)
         found: str | None = getattr(self, "_basic_auth", None)
         if found is None:
@@ -144,7 +146,7 @@ class RegistryAuth(TokenAuth):
                 f"the token server {host} refused us",
                 status=response.status_code,
                 cause=without_secrets(f"{response.status_code} {printable(response.reason or '')}", response),
-                hint="check the credentials in ~/.docker/config.json",
+                hint=f"wasmbuild login {self._host}",
             )
         try:
             value = load_json(bounded(response, f"the token server {host} gave no token"), "the token server's answer")

@@ -81,6 +81,16 @@ class Transport(Registry):
             return response
         raise self._failure(request.what, response)
 
+    def check_login(self, username: str, password: str) -> bool:
+        """Whether the registry asked for credentials, and took these.
+
+        False: it did not ask. Raises AuthenticationFailed when it does not take them.
+        """
+        self.auth.set_basic_auth(username, password)
+        what = f"{self.host} does not take these credentials"
+        with self.send(Request("GET", f"{self.base}/v2/", what), 200) as response:
+            return "Authorization" in response.request.headers
+
     def do_request(
         self,
         url: str,

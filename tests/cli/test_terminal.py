@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.client.scripted import scripted
+from tests.client.test_auth import basic_only
 
 WASMBUILD = str(Path(sys.executable).parent / "wasmbuild")
 
@@ -124,3 +126,15 @@ def test_interrupting_a_guest(tmp_path):
         time.sleep(1)
         terminal.type("\x03")
         assert terminal.end() == 130
+
+
+def test_a_login_asks_for_user_and_password(tmp_path):
+    variables = {"DOCKER_CONFIG": str(tmp_path)}
+    with scripted(basic_only) as server, Terminal("login", server.address, cwd=tmp_path, **variables) as t:
+        t.expect("User: ")
+        t.type("ada\n")
+        t.expect("Password: ")
+        t.type("s3cret\n")
+        assert t.end() == 0
+        assert "s3cret" not in t.shown
+    assert (tmp_path / "config.json").stat().st_mode & 0o777 == 0o600

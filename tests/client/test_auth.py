@@ -194,7 +194,7 @@ def test_no_credentials():
     with scripted(basic_only) as server, pytest.raises(AuthenticationFailed) as caught:
         repository(server).resolve("v1")
     assert len(server.asked) == 1
-    assert "config.json" in caught.value.hint
+    assert caught.value.hint == f"wasmbuild login {server.address}"
 
 
 def test_wrong_credentials(log_in):

@@ -27,6 +27,8 @@ VERBS = {
     "copy": "Copy an artifact between registries and layouts.",
     "tags": "List the tags of a repository.",
     "resolve": "Say which digest a reference means.",
+    "login": "Keep credentials for a registry.",
+    "logout": "Forget the credentials of a registry.",
     "keys": "Make keys to sign with.",
     "serve": "Run a registry on this machine.",
     "version": "Say which version this is.",
