@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.client.scripted import scripted
 from tests.client.test_auth import basic_only
 
