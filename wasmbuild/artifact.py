@@ -20,6 +20,7 @@ from registry.digest import Digest
 from registry.errors import ContentNotFound
 from registry.model import TITLE, Descriptor, Manifest, canonical_json, describe
 from wasmbuild.errors import InvalidWasm, UnknownArtifact, UsageFailed
+from wasmbuild.files import open_regular
 from wasmbuild.wasm.binary import read
 from wasmbuild.wasm.model import WasmBinary
 from wasmbuild.wasm.world import target_world
@@ -105,7 +106,8 @@ def pack(
     """Describe a WebAssembly file as an artifact; the layer is titled ``<name>.wasm``.
 
     ``created`` is RFC 3339; ``annotations`` are the manifest's. A path is read now, to describe it,
-    and again for each push; it is never held whole. Raises InvalidWasm, OSError.
+    and again for each push; it is never held whole. Raises InvalidWasm; OSError, also for
+    what is no regular file.
     """
     binary, digest, open_layer = _examine(wasm)
     layer = Descriptor(WASM_LAYER, digest, binary.size, annotations={TITLE: f"{name}.wasm"})
@@ -141,7 +143,7 @@ def wasm_layer(manifest: Manifest) -> Descriptor:
 def _examine(wasm: Path | bytes) -> tuple[WasmBinary, Digest, Opener]:
     if isinstance(wasm, bytes):
         return read(wasm), Digest.of(wasm), partial(io.BytesIO, wasm)
-    with wasm.open("rb") as file:
+    with open_regular(wasm) as file:
         if not file.seek(0, io.SEEK_END):
             raise InvalidWasm(f"{wasm.name} is not WebAssembly", cause="it is empty")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -149,7 +151,7 @@ def _examine(wasm: Path | bytes) -> tuple[WasmBinary, Digest, Opener]:
         file.seek(0)
         # Read, not mapped: pages of a map that were touched would count as our memory.
         digest = Digest("sha256", hashlib.file_digest(file, "sha256").hexdigest())
-    return binary, digest, partial(io.FileIO, wasm)
+    return binary, digest, partial(open_regular, wasm)
 
 
 def _config(binary: WasmBinary, layer: Digest, created: str) -> dict[str, Any]:

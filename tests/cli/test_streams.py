@@ -48,6 +48,19 @@ def test_progress_never_goes_to_stdout(tmp_path, registry_address, repository_na
     assert len(finished.stdout.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "variables", [{"LC_ALL": "C.UTF-8"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
+)
+def test_a_name_need_not_be_text(tmp_path, variables):
+    name = os.fsencode(tmp_path) + b"/\xff\xc3\xbc.wasm"
+    Path(os.fsdecode(name)).write_bytes(b"\0asm\1\0\0\0")
+    finished = subprocess.run(
+        [WASMBUILD.encode(), b"inspect", name], capture_output=True, check=False, env=os.environ | variables
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert b"module" in finished.stdout
+
+
 def test_a_password_need_not_be_text(tmp_path):
     environment = {**os.environb, b"WASMBUILD_KEY_PASSWORD": b"\xff\xfe"}
     subprocess.run([WASMBUILD, "keys", "generate"], cwd=tmp_path, env=environment, check=True)

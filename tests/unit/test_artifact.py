@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+import os
 
 import pytest
 from wasmtime import wat2wasm
@@ -12,6 +13,7 @@ from registry.model import Descriptor, Manifest, parse_document
 from registry.stores.memory import MemoryStore
 from wasmbuild.artifact import creation_time, pack, wasm_layer
 from wasmbuild.errors import InvalidWasm, UnknownArtifact, UsageFailed
+from wasmbuild.workflows.build import pack_file
 
 MODULE = b"\0asm\x01\0\0\0"
 COMPONENT = bytes(
@@ -220,3 +222,32 @@ def test_a_long_list_of_layers_is_cut():
     layers = tuple(descriptor(f"text/{number}") for number in range(5000))
     with pytest.raises(UnknownArtifact, match="and 4990 more"):
         wasm_layer(Manifest(descriptor(IMAGE), layers, artifact_type="a/b"))
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_is_not_packed_and_nobody_waits_for_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wasm")
+    with pytest.raises(UsageFailed, match="not a regular file"):
+        pack_file(tmp_path / "pipe.wasm", {})
+    with pytest.raises(UsageFailed, match="cannot be read"):
+        pack_file(tmp_path, {})
+    with pytest.raises(UsageFailed, match="not a regular file"):
+        pack_file(tmp_path.joinpath("/dev/null"), {})
+
+
+@pytest.mark.timeout(10)
+def test_a_file_that_became_a_pipe_is_not_pushed(tmp_path):
+    path = tmp_path / "a.wasm"
+    path.write_bytes(MODULE)
+    packed = pack_file(path, {})
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="not a regular file"):
+        packed.push_to(MemoryStore())
+
+
+def test_a_file_name_that_is_no_text(tmp_path):
+    path = tmp_path / os.fsdecode(b"\xff.wasm")
+    path.write_bytes(MODULE)
+    with pytest.raises(UsageFailed, match=r"'\\udcff\.wasm' is not text"):
+        pack_file(path, {})

@@ -19,7 +19,7 @@ def main() -> NoReturn:
     """Run the command line of this process, and end it."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
-    _replace_closed_streams()
+    _prepare_streams()
     try:
         from wasmbuild.cli.main import run
 
@@ -35,11 +35,13 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - th
     raise SystemExit(128 + number)
 
 
-def _replace_closed_streams() -> None:
+def _prepare_streams() -> None:
     """A stream that was closed before us is None here, and print takes None for stdout."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - for the whole process
+        # A name of a file need not be text, and a terminal need not speak Unicode.
+        getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
 def _flush() -> None:

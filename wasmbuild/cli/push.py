@@ -28,11 +28,10 @@ def command(console: Console, reference: str, file: Path | None, sign: bool, key
 
     if sign != (key is not None):
         raise UsageFailed("--sign and --key go together", hint="wasmbuild push REFERENCE --sign --key wasmbuild.key")
-    destination = prepare(Reference.parse(reference))
+    source = None if file is None else pack_file(file, os.environ)
     signer = None if key is None else PrivateKey.load(read_key_file(key), password(confirm=False))
-    if file is None:
+    destination = prepare(Reference.parse(reference))
+    if source is None:
         source = build(project, sink=console.emit, caches=Caches.of_user(), environment=os.environ).packed
-    else:
-        source = pack_file(file, os.environ)
     pushed = push(source, destination, key=signer, sink=console.emit, environment=os.environ)
     console.result("push", str(pushed.reference), pushed.to_json())

@@ -4,6 +4,7 @@ import wasmtime
 from wasmtime import component as components
 
 from wasmbuild.run.failures import cannot_start, not_a_command, trapped
+from wasmbuild.run.limits import StoreLimits
 from wasmbuild.wasm.model import WasmBinary
 
 __all__ = ["check_command", "run_component"]
@@ -28,17 +29,20 @@ def run_component(
     engine: wasmtime.Engine,
     component: components.Component,
     wasi: wasmtime.WasiConfig,
+    limits: StoreLimits,
     binary: WasmBinary,
     name: str,
 ) -> int:
     """Run to the end; returns the guest's exit code: a result of ``err`` is 1.
 
-    Raises GuestFailed when an import is missing, before any code ran, and when the guest traps.
+    Raises GuestFailed when an import is missing or a limit is too low, before any code ran, and when
+    the guest traps.
     """
     with components.Linker(engine) as linker, wasmtime.Store(engine) as store:
         linker.add_wasip2()
         store.set_wasi(wasi)
         store.set_epoch_deadline(1)
+        limits.apply(store)
         try:
             instance = linker.instantiate(store, component)
         except wasmtime.Trap as error:

@@ -5,6 +5,7 @@ from typing import NoReturn
 import wasmtime
 
 from wasmbuild.run.failures import cannot_start, not_a_command, trapped
+from wasmbuild.run.limits import StoreLimits
 from wasmbuild.wasm.model import WasmBinary
 
 __all__ = ["check_command", "run_module"]
@@ -30,10 +31,13 @@ def check_command(binary: WasmBinary, name: str) -> None:
         raise not_a_command(name, _START, binary.export_names)
 
 
-def run_module(engine: wasmtime.Engine, module: wasmtime.Module, wasi: wasmtime.WasiConfig, name: str) -> int:
+def run_module(
+    engine: wasmtime.Engine, module: wasmtime.Module, wasi: wasmtime.WasiConfig, limits: StoreLimits, name: str
+) -> int:
     """Run to the end; returns the guest's exit code.
 
-    Raises GuestFailed when an import is missing, before any code ran, and when the guest traps.
+    Raises GuestFailed when an import is missing or a limit is too low, before any code ran, and when
+    the guest traps.
     """
     with wasmtime.Linker(engine) as linker, wasmtime.Store(engine) as store:
         linker.allow_shadowing = True
@@ -42,6 +46,7 @@ def run_module(engine: wasmtime.Engine, module: wasmtime.Module, wasi: wasmtime.
         linker.define_func(_WASI, "proc_exit", wasmtime.FuncType([wasmtime.ValType.i32()], []), _exit)
         store.set_wasi(wasi)
         store.set_epoch_deadline(1)
+        limits.apply(store)
         try:
             prepared = linker.instantiate_pre(module)
         except wasmtime.WasmtimeError as error:
@@ -52,13 +57,20 @@ def run_module(engine: wasmtime.Engine, module: wasmtime.Module, wasi: wasmtime.
 
 def _call_start(prepared: wasmtime.InstancePre, store: wasmtime.Store, name: str) -> int:
     try:
-        start = prepared.instantiate(store).exports(store)[_START]
-        _check_signature(start, store, name)(store)
+        instance = _instantiate(prepared, store, name)
+        _check_signature(instance.exports(store)[_START], store, name)(store)
     except _Exited as exited:
         return exited.code & 0xFF
     except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
         raise trapped(name, str(error)) from error
     return 0
+
+
+def _instantiate(prepared: wasmtime.InstancePre, store: wasmtime.Store, name: str) -> wasmtime.Instance:
+    try:
+        return prepared.instantiate(store)
+    except wasmtime.WasmtimeError as error:  # a limit; what the guest's own code did is a Trap
+        raise cannot_start(name, str(error)) from error
 
 
 def _check_signature(start: object, store: wasmtime.Store, name: str) -> wasmtime.Func:

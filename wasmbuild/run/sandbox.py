@@ -13,10 +13,13 @@ import wasmtime
 
 from wasmbuild.errors import GuestFailed, UsageFailed
 from wasmbuild.events import Sink, ignore
+from wasmbuild.files import open_regular
 from wasmbuild.run import core
 from wasmbuild.run.cache import CodeCache
 from wasmbuild.run.engine import compiled, new_engine
 from wasmbuild.run.failures import cannot_start
+from wasmbuild.run.limits import MEMORY_BYTES, StoreLimits
+from wasmbuild.run.pipes import broken_pipes_end_the_process
 from wasmbuild.run.supervisor import supervise
 from wasmbuild.wasm.binary import read
 from wasmbuild.wasm.model import WasmBinary
@@ -32,14 +35,17 @@ def run(
     *,
     cache: Path | None = None,
     interruptible: bool = True,
+    memory_bytes: int = MEMORY_BYTES,
     notify: Sink = ignore,
 ) -> int:
     """Run a command and return its exit code, 0 to 255.
 
     ``argv[0]`` is the name that the guest sees as its own. ``cache`` is a private folder for compiled
     code; without it everything is compiled anew. ``interruptible`` lets Ctrl-C stop the guest itself,
-    at some cost in speed; without it the guest ends with the process. Raises InvalidWasm, GuestFailed,
-    UsageFailed, and KeyboardInterrupt within 100 ms of Ctrl-C, whatever the guest does.
+    at some cost in speed; without it the guest ends with the process. ``memory_bytes`` is what all
+    memories of the guest may have together. Writing to a pipe that nobody reads any more ends the
+    process, as it does for native programs. Raises InvalidWasm, GuestFailed, UsageFailed, and
+    KeyboardInterrupt within 100 ms of Ctrl-C, whatever the guest does.
     """
     guest = _Guest(
         path=wasm_path,
@@ -47,9 +53,11 @@ def run(
         engine=new_engine(interruptible=interruptible),
         variant="interruptible" if interruptible else "plain",
         cache=None if cache is None else CodeCache(cache),
+        memory_bytes=memory_bytes,
         notify=notify,
     )
-    return supervise(guest.run, guest.engine.increment_epoch)
+    with broken_pipes_end_the_process():
+        return supervise(guest.run, guest.engine.increment_epoch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,7 @@ class _Guest:
     engine: wasmtime.Engine
     variant: str
     cache: CodeCache | None
+    memory_bytes: int
     notify: Sink
 
     def run(self) -> int:
@@ -76,7 +85,8 @@ class _Guest:
         build = partial(wasmtime.Module, self.engine)
         load = partial(wasmtime.Module.deserialize, self.engine)
         with compiled(wasm, f"{self.variant}-module", self.cache, self.notify, build=build, load=load) as module:
-            return core.run_module(self.engine, module, self._wasi(), self.path.name)
+            limits = self._limits(wasm, binary)
+            return core.run_module(self.engine, module, self._wasi(), limits, self.path.name)
 
     def _run_component(self, wasm: bytes, binary: WasmBinary) -> int:
         from wasmtime.component import Component  # noqa: PLC0415  (costs a third of a module's start)
@@ -87,7 +97,11 @@ class _Guest:
         build = partial(Component, self.engine)
         load = partial(Component.deserialize, self.engine)
         with compiled(wasm, f"{self.variant}-component", self.cache, self.notify, build=build, load=load) as component:
-            return command.run_component(self.engine, component, self._wasi(), binary, self.path.name)
+            limits = self._limits(wasm, binary)
+            return command.run_component(self.engine, component, self._wasi(), limits, binary, self.path.name)
+
+    def _limits(self, wasm: bytes, binary: WasmBinary) -> StoreLimits:
+        return StoreLimits.of(wasm, binary, self.memory_bytes, self.path.name)
 
     def _wasi(self) -> wasmtime.WasiConfig:
         wasi = wasmtime.WasiConfig()
@@ -100,7 +114,7 @@ class _Guest:
 
 def _read_file(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             wasm = file.read(_MAX_WASM + 1)
     except OSError as error:
         raise GuestFailed(f"{path} cannot be read", cause=error.strerror) from error

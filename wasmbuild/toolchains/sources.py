@@ -38,7 +38,10 @@ def list_files(root: Path) -> tuple[str, ...]:
 
 
 def matching(files: Iterable[str], pattern: str) -> tuple[str, ...]:
-    """The files that a glob names: ``*`` and ``?`` within a name, ``**`` for any folders."""
+    """The files that a glob names: ``*`` and ``?`` within a name, ``**`` for any folders.
+
+    The time grows with the lengths of pattern and path, never exponentially.
+    """
     shape = _shape(pattern)
     return tuple(path for path in files if shape.fullmatch(path))
 
@@ -71,15 +74,33 @@ def _walk(folder: Path, prefix: str, depth: int) -> Iterator[str]:
 
 
 def _shape(pattern: str) -> re.Pattern[str]:
-    parts = [part for part in pattern.split("/") if part not in {"", "."}]
-    text = ""
-    for index, part in enumerate(parts):
-        last = index == len(parts) - 1
+    """The glob as an expression: the runs of names between ``**``, each taken where it first fits.
+
+    What follows a wildcard is atomic. The first place where a run fits leaves most to the rest, so
+    trying another one never helps, and without that nested wildcards would take exponential time.
+    """
+    runs: list[list[str]] = [[]]
+    for part in pattern.split("/"):
         if part == "**":
-            text += r".*" if last else r"(?:[^/]+/)*"
-        else:
-            text += "".join(_SIGNS.get(sign, re.escape(sign)) for sign in part) + ("" if last else "/")
-    return re.compile(text, re.DOTALL)
+            runs.append([])
+        elif part not in {"", "."}:
+            runs[-1].append(_name_shape(part))
+    first, *rest = ["/".join(run) for run in runs]
+    if not rest:
+        return re.compile(first, re.DOTALL)
+    *middle, last = rest
+    text = f"{first}/" if first else ""
+    text += "".join(f"(?>{_FOLDER}*?{run}/)" for run in middle if run)
+    return re.compile(text + (f"{_FOLDER}*{last}" if last else ".*"), re.DOTALL)
 
 
-_SIGNS = {"*": "[^/]*", "?": "[^/]"}
+def _name_shape(part: str) -> str:
+    first, *rest = ["".join("[^/]" if sign == "?" else re.escape(sign) for sign in run) for run in part.split("*")]
+    if not rest:
+        return first
+    *middle, last = rest
+    inner = "".join(f"(?>[^/]*?{run})" for run in middle if run)
+    return f"(?>{first}{inner}[^/]*{last})"
+
+
+_FOLDER = "(?:[^/]+/)"

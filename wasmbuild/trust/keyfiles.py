@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from registry.files import storage_errors, sync_folder
-from wasmbuild.errors import InvalidKey, TargetExists
+from wasmbuild.errors import InvalidKey, TargetExists, UsageFailed
+from wasmbuild.files import open_regular
 from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.trust.pem import MAX_PEM
 
@@ -24,10 +25,10 @@ class KeyFiles:
 def read_key_file(path: Path) -> bytes:
     """The bytes of a key file.
 
-    Raises InvalidKey when it cannot be read or is too large to be one.
+    Raises InvalidKey when it cannot be read, is no regular file, or is too large to be one.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(MAX_PEM + 1)
     except OSError as error:
         raise InvalidKey(f"the key {path} cannot be read", cause=error.strerror) from error
@@ -39,21 +40,33 @@ def read_key_file(path: Path) -> bytes:
 def write_key_pair(prefix: Path, key: PrivateKey, password: bytes) -> KeyFiles:
     """Write both files next to each other, or neither; what is there already is never overwritten.
 
-    Raises TargetExists, StorageFailed.
+    Raises UsageFailed for a prefix without a name, such as a folder; TargetExists, StorageFailed.
     """
-    files = KeyFiles(prefix.with_name(f"{prefix.name}.key"), prefix.with_name(f"{prefix.name}.pub"))
-    for path in (files.private, files.public):
-        if path.exists() or path.is_symlink():
-            raise _in_the_way(path)
-    with (
-        storage_errors(f"the key pair {prefix} could not be written"),
-        tempfile.TemporaryDirectory(dir=prefix.parent, prefix=".key-") as folder,
-    ):
+    files = _names(prefix)
+    with storage_errors(f"the key pair {prefix} could not be written"):
+        for path in (files.private, files.public):
+            if os.path.lexists(path):
+                raise _in_the_way(path)
+        _write_both(files, key, password)
+    return files
+
+
+def _names(prefix: Path) -> KeyFiles:
+    if prefix.name in {"", ".."}:
+        raise UsageFailed(
+            f"{str(prefix)!r} is a folder, and not the beginning of two file names",
+            hint=f"wasmbuild keys generate -o {prefix / 'wasmbuild'}",
+        )
+    return KeyFiles(prefix.with_name(f"{prefix.name}.key"), prefix.with_name(f"{prefix.name}.pub"))
+
+
+def _write_both(files: KeyFiles, key: PrivateKey, password: bytes) -> None:
+    parent = files.private.parent
+    with tempfile.TemporaryDirectory(dir=parent, prefix=".key-") as folder:
         private = _write(Path(folder) / "private", key.encrypt(password), 0o600)
         public = _write(Path(folder) / "public", key.public.pem, 0o644)
         _link_both(((private, files.private), (public, files.public)))
-        sync_folder(prefix.parent)
-    return files
+        sync_folder(parent)
 
 
 def _write(path: Path, data: bytes, mode: int) -> Path:

@@ -65,10 +65,17 @@ def build(folder: Path, *, sink: Sink, caches: Caches, environment: Mapping[str,
 def pack_file(file: Path, environment: Mapping[str, str]) -> Packed:
     """Pack a WebAssembly file that exists already.
 
-    Raises UsageFailed when it cannot be read, InvalidWasm when it is something else.
+    Raises UsageFailed when it cannot be read or its name is not text, InvalidWasm when it is
+    something else.
     """
+    name = file.name.removesuffix(".wasm")
     try:
-        return pack(file, file.name.removesuffix(".wasm"), created=creation_time(environment))
+        name.encode()
+        return pack(file, name, created=creation_time(environment))
+    except UnicodeEncodeError as error:
+        raise UsageFailed(
+            f"the file name {file.name!r} is not text", cause="an artifact's title is UTF-8", hint="rename the file"
+        ) from error
     except OSError as error:
         raise UsageFailed(f"{file} cannot be read", cause=error.strerror) from error
 

@@ -4,8 +4,9 @@ Not here: what is done with the file afterwards (checked, packed, stored), nor l
 by its key.
 """
 
+import errno
 import hashlib
-import tempfile
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from registry.errors import StorageFailed
 from registry.files import publish
 from wasmbuild.build.action import Action, ActionKey, digest_inputs
+from wasmbuild.build.drafts import draft_folder
 from wasmbuild.build.provision import provision
 from wasmbuild.build.runner import run
 from wasmbuild.build.tool import Tool
@@ -102,20 +104,47 @@ def _execute(action: Action, tool: Tool, root: Path, cache: Caches, sink: Sink) 
     dist = root / OUTPUT_FOLDER
     dist.mkdir(exist_ok=True)
     warm = _warm_marker(action, tool, cache)
-    if action.first_time and not warm.exists():
+    if action.first_time and not os.path.lexists(warm):
         sink(Note("info", action.first_time))
-    env = {**dict(action.env), **{name: str(cache.folder(place)) for name, place in action.caches}}
-    with tempfile.TemporaryDirectory(dir=dist, prefix=".building-") as folder:
-        written = Path(folder).relative_to(root)
+    with draft_folder(dist) as folder:
+        written = folder.relative_to(root)
+        env = {**dict(action.env), **_cache_folders(action, cache, folder, sink)}
         argv = action.command(tool.root, written)
         completed = run(argv, cwd=root, env=env, sink=sink, timeout_seconds=TIMEOUT_SECONDS, tool=action.tool)
         _check(completed.exit_code, completed.tail, action, root / written)
         (name,) = action.outputs
         (root / written / name).chmod(0o644)  # a module is data, whatever the linker thinks
         publish(root / written / name, dist / name)
-    warm.parent.mkdir(parents=True, exist_ok=True)
-    warm.touch()
+    _mark_warm(warm, sink)
     return dist / name
+
+
+def _cache_folders(action: Action, cache: Caches, draft: Path, sink: Sink) -> dict[str, str]:
+    """Where the command keeps what makes it faster: in the user's cache, or for this once in the draft."""
+    folders = {}
+    for variable, place in action.caches:
+        try:
+            folder = _writable(cache.folder(place))
+        except OSError as error:
+            sink(Note("warning", f"the cache is not used: {error.filename}: {error.strerror}"))
+            folder = draft / ".cache" / place
+            folder.mkdir(parents=True)
+        folders[variable] = str(folder)
+    return folders
+
+
+def _writable(folder: Path) -> Path:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+    return folder
+
+
+def _mark_warm(marker: Path, sink: Sink) -> None:
+    try:
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+    except OSError as error:
+        sink(Note("warning", f"the cache could not be written: {error.filename}: {error.strerror}"))
 
 
 def _check(exit_code: int, tail: tuple[str, ...], action: Action, folder: Path) -> None:

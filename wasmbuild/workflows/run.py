@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from registry.errors import InvalidReference
 from registry.reference import Reference
 from wasmbuild.caches import Caches
 from wasmbuild.errors import UsageFailed
@@ -37,17 +38,39 @@ def run_artifact(
     else:
         name = file.name
     ready()
-    return run(file, [name, *arguments], cache=caches.root / "aot")
+    return run(file, [name, *arguments], cache=caches.root / "aot", notify=sink)
 
 
 def local_file(artifact: str) -> Path | None:
     """The file that a text names, if there is one; otherwise it is meant as a reference.
 
-    Raises UsageFailed when it can only have been meant as a file.
+    A reference that names its host stays one even if there is such a file: whoever can put files
+    here does not decide what is run. Raises UsageFailed when only a file can have been meant.
     """
+    surely = artifact.endswith((".wasm", ".wat")) or artifact.startswith((".", "/"))
+    if not surely and _names_a_host(artifact):
+        return None
     path = Path(artifact)
-    if path.is_file():
+    if _is_file(path):
         return path
-    if artifact.endswith((".wasm", ".wat")) or artifact.startswith((".", "/")):
+    if surely:
         raise UsageFailed(f"there is no file {artifact}")
     return None
+
+
+def _names_a_host(artifact: str) -> bool:
+    first, slash, _ = artifact.partition("/")
+    if not slash or not ("." in first or ":" in first or first == "localhost"):
+        return False
+    try:
+        Reference.parse(artifact)
+    except InvalidReference:
+        return False
+    return True
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, or a folder that may not be entered
+        return False

@@ -214,6 +214,46 @@ def test_the_first_build_says_that_it_takes_long(tmp_path: Path, cache: Caches) 
     assert not any(isinstance(event, Note) and "building libc" in event.text for event in events)
 
 
+def test_what_a_killed_build_left_is_swept_by_the_next(tmp_path: Path, cache: Caches) -> None:
+    root = project("compiles-not", tmp_path)
+    (root / "dist" / ".building-dead" / "deep").mkdir(parents=True)
+    (root / "dist" / ".building-dead" / "deep" / "half.o").write_text("half")
+    with pytest.raises(CompilationFailed):
+        compiled(root, cache)
+    assert names(root / "dist") == []
+
+
+def warnings(events: list[Event]) -> list[str]:
+    return [event.text for event in events if isinstance(event, Note) and event.level == "warning"]
+
+
+def test_a_cache_that_cannot_be_marked_is_a_warning(tmp_path: Path, cache: Caches) -> None:
+    broken = Caches(tmp_path / "cache")
+    broken.root.mkdir()
+    for folder in ("tools", "zig"):
+        (broken.root / folder).symlink_to(cache.folder(folder))
+    (broken.root / "warm").write_text("in the way")
+    events: list[Event] = []
+    result = compile_project(hello(tmp_path / "hello"), sink=events.append, cache=broken)
+    assert names(result.wasm_path.parent) == ["hello.wasm"]
+    (said,) = warnings(events)
+    assert said.startswith(f"the cache could not be written: {broken.root / 'warm'}")
+
+
+def test_a_compilers_cache_that_cannot_be_used_is_a_warning(tmp_path: Path, cache: Caches) -> None:
+    broken = Caches(tmp_path / "cache")
+    broken.root.mkdir()
+    (broken.root / "tools").symlink_to(cache.folder("tools"))
+    (broken.root / "zig").mkdir()
+    (broken.root / "zig" / "global").symlink_to(cache.folder("zig/global"))
+    (broken.root / "zig" / "local").write_text("in the way")
+    events: list[Event] = []
+    result = compile_project(hello(tmp_path / "hello"), sink=events.append, cache=broken)
+    assert names(result.wasm_path.parent) == ["hello.wasm"]
+    (said,) = warnings(events)
+    assert said.startswith(f"the cache is not used: {broken.root / 'zig' / 'local'}: ")
+
+
 def test_the_project_is_loaded_from_where_it_is(tmp_path: Path, cache: Caches) -> None:
     root = hello(tmp_path / "hello")
     assert compiled(root, cache).project == Project.load(root)

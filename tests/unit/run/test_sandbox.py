@@ -3,6 +3,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -307,6 +308,67 @@ def test_a_file_in_place_of_the_folder_is_not_used(guest, tmp_path):
     assert len(notes) == 1
 
 
+def grows(pages, index="i32"):
+    """A guest that exits with 1 when its memory cannot grow by so many pages, else with 0."""
+    return f"""(module (import "{WASI}" "proc_exit" (func $exit (param i32)))
+      (memory (export "memory") {"i64" if index == "i64" else ""} 1)
+      (func (export "_start")
+        ({index}.eq (memory.grow ({index}.const {pages})) ({index}.const -1)) call $exit))"""
+
+
+@pytest.mark.parametrize(("pages", "code"), [(15, 0), (16, 1)])
+def test_a_guest_grows_to_the_limit_and_no_further(guest, pages, code):
+    assert run(guest(grows(pages)), [], memory_bytes=1024**2) == code
+
+
+def test_sixty_four_bits_of_address_are_no_way_around_the_limit(guest):
+    assert run(guest(grows(65536, "i64")), []) == 1
+    assert run(guest(grows(65534, "i64")), []) == 0
+
+
+def test_memories_share_the_limit(guest):
+    wat = grows(8).replace("(func (export", "(memory $other 1) (func (export")
+    assert run(guest(wat), [], memory_bytes=1024**2) == 1
+    assert run(guest(wat), [], memory_bytes=2 * 1024**2) == 0
+
+
+@pytest.mark.parametrize(
+    "wat",
+    [
+        command("").replace("1)", "17)", 1),
+        command("", more="(memory 16)"),
+        component("i32.const 0").replace("(core module $m", "(core module $m (memory 17)"),
+        f"""(component {component("i32.const 0").replace("(core module $m", "(core module $m (memory 17)")}
+          (instance $i (instantiate 0)) (alias export $i "wasi:cli/run@0.2.3" (instance $r))
+          (export "wasi:cli/run@0.2.3" (instance $r)))""",
+    ],
+    ids=["module", "two memories", "component", "nested component"],
+)
+def test_a_guest_that_starts_with_more_than_the_limit_is_told_so(guest, wat):
+    with pytest.raises(GuestFailed, match="needs more memory than a guest may have") as caught:
+        run(guest(wat), [], memory_bytes=1024**2)
+    assert caught.value.cause == f"it starts with {17 * 65536} bytes, and the limit is 1048576"
+    assert run(guest(wat), [], memory_bytes=4 * 1024**2) == 0
+
+
+def test_tables_are_limited_too(guest):
+    with pytest.raises(GuestFailed, match="cannot be started") as caught:
+        run(guest(command("", more="(table 100000000 funcref)")), [])
+    assert "table" in caught.value.cause
+
+
+def test_a_start_function_that_traps_has_trapped(guest):
+    with pytest.raises(GuestFailed, match="trapped"):
+        run(guest(command("", more="(func $s unreachable) (start $s)")), [])
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_is_not_run_and_nobody_waits_for_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wasm")
+    with pytest.raises(GuestFailed, match="cannot be read"):
+        run(tmp_path / "pipe.wasm", [])
+
+
 # Real processes: what a terminal does to them.
 
 RUNNER = """
@@ -395,3 +457,41 @@ def test_a_trap_in_a_process_of_its_own_leaves_no_mess(guest):
         env=os.environ | {"PYTHONDEVMODE": "1"},
     )
     assert (process.stdout, process.stderr) == (b"GuestFailed\n", b"")
+
+
+# Writes a line to standard output for ever, and never looks at the error.
+YES = command(
+    """
+    (i32.store (i32.const 0) (i32.const 900))
+    (i32.store (i32.const 4) (i32.const 6))
+    (loop $again (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))) (br $again))""",
+    COPY_IMPORTS,
+    READY_TEXT,
+)
+
+
+@pytest.mark.parametrize("interruptible", ["yes", "no"])
+def test_printing_into_a_closed_pipe_ends_as_it_does_for_native_programs(guest, interruptible):
+    process = start(guest(YES), interruptible, patience=0)
+    try:
+        assert process.stdout.readline() == b"ready\n"
+        process.stdout.close()
+        assert process.wait(timeout=10) == -signal.SIGPIPE
+        assert process.stderr.read() == b""
+    finally:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            stream.close()
+
+
+def test_signals_are_afterwards_as_they_were(guest):
+    assert signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN
+    with pytest.raises(GuestFailed):
+        run(guest(command("unreachable")), [])
+    assert signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(run(guest(exits(3)), [])))
+    thread.start()
+    thread.join()
+    assert seen == [3]

@@ -1,8 +1,10 @@
 import base64
 import hashlib
 import json
+import os
 import stat
 import threading
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
@@ -11,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nacl.secret import SecretBox
 
-from wasmbuild.errors import InvalidKey, TargetExists
+from registry.errors import StorageFailed
+from wasmbuild.errors import InvalidKey, TargetExists, UsageFailed
 from wasmbuild.trust.keyfiles import read_key_file, write_key_pair
 from wasmbuild.trust.keys import PrivateKey, PublicKey
 from wasmbuild.trust.pem import read_block, write_block
@@ -246,3 +249,26 @@ def test_a_key_file_that_cannot_be_read(tmp_path):
     (tmp_path / "big").write_bytes(b"x" * 70_000)
     with pytest.raises(InvalidKey, match="larger"):
         read_key_file(tmp_path / "big")
+
+
+@pytest.mark.parametrize("prefix", ["", ".", "..", "/", "sub/.."])
+def test_a_folder_is_no_prefix(tmp_path, monkeypatch, prefix):
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    with pytest.raises(UsageFailed, match="is a folder"):
+        write_key_pair(Path(prefix), KEY, b"")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["sub"]
+
+
+def test_a_prefix_that_is_too_long_for_a_name(tmp_path):
+    with pytest.raises(StorageFailed, match="could not be written"):
+        write_key_pair(tmp_path / ("k" * 300), KEY, b"")
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_is_no_key_file_and_nobody_waits_for_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InvalidKey, match="not a regular file"):
+        read_key_file(tmp_path / "pipe")
+    with pytest.raises(InvalidKey, match="directory"):
+        read_key_file(tmp_path)
