@@ -1,16 +1,22 @@
-"""How a file gets its final name: whole, synced, or not at all."""
+"""Files: how one gets its final name, and how one that somebody named is opened.
+
+It is put in place whole and synced, or not at all; it is opened at once, or not at all.
+"""
 
 import contextlib
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
 from registry.errors import StorageFailed
 
-__all__ = ["publish", "replacing", "storage_errors", "sync_folder", "write_atomically"]
+__all__ = ["open_regular", "publish", "replacing", "storage_errors", "sync_folder", "write_atomically"]
 
 
 @contextmanager
@@ -68,3 +74,24 @@ def storage_errors(what: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageFailed(what, cause=error.strerror or str(error)) from error
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a regular file for reading, or fail without waiting.
+
+    Raises OSError, also for a folder, a pipe, a socket or a device.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        _check(os.fstat(handle).st_mode, path)
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def _check(mode: int, path: Path) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))

@@ -18,9 +18,9 @@ from typing import Any
 from registry.content import Opener, Pusher, VerifyingReader
 from registry.digest import Digest
 from registry.errors import ContentNotFound
+from registry.files import open_regular
 from registry.model import TITLE, Descriptor, Manifest, canonical_json, describe
 from wasmbuild.errors import InvalidWasm, UnknownArtifact, UsageFailed
-from wasmbuild.files import open_regular
 from wasmbuild.wasm.binary import read
 from wasmbuild.wasm.model import WasmBinary
 from wasmbuild.wasm.world import target_world

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import wasmtime
 
+from registry.files import open_regular
 from wasmbuild.errors import GuestFailed, UsageFailed
 from wasmbuild.events import Sink, ignore
-from wasmbuild.files import open_regular
 from wasmbuild.run import core
 from wasmbuild.run.cache import CodeCache
 from wasmbuild.run.engine import compiled, new_engine

@@ -5,9 +5,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from registry.files import storage_errors, sync_folder
+from registry.files import open_regular, storage_errors, sync_folder
 from wasmbuild.errors import InvalidKey, TargetExists, UsageFailed
-from wasmbuild.files import open_regular
 from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.trust.pem import MAX_PEM
 
