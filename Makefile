@@ -46,6 +46,7 @@ format: $(READY)      ## rewrite the style
 
 bench: $(READY)       ## measure what the documents claim
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/server_memory.py
 
 lock: $(READY)        ## resolve the dependencies anew: all of them, and those of a user
 	$(COMPILE) --extra test --extra dev -o $(LOCK)

@@ -6,6 +6,7 @@ bytes it came with: stores hold those, and never what a parsed document would be
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -50,6 +51,10 @@ MAX_MANIFEST = 4 * 1024 * 1024
 _MAX_NESTING = 32
 _MAX_ENTRIES = 10_000
 _MAX_SIZE = 2**63 - 1
+_MAX_VALUES = 200_000
+_STRUCTURE = (b"[", b"{", b",")
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 Json = Any
 """What ``json.loads`` returns; only this module looks inside it."""
@@ -61,16 +66,32 @@ def canonical_json(value: Json) -> bytes:
 
 
 def load_json(data: bytes, what: str) -> Json:
-    """Parse untrusted JSON: UTF-8, no duplicate keys, no NaN, bounded nesting.
+    """Parse untrusted JSON: UTF-8, no duplicate keys, no NaN, a bounded number of values, bounded nesting.
 
-    Raises InvalidDocument, in which ``what`` names the document.
+    Every text in it can be encoded again. Raises InvalidDocument, in which ``what`` names the document.
     """
+    # A value in memory takes up to a hundred times its bytes: counted before there are any.
+    if _structure(data) > _MAX_VALUES and _structure(_TEXT.sub(b"", data)) > _MAX_VALUES:
+        raise InvalidDocument(f"{what} has more than {_MAX_VALUES} values")
     try:
         value = json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        if _SURROGATE.search(data):
+            _check_texts(value)
     except (ValueError, RecursionError) as error:
         raise InvalidDocument(f"{what} is not JSON", cause=str(error)[:200]) from error
     _check_nesting(value, what)
     return value
+
+
+def _structure(data: bytes) -> int:
+    return sum(data.count(mark) for mark in _STRUCTURE)
+
+
+def _check_texts(value: Json) -> None:
+    try:
+        canonical_json(value)
+    except UnicodeEncodeError as error:
+        raise ValueError("a text has half of a surrogate pair") from error
 
 
 def _no_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

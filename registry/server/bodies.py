@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import IO
 
 from starlette.requests import ClientDisconnect, Request
 
 from registry.server.refusal import Refusal
 
-__all__ = ["BATCH", "batches", "declared_length", "read_body"]
+__all__ = ["BATCH", "HELD", "batches", "declared_length", "write_body"]
 
 BATCH = 256 * 1024
 """Bytes that are worth a change of threads."""
+
+HELD = 64 * 1024
+"""Bytes of a manifest that wait in memory for the rest of it."""
 
 
 def declared_length(request: Request) -> int | None:
@@ -19,8 +23,8 @@ def declared_length(request: Request) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
-async def batches(request: Request, limit: int, patience: float) -> AsyncIterator[list[bytes]]:
-    """The body in lists of at least ``BATCH`` bytes, the last one excepted.
+async def batches(request: Request, limit: int, patience: float, least: int = BATCH) -> AsyncIterator[list[bytes]]:
+    """The body in lists of at least ``least`` bytes, the last one excepted.
 
     Raises Refusal (413) when it has, or says it has, more than ``limit`` bytes, and (408) when
     nothing comes for ``patience`` seconds; ClientDisconnect when the client goes away.
@@ -41,7 +45,7 @@ async def batches(request: Request, limit: int, patience: float) -> AsyncIterato
         if seen > limit:
             raise _too_large(limit)
         batch.append(data)
-        if held >= BATCH:
+        if held >= least:
             yield batch
             batch, held = [], 0
     if held:
@@ -59,9 +63,10 @@ async def _receive(request: Request, patience: float) -> tuple[bytes, bool]:
     return message.get("body", b""), message.get("more_body", False)
 
 
-async def read_body(request: Request, limit: int, patience: float) -> bytes:
-    """The whole body of at most ``limit`` bytes."""
-    return b"".join([data async for batch in batches(request, limit, patience) for data in batch])
+async def write_body(request: Request, file: IO[bytes], limit: int, patience: float) -> None:
+    """Write the whole body of at most ``limit`` bytes; no more than ``HELD`` are in memory before."""
+    async for batch in batches(request, limit, patience, HELD):
+        await asyncio.to_thread(file.writelines, batch)
 
 
 def _too_large(limit: int) -> Refusal:

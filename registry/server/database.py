@@ -8,6 +8,7 @@ database needs other ways to run them and not other functions.
 """
 
 import asyncio
+import errno
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from filelock import FileLock
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -52,13 +53,19 @@ class Database:
     async def write(self, work: Callable[[Connection], Result]) -> Result:
         """Run ``work`` in a transaction; when this returns, it is on the disk.
 
-        Whatever ``work`` raises undoes all of it. A caller that is cancelled does not undo it.
+        Whatever ``work`` raises undoes all of it. A caller that is cancelled does not undo it. Raises
+        OSError (ENOSPC) when the disk is full.
         """
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work)
 
     def _write(self, work: Callable[[Connection], Result]) -> Result:
-        with self._engine.begin() as connection:
-            return work(connection)
+        try:
+            with self._engine.begin() as connection:
+                return work(connection)
+        except DatabaseError as error:
+            if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                raise OSError(errno.ENOSPC, "the registry's database cannot grow") from error
+            raise
 
     def close(self) -> None:
         """Finish the writes that have begun, and close."""
@@ -73,7 +80,9 @@ def open_database(path: Path) -> Database:
     Several processes may do this at once. Raises StorageFailed when it cannot be opened, is damaged,
     or is of a newer version.
     """
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False})
+    # Never written as a URL: a path may hold what means something there.
+    address = URL.create("sqlite", database=str(path))
+    engine = create_engine(address, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False})
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     try:

@@ -24,12 +24,14 @@ from starlette.types import ASGIApp
 from registry.errors import InvalidConfiguration, ServerStopped
 from registry.server.app import create_app
 from registry.server.config import ServerConfig
+from registry.server.limits import allow_open_files, connections
 
 __all__ = ["listen", "new_event_loop", "running", "serve"]
 
 _BACKLOG = 1024
+_BUFFER = 64 * 1024
 _READY_SECONDS = 30.0
-_HEADER_MILLISECONDS = 20_000
+_IDLE_MILLISECONDS = 10_000
 _GRANIAN = logging.getLogger("_granian")
 # Only a level is set: whoever embeds the server keeps their own logging.
 _LOGGING: dict[str, Any] = {"version": 1, "incremental": True, "formatters": {}, "handlers": {}, "loggers": {}}
@@ -38,14 +40,17 @@ _LOGGING: dict[str, Any] = {"version": 1, "incremental": True, "formatters": {},
 class _Embedded(Server):
     """Granian on a socket that is already bound, so that its port is known and nobody shares it."""
 
-    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, listener: socket.socket, connections: int) -> None:
         super().__init__(
             app,
             interface=Interfaces.ASGINL,
             http=HTTPModes.http1,
             websockets=False,
             backlog=_BACKLOG,
-            http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MILLISECONDS),
+            # More connections than this wait to be accepted, until others end.
+            backpressure=connections,
+            # Also how long a connection may be idle before, between and after requests.
+            http1_settings=HTTP1Settings(header_read_timeout=_IDLE_MILLISECONDS, max_buffer_size=_BUFFER),
             log_level=LogLevels.error,
             log_dictconfig=_LOGGING,
         )
@@ -90,7 +95,7 @@ async def running(config: ServerConfig) -> AsyncIterator[tuple[str, asyncio.Task
         app = create_app(config)
         # Granian's own handling of the lifespan would not end when a request does not.
         async with app.router.lifespan_context(app):
-            server = _Embedded(app, listener)
+            server = _Embedded(app, listener, connections())
             task = asyncio.create_task(server.serve())
             try:
                 await _until_it_answers(host, port, task)
@@ -146,6 +151,7 @@ def serve(config: ServerConfig, ready: Callable[[str], None], log: Callable[[str
     a person. Raises InvalidConfiguration when the address cannot be had, StorageFailed when the data
     cannot be used.
     """
+    allow_open_files()
     with _log_to(log), asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(_serve(config, ready, log))
 
@@ -162,7 +168,7 @@ async def _serve(config: ServerConfig, ready: Callable[[str], None], log: Callab
         await asyncio.wait({stopped, task}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
             raise ServerStopped("the server stopped on its own", hint="its last messages say why")
-        log("stopping: requests in flight are finished first")
+        log("stopping")
 
 
 @contextlib.contextmanager

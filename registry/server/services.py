@@ -1,9 +1,9 @@
 """What the routes of one server share: settings, bytes and rows."""
 
-import contextlib
+import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -16,6 +16,8 @@ from registry.server.storage import BlobFolder, prepare_folders
 
 __all__ = ["Services", "open_services"]
 
+_DOCUMENTS_AT_ONCE = 2
+
 Result = TypeVar("Result")
 
 
@@ -27,6 +29,8 @@ class Services:
     blobs: BlobFolder
     spools: SpoolFolder
     database: Database
+    documents: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_DOCUMENTS_AT_ONCE))
+    """Held by whoever has a whole manifest, and what it says, in memory; nobody waits for a client with it."""
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
         """Look something up."""
@@ -39,20 +43,23 @@ class Services:
     async def expire_uploads(self) -> int:
         """Delete uploads that nobody has added to for a lifetime; how many those were."""
         before = time.time() - self.config.upload_lifetime
-        idle = self.spools.idle_since(before)
-        for upload in idle:
-            self._discard_idle(upload)
+        idle = [upload for upload in self.spools.idle_since(before) if self._discard_idle(upload)]
         known = self.read(lambda connection: expired_uploads(connection, before))
         ended = {*idle, *(upload for upload in known if not self.spools.holds(upload))}
         if ended:
             await self.write(lambda connection: remove_uploads(connection, ended))
         return len(idle)
 
-    def _discard_idle(self, upload: str) -> None:
-        with contextlib.suppress(SpoolBusy, FileNotFoundError):
+    def _discard_idle(self, upload: str) -> bool:
+        try:
             spool = self.spools.open(upload, "sha256")
-            self.spools.discard(upload)
-            spool.close()
+        except SpoolBusy:
+            return False
+        except FileNotFoundError:
+            return True
+        self.spools.discard(upload)
+        spool.close()
+        return True
 
     def close(self) -> None:
         """Finish what has begun, and let go of the folder."""

@@ -6,6 +6,7 @@ an optimisation only: whoever continues elsewhere, or ends with another algorith
 """
 
 import fcntl
+import math
 import os
 import re
 import uuid
@@ -13,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 
 from registry.content import CHUNK
 from registry.digest import ALGORITHMS, Digest, Hasher
@@ -122,6 +124,10 @@ class SpoolFolder:
                 self._hashers.popitem(last=False)
         spool.close()
 
+    def scratch(self, held: int) -> "SpooledTemporaryFile[bytes]":
+        """A nameless file for a body; what is over ``held`` bytes is on the disk and not in memory."""
+        return SpooledTemporaryFile(held, dir=str(self._root))
+
     def size(self, upload: str) -> int:
         """How many bytes have arrived. Raises FileNotFoundError."""
         return (self._root / upload).stat().st_size
@@ -137,8 +143,14 @@ class SpoolFolder:
 
     def idle_since(self, before: float) -> list[str]:
         """Uploads that last grew before a time in seconds since the epoch."""
-        with os.scandir(self._root) as entries:
-            return [entry.name for entry in entries if valid_upload(entry.name) and entry.stat().st_mtime < before]
+        return [path.name for path in self._root.iterdir() if valid_upload(path.name) and _grew(path) < before]
+
+
+def _grew(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf  # ended just now: nothing to clean up
 
 
 def _claim(file: FileIO, path: Path) -> None:

@@ -99,18 +99,22 @@ def store_manifest(connection: Connection, repository: str, new: NewManifest, na
         set_tag(connection, key, name, new.digest)
 
 
-def _needed(document: Manifest | Index) -> dict[str, Descriptor]:
-    kept = (entry for entry in document.successors if not entry.media_type.startswith(_NOT_DISTRIBUTABLE))
-    return {str(entry.digest): entry for entry in kept}
+def _needed(document: Manifest | Index) -> dict[str, set[int]]:
+    """Digests of what must be there, and the sizes that the document says each has."""
+    needed: dict[str, set[int]] = {}
+    for entry in document.successors:
+        if not entry.media_type.startswith(_NOT_DISTRIBUTABLE):
+            needed.setdefault(str(entry.digest), set()).add(entry.size)
+    return needed
 
 
-def _check_present(connection: Connection, repository: int, needed: dict[str, Descriptor]) -> None:
+def _check_present(connection: Connection, repository: int, needed: dict[str, set[int]]) -> None:
     sizes: dict[str, set[int]] = {}
     digests = iter(needed)
     while batch := list(islice(digests, _BATCH)):
         for row in connection.execute(_sizes(repository, batch)):
             sizes.setdefault(row.digest, set()).add(row.size)
-    missing = [digest for digest, entry in needed.items() if entry.size not in sizes.get(digest, ())]
+    missing = [digest for digest, promised in needed.items() if promised - sizes.get(digest, set())]
     if missing:
         raise MissingContent(missing)
 

@@ -1,6 +1,7 @@
 """Manifests and indexes: get, push, delete (distribution-spec 1.1, end-3, end-7 and end-9)."""
 
 import asyncio
+from typing import IO
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,7 +9,7 @@ from starlette.responses import Response
 from registry.digest import Digest
 from registry.errors import InvalidDocument
 from registry.model import MAX_MANIFEST, parse_document
-from registry.server.bodies import read_body
+from registry.server.bodies import HELD, write_body
 from registry.server.metadata.manifests import (
     MissingContent,
     NewManifest,
@@ -53,10 +54,16 @@ class Manifests:
         """Keep a manifest and let its tags mean it."""
         repository, reference = repository_of(request), reference_of(request)
         extra = pushed_tags(request)
-        content = await read_body(request, MAX_MANIFEST, self._services.config.patience)
-        # Parsing up to 4 MiB of JSON would keep everyone else waiting.
-        new = await asyncio.to_thread(_parse, content, request.headers.get("content-type", ""), reference)
         names = extra if isinstance(reference, Digest) else (reference, *extra)
+        with self._services.spools.scratch(HELD) as body:
+            await write_body(request, body, MAX_MANIFEST, self._services.config.patience)
+            async with self._services.documents:
+                # Parsing up to 4 MiB of JSON would keep everyone else waiting.
+                new = await asyncio.to_thread(_parse, body, request.headers.get("content-type", ""), reference)
+                await self._store(repository, new, names)
+                return _created(repository, new, extra)
+
+    async def _store(self, repository: str, new: NewManifest, names: tuple[str, ...]) -> None:
         try:
             await self._services.write(lambda connection: store_manifest(connection, repository, new, names))
         except MissingContent as error:
@@ -64,7 +71,6 @@ class Manifests:
             raise Refusal(
                 404, "MANIFEST_BLOB_UNKNOWN", "the repository lacks what the manifest needs", details=missing
             ) from error
-        return _created(repository, new, extra)
 
     async def delete(self, request: Request) -> Response:
         """Delete a tag; or, by digest, a manifest and all tags that mean it."""
@@ -78,8 +84,10 @@ class Manifests:
         return Response(status_code=202)
 
 
-def _parse(content: bytes, content_type: str, reference: Digest | str) -> NewManifest:
+def _parse(body: IO[bytes], content_type: str, reference: Digest | str) -> NewManifest:
     expected = reference if isinstance(reference, Digest) else None
+    body.seek(0)
+    content = body.read()
     digest = Digest.of(content, expected.algorithm if expected else "sha256")
     if expected not in (None, digest):
         raise Refusal(400, "DIGEST_INVALID", "the manifest has another digest", details=(str(digest),))

@@ -37,7 +37,11 @@ class Uploads:
         algorithm = algorithm_of(request)
         upload, spool = self._services.spools.create(algorithm)
         spool.close()
-        await self._services.write(lambda connection: add_upload(connection, upload, repository, algorithm))
+        try:
+            await self._services.write(lambda connection: add_upload(connection, upload, repository, algorithm))
+        except BaseException:
+            self._services.spools.discard(upload)
+            raise
         return _progress(202, repository, upload, 0)
 
     async def status(self, request: Request) -> Response:
