@@ -7,6 +7,7 @@ stalls, and nothing would bound how many of those there are.
 import asyncio
 from collections.abc import Mapping
 from io import FileIO
+from typing import IO
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -15,7 +16,7 @@ from registry.server.ranges import Span
 
 __all__ = ["FileResponse"]
 
-_CHUNK = 256 * 1024
+_CHUNK = 128 * 1024
 """Bytes of one reader that are in memory at a time, or twice that: there may be many readers."""
 
 _READ_INLINE = 64 * 1024
@@ -25,7 +26,9 @@ _READ_INLINE = 64 * 1024
 class FileResponse(Response):
     """``span`` of an open file, which this closes. Each chunk has ``patience`` seconds to leave."""
 
-    def __init__(self, file: FileIO, span: Span, status: int, headers: Mapping[str, str], patience: float) -> None:
+    def __init__(
+        self, file: IO[bytes] | FileIO, span: Span, status: int, headers: Mapping[str, str], patience: float
+    ) -> None:
         super().__init__(None, status, {**headers, "content-length": str(span.size)}, "application/octet-stream")
         self._file = file
         self._span = span

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp
 from registry.errors import InvalidConfiguration, ServerStopped
 from registry.server.app import create_app
 from registry.server.config import ServerConfig
-from registry.server.limits import allow_open_files, connections
+from registry.server.limits import connections
 
 __all__ = ["listen", "new_event_loop", "running", "serve"]
 
@@ -69,7 +69,7 @@ def listen(config: ServerConfig) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
-        return socket.create_server((config.host, config.port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server((config.host, config.port), family=family, backlog=_BACKLOG)
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
         raise InvalidConfiguration(
@@ -77,6 +77,11 @@ def listen(config: ServerConfig) -> socket.socket:
             cause="another program listens there" if taken else error.strerror,
             hint="choose another port, or 0 for any free one",
         ) from error
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Granian keeps a connection while anything is left to send, so that the system must end those
+        # of readers that stand still. Connections inherit this from the socket that accepts them.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, int(config.patience * 1000)))
+    return listener
 
 
 def _address(host: str, port: int) -> str:
@@ -151,7 +156,6 @@ def serve(config: ServerConfig, ready: Callable[[str], None], log: Callable[[str
     a person. Raises InvalidConfiguration when the address cannot be had, StorageFailed when the data
     cannot be used.
     """
-    allow_open_files()
     with _log_to(log), asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(_serve(config, ready, log))
 

@@ -2,15 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from io import BytesIO
+from typing import IO, TypeVar
 
 from sqlalchemy import Connection
+from starlette.responses import Response
 
+from registry.server.bodies import HELD
 from registry.server.config import ServerConfig
 from registry.server.database import Database, open_database
+from registry.server.downloads import FileResponse
 from registry.server.metadata.uploads import expired_uploads, remove_uploads
+from registry.server.ranges import Span
 from registry.server.spool import SpoolBusy, SpoolFolder
 from registry.server.storage import BlobFolder, prepare_folders
 
@@ -39,6 +44,18 @@ class Services:
     async def write(self, work: Callable[[Connection], Result]) -> Result:
         """Change something, durably."""
         return await self.database.write(work)
+
+    def answer(self, content: bytes, headers: Mapping[str, str]) -> Response:
+        """An answer of bytes; many wait on the disk, and not for ever, for a client that stands still."""
+        if len(content) <= HELD:
+            return Response(content, headers=headers)
+        file: IO[bytes] = self.spools.scratch(HELD)
+        try:
+            file.write(content)  # a change of threads would let others' contents pile up in memory
+        except OSError:
+            file.close()
+            file = BytesIO(content)  # a full disk is no reason to withhold what there is
+        return FileResponse(file, Span(0, len(content)), 200, headers, self.config.patience)
 
     async def expire_uploads(self) -> int:
         """Delete uploads that nobody has added to for a lifetime; how many those were."""

@@ -17,6 +17,7 @@ from registry.server.database import open_database
 from registry.server.metadata.blobs import blob_size, link_blob
 from registry.server.metadata.repositories import repository_names
 from registry.server.schema import REVISION, metadata
+from registry.server.services import open_services
 
 
 def test_the_migrations_make_what_the_statements_use(tmp_path: Path) -> None:
@@ -66,6 +67,19 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
     asyncio.run(database.write(lambda connection: link_blob(connection, "demo", digest, 1)))
     assert database.read(lambda connection: blob_size(connection, "demo", digest)) == 1
     database.close()
+
+
+@pytest.mark.parametrize("name", ["q?x=1", "a%20b", "a#b", "sqlite:", ":memory:", "file:x?mode=memory", "ä b"])
+def test_a_folder_of_any_name_holds_its_database(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    digest = Digest.of(b"x")
+    for run in range(2):
+        services = open_services(ServerConfig(folder))
+        asyncio.run(services.write(lambda connection: link_blob(connection, "demo", digest, 1)))
+        assert services.read(lambda connection: repository_names(connection, "", 10)) == ["demo"], run
+        services.close()
+    assert (folder / "registry.db").stat().st_size > 0
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_damaged_database_is_a_clear_failure(tmp_path: Path) -> None:

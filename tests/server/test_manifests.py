@@ -84,6 +84,28 @@ def test_a_size_that_is_not_the_blobs(api: Any, tools: Any) -> None:
     assert (answer.status_code, tools.codes(answer)) == (404, ["MANIFEST_BLOB_UNKNOWN"])
 
 
+@pytest.mark.parametrize("sizes", [(5, 6), (6, 5)])
+def test_one_digest_cannot_have_two_sizes(api: Any, tools: Any, sizes: tuple[int, int]) -> None:
+    api.image()
+    layers = [{**tools.descriptor(b"layer"), "size": size} for size in sizes]
+    answer = api.put_manifest("latest", tools.manifest(layers=layers))
+    assert (answer.status_code, tools.codes(answer)) == (404, ["MANIFEST_BLOB_UNKNOWN"])
+    assert api.put_manifest("latest", tools.manifest(layers=[layers[sizes.index(5)]] * 2)).status_code == 201
+
+
+def test_half_a_character(api: Any, tools: Any) -> None:
+    for fields in ({"annotations": {"a": "\ud800"}}, {"artifactType": "\udfff"}, {"\udc00": 1}):
+        answer = api.put_manifest("latest", api.image(**fields))
+        assert (answer.status_code, tools.codes(answer)) == (400, ["MANIFEST_INVALID"])
+    assert api.put_manifest("latest", api.image(annotations={"a": "\U0001f600"})).status_code == 201
+
+
+def test_large_annotations(api: Any, tools: Any) -> None:
+    body = api.image(annotations={f"text-{number}": "[{,}]" * 2000 for number in range(390)})
+    assert api.put_manifest("latest", body).status_code == 201
+    assert api.get_manifest("latest").content == body
+
+
 def test_layers_that_may_not_be_distributed_may_be_missing(api: Any, tools: Any) -> None:
     api.image()
     foreign = tools.descriptor(b"elsewhere", "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip")
@@ -120,6 +142,7 @@ MALFORMED = [
     b'{"schemaVersion": 2}',
     b'{"schemaVersion": 2, "schemaVersion": 2}',
     b"[" * 100_000,
+    b"[" + b"[]," * 1_398_000 + b"[]]",
 ]
 
 

@@ -1,10 +1,13 @@
+import http.client
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,11 @@ import pytest
 import requests
 
 from registry.errors import InvalidConfiguration
+from registry.model import MAX_MANIFEST, OCI_INDEX
+from registry.server import runtime
 from registry.server.config import ServerConfig
 from registry.server.runtime import serve
+from registry.server.testing import running_server
 
 PROGRAM = """
 import sys
@@ -33,8 +39,9 @@ except Failure as failure:
 
 
 @contextmanager
-def server(data: Path, listen: str = "127.0.0.1:0") -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-W", "error", "-c", PROGRAM, str(data), listen]
+def server(data: Path, listen: str = "127.0.0.1:0", before: str = ":") -> Iterator[subprocess.Popen[str]]:
+    program = [sys.executable, "-W", "error", "-c", PROGRAM, str(data), listen]
+    command = ["sh", "-c", f'{before}; exec "$@"', "sh", *program]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         yield process
@@ -60,7 +67,7 @@ def test_one_line_on_stdout_and_a_clean_end(data: Path, number: signal.Signals) 
         out, log = process.communicate(timeout=30)
         assert process.returncode == 0
         assert out == ""
-        assert "Traceback" not in log
+        assert log.splitlines()[1:] == ["stopping"]
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((host, int(port)), timeout=5)
 
@@ -98,6 +105,128 @@ def test_the_server_is_one_process(data: Path) -> None:
         address_of(process)
         children = Path(f"/proc/{process.pid}/task").glob("*/children")
         assert "".join(path.read_text() for path in children) == ""
+
+
+def test_as_many_files_as_the_system_allows(data: Path) -> None:
+    with server(data, before="ulimit -Sn 128") as process:
+        address_of(process)
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        soft, _ = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    assert soft > 128 or hard == 128
+
+
+def test_more_connections_than_files(data: Path) -> None:
+    with server(data, before="ulimit -n 64") as process, ExitStack() as others:
+        address = address_of(process)
+        host, _, port = address.rpartition(":")
+        for _ in range(120):
+            others.enter_context(socket.create_connection((host, int(port)), timeout=10))
+        time.sleep(0.3)
+        before = processor_seconds(process)
+        time.sleep(1)
+        assert processor_seconds(process) - before < 0.25
+        assert len(list(Path(f"/proc/{process.pid}/fd").iterdir())) < 60
+        others.close()
+        assert requests.get(f"http://{address}/v2/", timeout=30).status_code == 200
+
+
+def processor_seconds(process: subprocess.Popen[str]) -> float:
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /v2/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"GET /v2/ HT"])
+def test_idle_connections_are_closed(data: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    monkeypatch.setattr(runtime, "_IDLE_MILLISECONDS", 300)
+    with running_server(data) as address:
+        host, _, port = address.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(sent)
+            while connection.recv(4096):
+                pass
+
+
+def test_manifests_that_never_end_are_not_held_in_memory(data: Path) -> None:
+    with server(data) as process, ExitStack() as clients:
+        address = address_of(process)
+        before = peak_memory(process)
+        stalled = [http.client.HTTPConnection(address, timeout=30) for _ in range(60)]
+        for client in stalled:
+            clients.callback(client.close)
+            client.putrequest("PUT", "/v2/demo/manifests/latest")
+            client.putheader("Content-Length", str(MAX_MANIFEST))
+            client.endheaders(bytes(MAX_MANIFEST - 1))
+        for client in stalled:
+            client.send(b" ")
+            answer = client.getresponse()
+            assert (answer.status, b"MANIFEST_INVALID" in answer.read()) == (400, True)
+        assert peak_memory(process) - before < 100 * 1024**2
+    assert list((data / "uploads").iterdir()) == []
+
+
+def test_readers_of_large_manifests_that_stand_still(data: Path, tools: Any) -> None:
+    body = tools.index(annotations={"a": "x" * (MAX_MANIFEST - 1000)})
+    with server(data) as process, ExitStack() as clients, requests.Session() as session:
+        address = address_of(process)
+        assert tools.Api(address, session).put_manifest("x", body, media_type=OCI_INDEX).status_code == 201
+        before = peak_memory(process)
+        host, _, port = address.rpartition(":")
+        stalled = [clients.enter_context(slow_reader(host, int(port))) for _ in range(60)]
+        for client in stalled:
+            client.sendall(f"GET /v2/demo/hello/manifests/x HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
+        for client in stalled:
+            assert client.recv(12) == b"HTTP/1.1 200"
+        assert tools.Api(address, session).get_manifest("x").content == body
+        assert peak_memory(process) - before < 160 * 1024**2
+
+
+def slow_reader(host: str, port: int) -> socket.socket:
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.settimeout(30)
+    client.connect((host, port))
+    return client
+
+
+def test_a_reader_of_a_manifest_that_stands_still_is_cut_off(data: Path, tools: Any) -> None:
+    body = tools.index(annotations={"a": "x" * (MAX_MANIFEST - 1000)})
+    with running_server(data, ServerConfig(data, patience=0.3)) as address, requests.Session() as session:
+        assert tools.Api(address, session).put_manifest("x", body, media_type=OCI_INDEX).status_code == 201
+        host, _, port = address.rpartition(":")
+        with slow_reader(host, int(port)) as client:
+            client.sendall(f"GET /v2/demo/hello/manifests/x HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
+            time.sleep(1.0)
+            seen = 0
+            with suppress(ConnectionResetError):
+                while data_seen := client.recv(1024 * 1024):
+                    seen += len(data_seen)
+        assert seen < len(body)
+
+
+def test_the_connection_of_a_reader_that_stands_still_is_given_up(data: Path, tools: Any) -> None:
+    body = tools.index(annotations={"a": "x" * (MAX_MANIFEST - 1000)})
+    with running_server(data, ServerConfig(data, patience=0.3)) as address:
+        with requests.Session() as session:
+            assert tools.Api(address, session).put_manifest("x", body, media_type=OCI_INDEX).status_code == 201
+        host, _, port = address.rpartition(":")
+        with slow_reader(host, int(port)) as client:
+            client.sendall(f"GET /v2/demo/hello/manifests/x HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
+            assert client.recv(12) == b"HTTP/1.1 200"
+            deadline = time.monotonic() + 10
+            while established(int(port)) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert established(int(port)) == 0
+
+
+def established(port: int) -> int:
+    """Connections that the server's side of a port has."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[1].endswith(f":{port:04X}") and row[3] == "01" for row in rows)
+
+
+def peak_memory(process: subprocess.Popen[str]) -> int:
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def test_starts_that_race_for_a_new_folder(data: Path, tools: Any) -> None:

@@ -1,16 +1,25 @@
+import asyncio
 import hashlib
 import http.client
+import os
 import socket
 import threading
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import select, update
 
+from registry.server import database
 from registry.server.config import ServerConfig
+from registry.server.metadata.uploads import add_upload
+from registry.server.schema import uploads
+from registry.server.services import open_services
 from registry.server.testing import running_server
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
@@ -257,8 +266,9 @@ def test_a_reader_that_stands_still_is_cut_off(data: Path, tools: Any) -> None:
             raw.sendall(f"GET /v2/demo/hello/blobs/{digest} HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
             time.sleep(1.0)
             seen = 0
-            while data_seen := raw.recv(1024 * 1024):
-                seen += len(data_seen)
+            with suppress(ConnectionResetError):
+                while data_seen := raw.recv(1024 * 1024):
+                    seen += len(data_seen)
         assert seen < len(content)
 
 
@@ -270,6 +280,45 @@ def test_abandoned_uploads_expire_at_start(data: Path, tools: Any) -> None:
         api = tools.Api(address, session)
         assert wait_for(lambda: api.call("GET", location), lambda found: found.status_code == 404).status_code == 404
     assert list((data / "uploads").iterdir()) == []
+
+
+def test_files_without_a_row_and_rows_without_a_file_expire(data: Path) -> None:
+    services = open_services(ServerConfig(data, upload_lifetime=1000.0))
+    kept, orphan, old, busy, lost, missing = (str(uuid.uuid4()) for _ in range(6))
+    now = time.time()
+    for name, age in ((kept, 10), (orphan, 2000), (old, 2000), (busy, 2000)):
+        path = data / "uploads" / name
+        path.touch()
+        os.utime(path, (now - age, now - age))
+    for name in (kept, old, busy, lost, missing):
+        asyncio.run(services.write(lambda connection, name=name: add_upload(connection, name, "demo", "sha256")))
+    aged = update(uploads).where(uploads.c.id != missing).values(created=now - 2000)
+    asyncio.run(services.write(lambda connection: connection.execute(aged)))
+    spool = services.spools.open(busy, "sha256")
+    assert asyncio.run(services.expire_uploads()) == 2
+    spool.close()
+    assert {path.name for path in (data / "uploads").iterdir()} == {kept, busy}
+    rows = services.read(lambda connection: set(connection.execute(select(uploads.c.id)).scalars()))
+    services.close()
+    assert rows == {kept, busy, missing}
+
+
+def test_a_full_database_is_an_answer_and_leaves_nothing(
+    data: Path, tools: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running_server(data) as address, requests.Session() as session:
+        body = tools.Api(address, session).image(annotations={"a": "x" * 20_000})
+    monkeypatch.setattr(database, "_PRAGMAS", (*database._PRAGMAS, "PRAGMA max_page_count=1"))
+    with running_server(data) as address, requests.Session() as session:
+        api = tools.Api(address, session)
+        answers = [api.put_manifest("latest", body)]
+        while answers[-1].status_code != 507 or len(answers) == 1:
+            answers.append(api.call("POST", "/v2/demo/hello/blobs/uploads/"))
+        assert [answer.status_code for answer in answers] == [507, *[202] * (len(answers) - 2), 507]
+        assert [tools.codes(answer) for answer in (answers[0], answers[-1])] == [["UNKNOWN"]] * 2
+        assert api.get_manifest("latest").status_code == 404
+        assert len(list((data / "uploads").iterdir())) == len(answers) - 2
+    assert caplog.records == []
 
 
 def test_no_thread_stays_behind(data: Path) -> None:

@@ -50,7 +50,8 @@ class Listings:
         found, more = self._services.read(
             lambda connection: _fill(referrers(connection, repository, digest, kind, page.after), page.limit)
         )
-        response = Response(Index(manifests=tuple(found)).encode(), media_type=OCI_INDEX)
+        content = Index(manifests=tuple(found)).encode()
+        response = self._services.answer(content, {"content-type": OCI_INDEX})
         if kind is not None:
             response.headers["oci-filters-applied"] = "artifactType"
         if more and found:

@@ -48,7 +48,9 @@ class Manifests:
             "docker-content-digest": str(found.digest),
             "etag": f'"{found.digest}"',
         }
-        return Response(found.content, headers=headers)
+        if not content:
+            return Response(headers=headers)
+        return self._services.answer(found.content, headers)
 
     async def put(self, request: Request) -> Response:
         """Keep a manifest and let its tags mean it."""

@@ -115,6 +115,11 @@ def changed(**fields):
         (b"[" * 100 + b"]" * 100, OCI_MANIFEST, "nested deeper"),
         (b"[" * 100_000, OCI_MANIFEST, "not JSON"),
         (b" " * (MAX_MANIFEST + 1), OCI_MANIFEST, "more than"),
+        (b"[" + b"[]," * 100_000 + b"[]]", OCI_MANIFEST, "more than 200000 values"),
+        (b"[" + b'{},"",' * 70_000 + b"1]", OCI_MANIFEST, "more than 200000 values"),
+        (b'["' + b'\\",' * 10 + b'"' + b",1" * 200_000 + b"]", OCI_MANIFEST, "more than 200000 values"),
+        (rb'{"schemaVersion":2,"a":"\ud800"}', OCI_MANIFEST, "surrogate"),
+        (rb'{"schemaVersion":2,"\uDFFFa":1}', OCI_MANIFEST, "surrogate"),
     ],
 )
 def test_what_is_wrong_is_said(data, media_type, said):
@@ -139,6 +144,16 @@ def test_annotations_are_written_in_one_order():
     one = Manifest(config=EMPTY, layers=(), annotations={"a": "1", "b": "2"})
     other = Manifest(config=EMPTY, layers=(), annotations={"b": "2", "a": "1"})
     assert one.encode() == other.encode()
+
+
+@given(st.lists(st.text(alphabet='[{,}]"\\ \u00e9', max_size=30), min_size=1, max_size=5))
+def test_what_is_inside_texts_is_not_counted(texts):
+    data = json.dumps([text * (MAX_MANIFEST // 150) for text in texts]).encode()
+    assert load_json(data, "it") == json.loads(data)
+
+
+def test_whole_surrogate_pairs_are_characters():
+    assert load_json(rb'["\ud83d\ude00", "\\ud800"]', "it") == ["\U0001f600", "\\ud800"]
 
 
 def test_load_json_names_the_document():
