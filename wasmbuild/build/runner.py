@@ -10,12 +10,13 @@ import os
 import selectors
 import signal
 import subprocess
+import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from wasmbuild.errors import ToolFailed
 from wasmbuild.events import Sink, ToolOutput
@@ -52,23 +53,50 @@ def run(
 
     Raises ToolFailed when it cannot be started, or takes longer than ``timeout_seconds``.
     """
-    process = _start(argv, cwd, env, tool)
     lines = _Lines(tool, sink)
-    try:
-        with contextlib.closing(_pipe(process)) as pipe:
-            in_time = _watch(process.pid, pipe, lines, time.monotonic() + timeout_seconds)
-        if not in_time:
+    with _held_signals() as release:
+        process = _start(argv, cwd, env, tool)
+        try:
+            release()
+            with contextlib.closing(_pipe(process)) as pipe:
+                in_time = _watch(process.pid, pipe, lines, time.monotonic() + timeout_seconds)
+            if not in_time:
+                _terminate(process.pid)
+        except BaseException:
             _terminate(process.pid)
-    except BaseException:
-        _terminate(process.pid)
-        raise
-    finally:
-        exit_code = _end(process)
+            raise
+        finally:
+            exit_code = _end(process)
     if not in_time:
         raise ToolFailed(
             f"{tool} took longer than {timeout_seconds:g} seconds and was stopped", cause="\n".join(lines.tail) or None
         )
     return Completed(exit_code, tuple(lines.tail))
+
+
+@contextlib.contextmanager
+def _held_signals() -> Iterator[Callable[[], None]]:
+    """Keep signals that would raise until they are released.
+
+    Between the birth of a process and the block that ends it, an exception would lose it.
+    """
+    before: dict[int, Any] = {}
+    arrived: list[int] = []
+
+    def release() -> None:
+        while before:
+            signal.signal(*before.popitem())
+        while arrived:
+            signal.raise_signal(arrived.pop())
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not None:  # None: set by somebody who does not speak Python
+                before[number] = signal.signal(number, lambda number, _: arrived.append(number))
+    try:
+        yield release
+    finally:
+        release()
 
 
 class _Lines:
@@ -175,7 +203,20 @@ def _terminate(pid: int) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:
-    """Kill what is left of the group and reap its leader."""
+    """Kill what is left of the group, reap its leader, and wait until the rest is gone, too."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    return process.wait()
+    exit_code = process.wait()
+    deadline = time.monotonic() + _GRACE_SECONDS
+    # Killed is not yet gone: a process with much memory takes its time.
+    while _group_exists(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return exit_code
+
+
+def _group_exists(pid: int) -> bool:
+    try:
+        os.killpg(pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True

@@ -159,3 +159,31 @@ def test_an_interrupt_leaves_no_orphan(tmp_path: Path) -> None:
 def test_a_command_that_cannot_be_started(tmp_path: Path, argv: list[str]) -> None:
     with pytest.raises(ToolFailed, match="tool could not be started"):
         run(argv, cwd=tmp_path, env={}, sink=ignore, timeout_seconds=5, tool="tool")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_at_the_birth_of_a_process_does_not_lose_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """The signal arrives when the process runs, and nobody knows of it yet."""
+    born: list[int] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: object, **settings: object) -> None:
+            super().__init__(*arguments, **settings)
+            born.append(self.pid)
+            os.kill(os.getpid(), number)
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    before = signal.signal(number, end)
+    try:
+        with pytest.raises(SystemExit, match=str(128 + number)):
+            run(["sleep", "60"], cwd=tmp_path, env={}, sink=ignore, timeout_seconds=50, tool="sleep")
+        assert signal.getsignal(number) is end
+    finally:
+        signal.signal(number, before)
+    with pytest.raises(ProcessLookupError):
+        os.kill(born[0], 0)
