@@ -57,8 +57,8 @@ def run(
     with _held_signals() as release:
         process = _start(argv, cwd, env, tool)
         try:
-            release()
             with contextlib.closing(_pipe(process)) as pipe:
+                release()
                 in_time = _watch(process.pid, pipe, lines, time.monotonic() + timeout_seconds)
             if not in_time:
                 _terminate(process.pid)
