@@ -1,6 +1,7 @@
 """The walls of the house that an import contract cannot hold."""
 
 import ast
+import fnmatch
 import importlib
 import pkgutil
 import shutil
@@ -145,3 +146,11 @@ def test_no_file_names_a_machine_or_an_index():
             text = path.read_text(errors="replace")
             found += [(relative(path), needle) for needle in needles if needle in text]
     assert found == []
+
+
+def test_no_test_is_left_out(pytestconfig):
+    """A folder called build once was, by pytest's own defaults."""
+    left_out = pytestconfig.getini("norecursedirs")
+    folders = {path.parent for path in (CHECKOUT / "tests").rglob("test_*.py")}
+    names = {part for folder in folders for part in folder.relative_to(CHECKOUT).parts}
+    assert not [(name, pattern) for name in names for pattern in left_out if fnmatch.fnmatch(name, pattern)]
