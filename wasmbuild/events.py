@@ -4,11 +4,13 @@ An event is data. Who shows it, and how, is decided in ``wasmbuild.ui``. Work th
 show takes :func:`ignore`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import Literal
 
-__all__ = ["Event", "Note", "Sink", "Step", "ToolOutput", "Transfer", "ignore"]
+__all__ = ["Event", "Note", "Sink", "Step", "ToolOutput", "Transfer", "ignore", "step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +54,12 @@ Sink = Callable[[Event], None]
 
 def ignore(event: Event) -> None:
     """A sink for work that nobody watches."""
+
+
+@contextmanager
+def step(sink: Sink, verb: str, subject: str) -> Iterator[None]:
+    """Tell when a piece of work begins, and when it has ended well."""
+    sink(Step(verb, subject))
+    began = monotonic()
+    yield
+    sink(Step(verb, subject, monotonic() - began))

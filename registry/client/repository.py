@@ -10,7 +10,7 @@ import oras.container
 from registry.client.bodies import Incoming, bounded
 from registry.client.referrers import list_referrers, referrers_tag
 from registry.client.transport import Body, Request, Transport
-from registry.client.uploads import upload
+from registry.client.uploads import begin_upload, upload
 from registry.content import Opener, VerifyingReader, read_all
 from registry.digest import Digest
 from registry.errors import (
@@ -65,9 +65,7 @@ class Repository:
         """
         self._scope = f"repository:{self.name}:pull,push"
         what = f"{self._transport.host} does not let us push to {self.name}"
-        begin = Request("POST", f"{self._url}/blobs/uploads/", what, self._scope, {"Content-Length": "0"})
-        with self._transport.send(begin, 202) as response:
-            location = self._transport.location(response, what)
+        location = begin_upload(self._transport, self._url, self._scope, what)
         # The probe has done its work. Some registries let nobody cancel, and all let uploads expire.
         with suppress(Failure), self._transport.send(Request("DELETE", location, what, self._scope), 202, 204):
             pass

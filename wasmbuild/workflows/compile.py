@@ -7,7 +7,6 @@ by its key.
 import errno
 import hashlib
 import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from wasmbuild.build.runner import run
 from wasmbuild.build.tool import Tool
 from wasmbuild.caches import Caches
 from wasmbuild.errors import CompilationFailed, NoProject, ToolFailed
-from wasmbuild.events import Note, Sink, Step
+from wasmbuild.events import Note, Sink, step
 from wasmbuild.lock import lock_tool
 from wasmbuild.project import Project, Target, no_project
 from wasmbuild.toolchains import Detection, Toolchain, detect, toolchain_for
@@ -71,15 +70,13 @@ def compile_project(root: Path, *, sink: Sink, cache: Caches) -> Compiled:
     tool = provision(lock_tool(root, toolchain.pin()), cache, sink)
     action = toolchain.action(target, found)
     key = ActionKey.of(action, tool.pin.digest, digest_inputs(root, action.inputs))
-    sink(Step("compile", target.name))
-    began = time.monotonic()
     try:
-        wasm_path = _execute(action, tool, root, cache, sink)
+        with step(sink, "compile", target.name):
+            wasm_path = _execute(action, tool, root, cache, sink)
     except OSError as error:
         raise StorageFailed(
             f"{target.name} could not be compiled", cause=f"{error.filename or ''}: {error.strerror}".lstrip(": ")
         ) from error
-    sink(Step("compile", target.name, time.monotonic() - began))
     return Compiled(project, target, wasm_path, key, tool)
 
 

@@ -8,7 +8,7 @@ from registry.model import Descriptor
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink
 from wasmbuild.workflows.places import Place
-from wasmbuild.workflows.remote import observed
+from wasmbuild.workflows.remote import counted, observed
 
 __all__ = ["Copied", "copy_artifact"]
 
@@ -28,7 +28,7 @@ class Copied:
             "reference": self.reference,
             "descriptor": self.descriptor.to_json(),
             "tags": [self.tag] if self.tag else [],
-            "copied": {"contents": self.report.copied, "skipped": self.report.skipped, "bytes": self.report.bytes},
+            "copied": counted(self.report),
         }
 
 

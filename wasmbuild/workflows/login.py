@@ -5,8 +5,7 @@ from pathlib import Path
 
 from registry.reference import Reference
 from wasmbuild.errors import UsageFailed
-from wasmbuild.events import Note, Sink
-from wasmbuild.workflows.remote import step
+from wasmbuild.events import Note, Sink, step
 
 __all__ = ["LoggedIn", "login", "logout", "registry_host"]
 

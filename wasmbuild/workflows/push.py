@@ -9,9 +9,9 @@ from registry.model import Descriptor
 from registry.reference import Reference
 from wasmbuild.artifact import Packed, creation_time
 from wasmbuild.errors import UsageFailed
-from wasmbuild.events import Sink
+from wasmbuild.events import Sink, step
 from wasmbuild.trust.keys import PrivateKey
-from wasmbuild.workflows.remote import Remote, observed, step
+from wasmbuild.workflows.remote import Remote, counted, observed
 from wasmbuild.workflows.sign import attach_signature
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Pushed:
         return {
             **self.remote.to_json(),
             "tags": [self.tag],
-            "copied": {"contents": self.report.copied, "skipped": self.report.skipped, "bytes": self.report.bytes},
+            "copied": counted(self.report),
             "referrers": [self.signature.to_json()] if self.signature else [],
         }
 

@@ -1,22 +1,18 @@
 """What the workflows on registries share: resolving, copying with events, and results as JSON."""
 
-from contextlib import contextmanager
 from dataclasses import dataclass
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
-from registry.graph import CopyHooks
+from registry.graph import CopyHooks, CopyReport
 from registry.model import TITLE, Descriptor, is_document
 from registry.reference import Reference
 from registry.words import printable
-from wasmbuild.events import Sink, Step, Transfer
+from wasmbuild.events import Sink, Transfer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from registry.client.repository import Repository
 
-__all__ = ["DEFAULT_TAG", "Remote", "observed", "step"]
+__all__ = ["DEFAULT_TAG", "Remote", "counted", "observed"]
 
 DEFAULT_TAG = "latest"
 """What a reference without tag and digest means, as for every other client."""
@@ -51,13 +47,9 @@ class Remote:
         return {"reference": str(self.pinned), "descriptor": self.descriptor.to_json()}
 
 
-@contextmanager
-def step(sink: Sink, verb: str, subject: str) -> "Iterator[None]":
-    """Tell when a piece of work begins, and when it has ended well."""
-    sink(Step(verb, subject))
-    began = monotonic()
-    yield
-    sink(Step(verb, subject, monotonic() - began))
+def counted(report: CopyReport) -> dict[str, int]:
+    """What a copy did, as results show it."""
+    return {"contents": report.copied, "skipped": report.skipped, "bytes": report.bytes}
 
 
 def observed(sink: Sink) -> CopyHooks:

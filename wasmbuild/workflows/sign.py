@@ -10,12 +10,12 @@ from registry.model import Descriptor
 from registry.reference import Reference
 from registry.stores.memory import MemoryStore
 from wasmbuild.artifact import creation_time
-from wasmbuild.events import Note, Sink
+from wasmbuild.events import Note, Sink, step
 from wasmbuild.trust.discovery import signatures_of
 from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.trust.signer import sign
 from wasmbuild.trust.verifier import Outcome, verify
-from wasmbuild.workflows.remote import Remote, observed, step
+from wasmbuild.workflows.remote import Remote, observed
 
 __all__ = ["Signed", "attach_signature", "sign_remote"]
 

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from registry.reference import Reference
-from wasmbuild.events import Note, Sink
+from wasmbuild.events import Note, Sink, step
 from wasmbuild.trust.discovery import signatures_of
 from wasmbuild.trust.keyfiles import read_key_file
 from wasmbuild.trust.keys import PublicKey
 from wasmbuild.trust.verifier import Evidence, require, verify
-from wasmbuild.workflows.remote import Remote, step
+from wasmbuild.workflows.remote import Remote
 
 __all__ = ["Verified", "load_public_key", "require_signature", "verify_remote"]
 
