@@ -1,0 +1,67 @@
+"""What a person may decide about registries: trust, mirrors, patience; read by whoever speaks to one.
+
+Nothing here imports HTTP. Where the values come from (a file, options, the environment) is not known here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+__all__ = ["HostSettings", "Mirror", "Settings"]
+
+
+def _unheard(text: str) -> None:
+    """A listener for nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """Where to ask before a registry itself is asked; ``location`` is ``host[:port][/prefix]``.
+
+    Content is taken from it by digest, which needs no trust; ``resolve`` lets it say what a tag means, too.
+    """
+
+    location: str
+    resolve: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """What holds for one registry.
+
+    ``realms`` are hosts of token servers that it may name, beside those of its own domain.
+    ``chunk_size`` is in bytes; None leaves uploads whole.
+    """
+
+    plain_http: bool = False
+    insecure_skip_tls_verify: bool = False
+    ca_file: Path | None = None
+    client_certificate: Path | None = None
+    client_key: Path | None = None
+    realms: tuple[str, ...] = ()
+    chunk_size: int | None = None
+    mirrors: tuple[Mirror, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to speak to registries.
+
+    ``concurrency`` is how many transfers run at once, ``retry_for`` how many seconds may be spent
+    on waiting before one request is given up. ``hosts`` is by ``host[:port]``; for hosts that are
+    not in it, ``other`` holds. ``notice`` is told what a person should read, once each.
+    """
+
+    concurrency: int = 4
+    retry_for: float = 60.0
+    other: HostSettings = HostSettings()
+    hosts: Mapping[str, HostSettings] = field(default_factory=dict)
+    notice: Callable[[str], None] = _unheard
+
+    def of(self, host: str) -> HostSettings:
+        """What holds for a registry."""
+        return self.hosts.get(host, self.other)
+
+    def heard_by(self, notice: Callable[[str], None]) -> "Settings":
+        """The same, with somebody who listens."""
+        return replace(self, notice=notice)
