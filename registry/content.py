@@ -5,9 +5,9 @@ Content is named by a descriptor. Bytes travel as readers, never as one string, 
 (manifests and indexes), which are bounded by ``MAX_MANIFEST``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from registry.digest import Digest
 from registry.errors import ContentTooLarge, DigestMismatch, SizeMismatch
@@ -17,15 +17,18 @@ __all__ = [
     "CHUNK",
     "ContentStore",
     "Fetcher",
+    "Mounter",
     "Opener",
     "Pusher",
     "Readable",
     "Referred",
     "ReferrerIndex",
+    "Skippable",
     "Store",
     "TagStore",
     "VerifyingReader",
     "read_all",
+    "verifying",
 ]
 
 CHUNK = 1024 * 1024
@@ -40,6 +43,14 @@ class Readable(Protocol):
 
     def close(self) -> None:
         """Let go of what is behind it; more than once is fine."""
+
+
+@runtime_checkable
+class Skippable(Readable, Protocol):
+    """A source that can begin later than at its start."""
+
+    def skip(self, count: int, /) -> bool:
+        """Leave out the first ``count`` bytes, before anything was read; False when that cannot be."""
 
 
 Opener = Callable[[], Readable]
@@ -71,6 +82,17 @@ class ContentStore(Fetcher, Pusher, Protocol):
 
     def exists(self, descriptor: Descriptor, /) -> bool:
         """Whether the store has the content, whole."""
+
+
+@runtime_checkable
+class Mounter(Protocol):
+    """Takes over content that is next door already."""
+
+    def mount(self, descriptor: Descriptor, source: Fetcher, /) -> bool:
+        """Take a blob over from a neighbour, without its bytes passing through here.
+
+        False when ``source`` is no neighbour, or the registry would not; then it is to be pushed.
+        """
 
 
 class TagStore(Protocol):
@@ -116,8 +138,8 @@ class VerifyingReader:
     """
 
     def __init__(self, source: Readable, descriptor: Descriptor) -> None:
+        self.descriptor = descriptor
         self._source = source
-        self._descriptor = descriptor
         self._hasher = descriptor.digest.hasher()
         self._seen = 0
         self._checked = False
@@ -128,15 +150,27 @@ class VerifyingReader:
             return b"".join(self)
         data = self._source.read(size)
         self._seen += len(data)
-        if self._seen > self._descriptor.size:
+        if self._seen > self.descriptor.size:
             raise SizeMismatch(
-                f"{self._descriptor.digest} is larger than promised",
-                cause=f"the descriptor says {self._descriptor.size} bytes, {self._seen} have arrived",
+                f"{self.descriptor.digest} is larger than promised",
+                cause=f"the descriptor says {self.descriptor.size} bytes, {self._seen} have arrived",
             )
         self._hasher.update(data)
         if not data and size != 0:
             self._check()
         return data
+
+    def resume(self, have: Iterable[bytes], count: int) -> bool:
+        """Count ``have``, the first ``count`` bytes from an earlier time, as read; before anything was.
+
+        False, and ``have`` is not touched, when the source cannot begin later.
+        """
+        if not isinstance(self._source, Skippable) or not self._source.skip(count):
+            return False
+        for chunk in have:
+            self._seen += len(chunk)
+            self._hasher.update(chunk)
+        return True
 
     def __iter__(self) -> Iterator[bytes]:
         while chunk := self.read(CHUNK):
@@ -157,7 +191,7 @@ class VerifyingReader:
     def _check(self) -> None:
         if self._checked:
             return
-        expected = self._descriptor
+        expected = self.descriptor
         if self._seen != expected.size:
             raise SizeMismatch(
                 f"{expected.digest} is shorter than promised",
@@ -170,6 +204,13 @@ class VerifyingReader:
                 cause=f"the bytes that arrived are {found}",
             )
         self._checked = True
+
+
+def verifying(reader: Readable, descriptor: Descriptor) -> VerifyingReader:
+    """The reader itself, when it checks this very content already; else one that does, around it."""
+    if isinstance(reader, VerifyingReader) and reader.descriptor.plain() == descriptor.plain():
+        return reader
+    return VerifyingReader(reader, descriptor)
 
 
 def read_all(store: Fetcher, descriptor: Descriptor, limit: int = MAX_MANIFEST) -> bytes:
