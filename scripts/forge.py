@@ -11,7 +11,7 @@ import json
 import sys
 
 from registry.client.repository import open_repository
-from registry.graph import copy
+from registry.copying import copy
 from registry.reference import Reference
 from registry.stores.memory import MemoryStore
 from wasmbuild.trust.discovery import signatures_of

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from registry.copying import copy
 from registry.files import storage_errors
-from registry.graph import copy
 from registry.model import Descriptor
 from registry.reference import valid_tag
 from registry.stores.layout import LayoutStore

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from registry.graph import CopyReport, copy, copy_with_referrers
+from registry.copying import CopyReport, copy, copy_with_referrers
 from registry.model import Descriptor
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from registry.copying import copy
 from registry.errors import Failure
 from registry.files import replacing, storage_errors
-from registry.graph import copy, read_document
+from registry.graph import read_document
 from registry.model import Descriptor, Manifest
 from registry.reference import Reference
 from registry.stores.layout import LayoutStore

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from registry.graph import CopyReport, copy
+from registry.copying import CopyReport, copy
 from registry.model import Descriptor
 from registry.reference import Reference
 from wasmbuild.artifact import Packed, creation_time

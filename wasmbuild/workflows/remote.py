@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from registry.graph import CopyHooks, CopyReport
+from registry.copying import CopyHooks, CopyReport
 from registry.model import TITLE, Descriptor, is_document
 from registry.reference import Reference
 from registry.words import printable

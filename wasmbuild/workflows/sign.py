@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.content import Store
-from registry.graph import copy
+from registry.copying import copy
 from registry.model import Descriptor
 from registry.reference import Reference
 from registry.stores.memory import MemoryStore

@@ -1,12 +1,14 @@
 import io
 import threading
+import time
 
 import pytest
 
 from registry.content import VerifyingReader, read_all
+from registry.copying import CopyHooks, CopyReport, copy, copy_with_referrers
 from registry.errors import ContentNotFound, ContentTooLarge, DigestMismatch, Failure, GraphTooLarge, SizeMismatch
-from registry.graph import CopyHooks, CopyReport, Limits, copy, copy_with_referrers, walk
-from registry.model import EMPTY, describe
+from registry.graph import Limits, walk
+from registry.model import EMPTY, OCI_MANIFEST, Descriptor, Manifest, describe
 from registry.stores.memory import MemoryStore
 from tests.contract.making import BLOB, Content, blob, push_index, push_manifest
 
@@ -285,5 +287,116 @@ def test_too_many_referrers_are_refused():
     root = push_manifest(source, blob(b"root"))
     for number in range(6):
         signed(source, root, f"a/{number}")
-    with pytest.raises(GraphTooLarge, match="more than 5 referrers"):
+    with pytest.raises(GraphTooLarge, match="more than 5 nodes"):
         copy_with_referrers(source, MemoryStore(), root, limits=Limits(nodes=5))
+
+
+def test_what_it_refers_to_travels_along_too():
+    source, destination = MemoryStore(), MemoryStore()
+    root = push_manifest(source, blob(b"root"))
+    signature, sbom = signed(source, root), signed(source, root, "a/sbom")
+    copy_with_referrers(source, destination, signature)
+    assert all(destination.exists(each) for each in (root, signature, sbom))
+
+
+def test_a_subject_that_nobody_has_is_left_out():
+    source, destination = MemoryStore(), MemoryStore()
+    elsewhere = push_manifest(MemoryStore(), blob(b"elsewhere"))
+    signature = signed(source, elsewhere)
+    copy_with_referrers(source, destination, signature)
+    assert destination.exists(signature)
+    assert not destination.exists(elsewhere)
+
+
+def test_a_referrer_that_is_listed_and_missing_is_an_error():
+    class Forgetful(MemoryStore):
+        def referrers(self, subject, artifact_type=None, /):
+            return [gone] if subject.digest == root.digest else []
+
+    source = Forgetful()
+    root = push_manifest(source, blob(b"root"))
+    gone = push_manifest(MemoryStore(), blob(b"gone"), subject=root)
+    with pytest.raises(ContentNotFound) as caught:
+        copy_with_referrers(source, MemoryStore(), root)
+    assert caught.value.side == "source"
+
+
+def test_what_a_list_claims_falsely_still_comes_where_an_index_needs_it():
+    class Lying(MemoryStore):
+        def referrers(self, subject, artifact_type=None, /):
+            return [] if subject.digest == claimed.digest else [claimed]
+
+    source, destination = Lying(), MemoryStore()
+    claimed = push_manifest(source, blob(b"claimed"))
+    root = push_index(source, push_manifest(source, blob(b"first")), claimed)
+    copy_with_referrers(source, destination, root)
+    assert destination.exists(root)
+    assert destination.exists(claimed)
+
+
+def test_companions_go_along():
+    source, destination = MemoryStore(), MemoryStore()
+    root = push_manifest(source, blob(b"root"))
+    companion = push_manifest(source, blob(b"companion"))
+    copy_with_referrers(source, destination, root, companions=lambda document: [companion] * (document == root))
+    assert destination.exists(companion)
+
+
+def test_manifests_are_held_within_a_budget():
+    source = MemoryStore()
+    root = push_index(source, *[push_manifest(source, blob(bytes([number]))) for number in range(10)])
+    with pytest.raises(GraphTooLarge, match="bytes of manifests"):
+        copy(source, MemoryStore(), root, limits=Limits(document_bytes=3000))
+    with pytest.raises(GraphTooLarge, match="bytes of manifests"):
+        list(walk(source, root, Limits(document_bytes=3000)))
+
+
+def test_two_sizes_of_one_content_are_a_lie():
+    source = MemoryStore()
+    content = blob(b"twelve bytes")
+    other = Content(Descriptor(BLOB, content.descriptor.digest, 11), content.data)
+    manifests = [push_manifest(source, content), Manifest(config=EMPTY, layers=(other.descriptor,)).encode()]
+    lying = describe(OCI_MANIFEST, manifests[1])
+    Content(lying, manifests[1]).push_to(source)
+    with pytest.raises(SizeMismatch) as caught:
+        copy(source, MemoryStore(), push_index(source, manifests[0], lying))
+    assert caught.value.side == "source"
+
+
+def test_a_neighbour_is_asked_to_mount_before_anything_moves():
+    class Neighbour(Counting):
+        def mount(self, descriptor, source, /):
+            if descriptor.digest == stubborn.descriptor.digest:
+                return False
+            with source.fetch(descriptor) as reader:
+                self._content[descriptor.digest] = reader.read()
+            return True
+
+    source, destination = MemoryStore(), Neighbour()
+    stubborn = blob(b"stubborn")
+    root = push_manifest(source, blob(b"willing"), stubborn)
+    mounted = []
+    report = copy(source, destination, root, hooks=CopyHooks(mounted=mounted.append))
+    assert (report.mounted, report.copied) == (2, 2)
+    assert {each.digest for each in mounted} == {EMPTY.digest, blob(b"willing").descriptor.digest}
+    assert destination.pushed == [stubborn.descriptor.digest, root.digest]
+
+
+def test_no_more_run_at_once_than_asked_for():
+    running, most, lock = 0, 0, threading.Lock()
+
+    class Crowded(MemoryStore):
+        def push(self, descriptor, body, /):
+            nonlocal running, most
+            with lock:
+                running += 1
+                most = max(most, running)
+            time.sleep(0.005)
+            super().push(descriptor, body)
+            with lock:
+                running -= 1
+
+    source = MemoryStore()
+    root = push_manifest(source, *[blob(bytes([number])) for number in range(20)])
+    copy(source, Crowded(), root, concurrency=3)
+    assert 2 <= most <= 3

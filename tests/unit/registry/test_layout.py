@@ -8,7 +8,7 @@ import pytest
 from registry.digest import Digest
 from registry.errors import ContentNotFound, DigestMismatch, InvalidDocument, StorageFailed
 from registry.files import replacing, write_atomically
-from registry.graph import copy
+from registry.copying import copy
 from registry.stores.layout import LayoutStore
 from registry.stores.memory import MemoryStore
 from tests.contract.making import blob, push_manifest
