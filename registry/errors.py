@@ -160,14 +160,21 @@ class ServerStopped(Failure):
 
 
 class Unreachable(Failure):
-    """The registry could not be reached, or the connection broke."""
+    """The registry could not be reached, or the connection broke.
+
+    ``may_pass``: the same may work the next time, unlike what a wrong certificate makes fail.
+    """
 
     code = "WB301"
     exit_code = ExitCode.REGISTRY
+    may_pass = True
 
 
 class RegistryRefused(Failure):
-    """The registry answered with an error of its own; ``status`` is the HTTP status."""
+    """The registry answered with an error of its own; ``status`` is the HTTP status.
+
+    ``retry_after`` is how many seconds it wants to be left alone, 0 when it does not say.
+    """
 
     code = "WB302"
     exit_code = ExitCode.REGISTRY
@@ -175,6 +182,7 @@ class RegistryRefused(Failure):
     def __init__(self, what: str, *, status: int = 0, cause: str | None = None, hint: str | None = None) -> None:
         super().__init__(what, cause=cause, hint=hint)
         self.status = status
+        self.retry_after = 0.0
 
 
 class RemoteNotFound(ContentNotFound):

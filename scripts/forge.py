@@ -10,7 +10,7 @@ import base64
 import json
 import sys
 
-from registry.client.repository import open_repository
+from registry.client.registries import Registries
 from registry.copying import copy
 from registry.reference import Reference
 from registry.stores.memory import MemoryStore
@@ -32,7 +32,8 @@ def forge(bundle: bytes) -> bytes:
 def main(source: str, destination: str) -> None:
     """Copy an artifact, and forge the signature of the copy."""
     original, target = Reference.parse(source), Reference.parse(destination)
-    have, want = open_repository(original), open_repository(target)
+    registries = Registries()
+    have, want = registries.repository(original), registries.repository(target)
     subject = have.resolve(original.selector or "latest")
     (bundle,) = signatures_of(have, subject)
     copy(have, want, subject)

@@ -35,7 +35,7 @@ class Transfer:
     """Where one piece of content stands on its way; ``done`` and ``total`` are bytes."""
 
     name: str
-    state: Literal["begun", "moving", "done", "skipped"]
+    state: Literal["begun", "moving", "done", "skipped", "mounted"]
     done: int
     total: int
 

@@ -76,6 +76,13 @@ class Table:
             raise self.invalid(key, f"must be a whole number, not {_kind(value)}")
         return value
 
+    def flag(self, key: str) -> bool:
+        """True or false; false when the key is not there."""
+        value = self.values.get(key, False)
+        if not isinstance(value, bool):
+            raise self.invalid(key, f"must be true or false, not {_kind(value)}")
+        return value
+
     def table(self, key: str) -> "Table":
         """A sub-table; an empty one when the key is not there."""
         value = self.values.get(key, {})

@@ -17,9 +17,17 @@ from registry.words import printable
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["refusal", "unreachable", "without_secrets"]
+__all__ = ["refusal", "unreachable", "warnings_of", "without_secrets"]
 
 _MAX_BODY = 64 * 1024
+_MAX_WARNINGS = 4096
+"""Characters of warnings in one answer (distribution-spec 1.1)."""
+_WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
+_TLS_HINTS = {
+    "CERTIFICATE": "if its certificate comes from an authority of your own, name that: --ca-file ca.pem",
+    "WRONG_VERSION_NUMBER": "it seems to speak plain http, which is used for loopback only, or with --plain-http",
+    "RECORD LAYER FAILURE": "it seems to speak plain http, which is used for loopback only, or with --plain-http",
+}
 
 
 def refusal(response: "requests.Response", what: str) -> Failure:
@@ -30,19 +38,34 @@ def refusal(response: "requests.Response", what: str) -> Failure:
         return RemoteNotFound(what, cause=cause)
     if status in (401, 403):
         return AuthenticationFailed(what, status=status, cause=cause, hint=_login_hint(response))
-    return RegistryRefused(what, status=status, cause=cause)
+    refused = RegistryRefused(what, status=status, cause=cause)
+    refused.retry_after = _retry_after(response)
+    return refused
 
 
 def unreachable(error: Exception, url: str) -> Unreachable:
     """The failure behind a connection that was not made, or broke."""
     host = urlsplit(url).netloc.rpartition("@")[2]  # whoever put a password into a URL does not want it shown
     words = printable(_innermost(error).strip())
-    hint = None
-    if "CERTIFICATE" in words.upper():
-        hint = "if its certificate comes from an authority of your own: export REQUESTS_CA_BUNDLE=/path/to/ca.pem"
-    elif "WRONG_VERSION_NUMBER" in words.upper():
-        hint = "it seems to speak plain http, which is used for loopback addresses only"
-    return Unreachable(f"the registry {host} could not be reached", cause=words, hint=hint)
+    hint = next((hint for mark, hint in _TLS_HINTS.items() if mark in words.upper()), None)
+    failure = Unreachable(f"the registry {host} could not be reached", cause=words, hint=hint)
+    failure.may_pass = hint is None
+    return failure
+
+
+def warnings_of(response: "requests.Response") -> list[str]:
+    """The registry's own ``Warning: 299`` texts (distribution-spec 1.1, "Warnings"), safe to show."""
+    header = response.headers.get("Warning", "")[:_MAX_WARNINGS]
+    return [printable(re.sub(r"\\(.)", r"\1", text)) for text in _WARNING.findall(header)]
+
+
+def _retry_after(response: "requests.Response") -> float:
+    """Seconds, from either form of ``Retry-After`` (RFC 9110 section 10.2.3)."""
+    import urllib3  # noqa: PLC0415 - loaded already when there is a response
+
+    with contextlib.suppress(urllib3.exceptions.InvalidHeader, OverflowError):
+        return float(urllib3.Retry().parse_retry_after(response.headers.get("Retry-After") or "0"))
+    return 0.0
 
 
 def without_secrets(text: str, response: "requests.Response") -> str:

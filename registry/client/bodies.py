@@ -38,7 +38,9 @@ class Incoming(Readable):
         self._seen += len(data)
         waited = time.monotonic() - self._began
         if waited > _PATIENCE and self._seen < waited * _LEAST_SPEED:
-            raise Unreachable(f"the registry is too slow: {self._seen} bytes in {waited:.0f} seconds")
+            failure = Unreachable(f"the registry is too slow: {self._seen} bytes in {waited:.0f} seconds")
+            failure.may_pass = False  # more of the same would not be better
+            raise failure
         return data
 
     def close(self) -> None:

@@ -1,79 +1,66 @@
 """A repository of a registry, as a store of content, tags and referrers."""
 
 import io
-from collections import OrderedDict
-from contextlib import suppress
-from urllib.parse import quote
+from collections.abc import Iterable
+from urllib.parse import quote, urlencode
 
 import oras.container
+import requests
 
-from registry.client.bodies import Incoming, bounded
-from registry.client.referrers import list_referrers, referrers_tag
+from registry.client.bodies import bounded
+from registry.client.documents import Documents
+from registry.client.downloads import Download
+from registry.client.referrers import StandIn, list_referrers
 from registry.client.transport import Body, Request, Transport
-from registry.client.uploads import begin_upload, upload
-from registry.content import Opener, VerifyingReader, read_all
+from registry.client.uploads import Uploads
+from registry.content import Fetcher, Opener, VerifyingReader, read_all, verifying
 from registry.digest import Digest
-from registry.errors import (
-    DigestMismatch,
-    Failure,
-    InvalidDigest,
-    RemoteNotFound,
-    UnexpectedAnswer,
-)
-from registry.graph import describe_referrer, push_bytes
+from registry.errors import DigestMismatch, Failure, InvalidDigest, UnexpectedAnswer
+from registry.graph import describe_referrer
 from registry.model import (
     INDEX_TYPES,
     MANIFEST_TYPES,
     OCI_INDEX,
     OCI_MANIFEST,
     Descriptor,
-    Index,
     describe,
     is_document,
     parse_document,
 )
-from registry.reference import Reference
 from registry.words import printable
 
-__all__ = ["Repository", "open_repository"]
+__all__ = ["Repository"]
 
 _ACCEPT = ", ".join([OCI_MANIFEST, OCI_INDEX, *sorted((MANIFEST_TYPES | INDEX_TYPES) - {OCI_MANIFEST, OCI_INDEX})])
-_KEPT_DOCUMENTS = 64
-_INDEX_ATTEMPTS = 8
-
-
-def open_repository(reference: Reference) -> "Repository":
-    """The repository that a reference is about."""
-    return Repository(Transport(reference.host), reference.repository)
+_OCTETS = "application/octet-stream"
 
 
 class Repository:
-    """One repository; every method is at least one request, except for documents seen before."""
+    """One repository, from any thread; every method is at least one request, except for documents seen before."""
 
     def __init__(self, transport: Transport, name: str) -> None:
         self.name = name
-        self._transport = transport
+        self.transport = transport
         self._container = oras.container.Container(f"{transport.host}/{name}")
         self._url = f"{transport.base}/v2/{name}"
-        self._documents: OrderedDict[Digest, bytes] = OrderedDict()
+        self._documents = Documents()
         self._scope = f"repository:{name}:pull"
+        self._uploads = Uploads(transport, self._url, f"repository:{name}:pull,push")
+        self._stand_in = StandIn(self)
+        self._lists_referrers = True
 
     def prepare_push(self) -> None:
         """Ask for the right to push from now on, and find out whether we have it.
 
         Raises AuthenticationFailed, before anything was sent.
         """
-        self._scope = f"repository:{self.name}:pull,push"
-        what = f"{self._transport.host} does not let us push to {self.name}"
-        location = begin_upload(self._transport, self._url, self._scope, what)
-        # The probe has done its work. Some registries let nobody cancel, and all let uploads expire.
-        with suppress(Failure), self._transport.send(Request("DELETE", location, what, self._scope), 202, 204):
-            pass
+        self._will_push()
+        self._uploads.probe(f"{self.transport.host} does not let us push to {self.name}")
 
     def exists(self, descriptor: Descriptor, /) -> bool:
         """Whether the registry has it."""
         request = self._request("HEAD", self._path(descriptor), f"{self} could not say whether it has a blob")
-        with self._transport.send(request, 200, 404) as response:
+        with self.transport.send(request, 200, 404) as response:
             return response.status_code == 200
 
     def fetch(self, descriptor: Descriptor, /) -> VerifyingReader:
@@ -85,35 +72,52 @@ class Repository:
         if kept is not None:
             return VerifyingReader(io.BytesIO(kept), descriptor)
         what = f"{self} does not give {descriptor.digest}"
-        response = self._transport.send(self._request("GET", self._path(descriptor), what), 200)
+        download = Download(self.transport, self._request("GET", self._path(descriptor), what))
         if not is_document(descriptor.media_type):
-            return VerifyingReader(Incoming(response), descriptor)
-        with response, VerifyingReader(Incoming(response), descriptor) as reader:
+            return VerifyingReader(download, descriptor)
+        with VerifyingReader(download, descriptor) as reader:
             data = b"".join(reader)
-        self._keep(descriptor, data)
+        self._documents.keep(descriptor.digest, data)
         return VerifyingReader(io.BytesIO(data), descriptor)
 
     def push(self, descriptor: Descriptor, body: Opener, /) -> None:
         """Store the content; the registry checks its digest, and so do we while reading it."""
-        self._scope = f"repository:{self.name}:pull,push"
+        self._will_push()
         if not is_document(descriptor.media_type):
-            upload(self._transport, self._url, self._scope, descriptor, lambda: VerifyingReader(body(), descriptor))
+            self._uploads.push(descriptor, lambda: verifying(body(), descriptor))
             return
-        with VerifyingReader(body(), descriptor) as reader:
+        with verifying(body(), descriptor) as reader:
             data = reader.read()
         document = parse_document(data, descriptor.media_type)
-        if self._put(descriptor, data, str(descriptor.digest)) or document.subject is None:
+        knows_subjects = self.put(descriptor, data, str(descriptor.digest))
+        if document.subject is None or knows_subjects or self._by_api(document.subject.digest) is not None:
             return
-        self._list_as_referrer(document.subject, describe_referrer(descriptor, document))
+        self._stand_in.add(document.subject.digest, describe_referrer(descriptor, document))
+
+    def mount(self, descriptor: Descriptor, source: Fetcher, /) -> bool:
+        """Take a blob over from another repository that was opened together with this one."""
+        if not isinstance(source, Repository) or source.transport is not self.transport or source.name == self.name:
+            return False
+        self._will_push()
+        return self._uploads.mount(descriptor, source.name)
+
+    def describe_blob(self, digest: Digest) -> Descriptor:
+        """How large a blob is. Raises RemoteNotFound."""
+        what = f"{self} has no blob {digest}"
+        with self.transport.send(self._request("HEAD", f"blobs/{digest}", what), 200) as response:
+            length = response.headers.get("Content-Length", "")
+        if not length.isdecimal() or len(length) > 19:
+            raise UnexpectedAnswer(what, cause="it does not say how large it is")
+        return Descriptor(_OCTETS, digest, int(length))
 
     def resolve(self, name: str, /) -> Descriptor:
         """The document behind a tag or a digest: fetched, so that the digest is a computed one.
 
         Raises RemoteNotFound; DigestMismatch when the registry gives other bytes than it says.
         """
-        what = f"{self._transport.host}/{self.name} has no {name}"
+        what = f"{self.transport.host}/{self.name} has no {name}"
         request = self._request("GET", f"manifests/{quote(name, safe=':')}", what)
-        with self._transport.send(request, 200) as response:
+        with self.transport.send(request, 200) as response:
             data = bounded(response, what)
             media_type = response.headers.get("Content-Type", "").split(";")[0].strip()
             said = response.headers.get("Docker-Content-Digest")
@@ -123,17 +127,30 @@ class Repository:
                 cause=f"Content-Type {printable(media_type) or 'is missing'}",
             )
         descriptor = self._checked(data, media_type, name if ":" in name else said)
-        self._keep(descriptor, data)
+        self._documents.keep(descriptor.digest, data)
         return descriptor
 
     def tag(self, descriptor: Descriptor, name: str, /) -> None:
         """Let the tag mean this document."""
-        self._put(descriptor, read_all(self, descriptor), name)
+        self.put(descriptor, read_all(self, descriptor), name)
+        self._uploads.cancel_spare()
+
+    def tag_all(self, descriptor: Descriptor, names: Iterable[str]) -> None:
+        """Let several tags mean this document; in one request where the registry can (``OCI-Tag``)."""
+        wanted = list(dict.fromkeys(names))
+        if len(wanted) > 1:
+            data, query = read_all(self, descriptor), urlencode([("tag", name) for name in wanted])
+            with self._send_document(descriptor, data, f"{descriptor.digest}?{query}") as response:
+                taken = {name.strip() for name in response.headers.get("OCI-Tag", "").split(",")}
+            wanted = [name for name in wanted if name not in taken]
+        for name in wanted:
+            self.tag(descriptor, name)
+        self._uploads.cancel_spare()
 
     def tags(self) -> list[str]:
         """All tags, sorted; registries differ in the order of theirs."""
         try:
-            return sorted(self._transport.get_tags(self._container))
+            return sorted(self.transport.get_tags(self._container))
         except Failure as failure:
             failure.what = f"{self} did not list its tags"
             raise
@@ -145,13 +162,43 @@ class Repository:
 
         Raises whatever the registry answers other than a list: it is never taken for "none".
         """
-        found = self._by_api(subject)
+        found = self._by_api(subject.digest)
         if found is None:
-            found = self._by_tag(subject)
+            found = self._stand_in.referrers(subject.digest)
         return [entry for entry in found if artifact_type in (None, entry.artifact_type)]
 
+    def untag(self, name: str) -> None:
+        """Delete a tag, and not the document behind it.
+
+        Raises RemoteNotFound, and RegistryRefused from registries that cannot do that.
+        """
+        self._delete(f"manifests/{quote(name, safe='')}", f"{self} did not delete the tag {name}")
+
+    def delete(self, digest: Digest, /) -> None:
+        """Delete a document, with all tags that mean it; a list of referrers that we keep loses it.
+
+        Raises RemoteNotFound.
+        """
+        subject = self._subject_of(digest)
+        self._delete(f"manifests/{digest}", f"{self} did not delete {digest}")
+        self._documents.forget(digest)
+        if subject is not None and self._by_api(subject) is None:
+            self._stand_in.remove(subject, digest)
+
+    def delete_blob(self, digest: Digest) -> None:
+        """Delete a blob from this repository, whatever needs it.
+
+        Raises RemoteNotFound.
+        """
+        self._delete(f"blobs/{digest}", f"{self} did not delete the blob {digest}")
+
+    def put(self, descriptor: Descriptor, data: bytes, name: str, /) -> bool:
+        """Put a document under a tag, or its digest; whether the registry knows what a subject is."""
+        with self._send_document(descriptor, data, quote(name, safe=":")) as response:
+            return "OCI-Subject" in response.headers
+
     def __str__(self) -> str:
-        return f"{self._transport.host}/{self.name}"
+        return f"{self.transport.host}/{self.name}"
 
     def _request(self, method: str, path: str, what: str) -> Request:
         headers = {"Accept": _ACCEPT} if path.startswith("manifests/") else {}
@@ -161,20 +208,34 @@ class Repository:
         kind = "manifests" if is_document(descriptor.media_type) else "blobs"
         return f"{kind}/{descriptor.digest}"
 
-    def _put(self, descriptor: Descriptor, data: bytes, name: str) -> bool:
-        """Put a document under a name; whether the registry knows what a subject is."""
+    def _will_push(self) -> None:
         self._scope = f"repository:{self.name}:pull,push"
-        what = f"{self} did not take the manifest {name}"
-        headers = {"Content-Type": descriptor.media_type}
+
+    def _send_document(self, descriptor: Descriptor, data: bytes, path: str) -> requests.Response:
+        """Put a document; the answer, which has taken it as what it is."""
+        self._will_push()
+        what = f"{self} did not take the manifest {path.partition('?')[0]}"
         body = Body(lambda: io.BytesIO(data), len(data))
-        request = Request("PUT", f"{self._url}/manifests/{quote(name, safe=':')}", what, self._scope, headers, body)
-        with self._transport.send(request, 201) as response:
-            stored = response.headers.get("Docker-Content-Digest", str(descriptor.digest))
-            knows_subjects = "OCI-Subject" in response.headers
+        headers = {"Content-Type": descriptor.media_type}
+        request = Request("PUT", f"{self._url}/manifests/{path}", what, self._scope, headers, body)
+        response = self.transport.send(request, 201)
+        stored = response.headers.get("Docker-Content-Digest", str(descriptor.digest))
         if stored != str(descriptor.digest):
-            raise UnexpectedAnswer(what, cause=f"it says that it stored {stored[:100]}")
-        self._keep(descriptor, data)
-        return knows_subjects
+            response.close()
+            raise UnexpectedAnswer(what, cause=f"it says that it stored {printable(stored, 100)}")
+        self._documents.keep(descriptor.digest, data)
+        return response
+
+    def _delete(self, path: str, what: str) -> None:
+        scope = f"repository:{self.name}:delete,pull"
+        with self.transport.send(Request("DELETE", f"{self._url}/{path}", what, scope), 202, 200, 204):
+            pass
+
+    def _subject_of(self, digest: Digest) -> Digest | None:
+        """What a document that is about to go refers to."""
+        descriptor = self.resolve(str(digest))
+        subject = parse_document(read_all(self, descriptor), descriptor.media_type).subject
+        return subject.digest if subject else None
 
     def _checked(self, data: bytes, media_type: str, said: str | None) -> Descriptor:
         """Describe what arrived, once it is what the registry, or the caller, said it would be."""
@@ -190,41 +251,10 @@ class Repository:
             )
         return descriptor
 
-    def _keep(self, descriptor: Descriptor, data: bytes) -> None:
-        self._documents[descriptor.digest] = data
-        while len(self._documents) > _KEPT_DOCUMENTS:
-            self._documents.popitem(last=False)
-
-    def _by_api(self, subject: Descriptor) -> list[Descriptor] | None:
-        return list_referrers(self._transport, f"{self._url}/referrers/{subject.digest}", self._scope, str(self))
-
-    def _by_tag(self, subject: Descriptor) -> list[Descriptor]:
-        """The index behind the tag that stands in for the API ("Referrers Tag Schema")."""
-        try:
-            descriptor = self.resolve(referrers_tag(subject.digest))
-        except RemoteNotFound:
-            return []
-        document = parse_document(read_all(self, descriptor), descriptor.media_type)
-        return list(document.manifests) if isinstance(document, Index) else []
-
-    def _list_as_referrer(self, subject: Descriptor, entry: Descriptor) -> None:
-        """Keep that index, for a registry that does not do it by itself.
-
-        Another client may write its own between our reading and our writing, so we look again. The
-        race that is left is the specification's: nothing makes the last look the last.
-        """
-        if self._by_api(subject) is not None:
-            return
-        for _ in range(_INDEX_ATTEMPTS):
-            known = self._by_tag(subject)
-            if any(other.digest == entry.digest for other in known):
-                return
-            data = Index(manifests=(*known, entry)).encode()
-            index = describe(OCI_INDEX, data)
-            push_bytes(self, index, data)
-            self.tag(index, referrers_tag(subject.digest))
-        raise UnexpectedAnswer(
-            f"{self} did not keep the list of referrers",
-            cause=f"{referrers_tag(subject.digest)} was overwritten {_INDEX_ATTEMPTS} times",
-            hint="run the command again",
-        )
+    def _by_api(self, subject: Digest) -> list[Descriptor] | None:
+        """What the referrers API lists; None when there is none, which is remembered."""
+        if not self._lists_referrers:
+            return None
+        found = list_referrers(self.transport, f"{self._url}/referrers/{subject}", self._scope, str(self))
+        self._lists_referrers = found is not None
+        return found

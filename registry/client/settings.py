@@ -4,7 +4,7 @@ Nothing here imports HTTP. Where the values come from (a file, options, the envi
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 __all__ = ["HostSettings", "Mirror", "Settings"]
@@ -42,6 +42,11 @@ class HostSettings:
     chunk_size: int | None = None
     mirrors: tuple[Mirror, ...] = ()
 
+    def overruled(self, given: "HostSettings") -> "HostSettings":
+        """The same, with whatever ``given`` says differently from the defaults."""
+        said = {each.name: getattr(given, each.name) for each in fields(self)}
+        return replace(self, **{name: value for name, value in said.items() if value})
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -61,6 +66,16 @@ class Settings:
     def of(self, host: str) -> HostSettings:
         """What holds for a registry."""
         return self.hosts.get(host, self.other)
+
+    def overruled(self, given: HostSettings, concurrency: int | None, retry_for: float | None) -> "Settings":
+        """The same, where what was ``given`` for this once holds for every host."""
+        return replace(
+            self,
+            concurrency=self.concurrency if concurrency is None else concurrency,
+            retry_for=self.retry_for if retry_for is None else retry_for,
+            other=self.other.overruled(given),
+            hosts={host: settings.overruled(given) for host, settings in self.hosts.items()},
+        )
 
     def heard_by(self, notice: Callable[[str], None]) -> "Settings":
         """The same, with somebody who listens."""

@@ -1,35 +1,40 @@
-"""The one place where HTTP leaves: sessions, retries, time-outs, redirects, authorization.
+"""The one place where HTTP leaves: tries, time-outs, redirects, authorization, warnings.
 
 A :class:`Transport` speaks to one registry. It is the registry session of the ``oras`` package
 with its request replaced: that one retries what must not be sent twice, and waits for minutes.
 """
 
 import io
-import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from threading import Lock
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
-from oras.provider import Registry
-from requests.adapters import HTTPAdapter
 
-from registry.client.answers import refusal, unreachable
+from registry.client.answers import refusal, unreachable, warnings_of
 from registry.client.auth import RegistryAuth
+from registry.client.bodies import bounded
+from registry.client.lazily import Registry
+from registry.client.patience import Patience
+from registry.client.session import open_session, speaks_plain
+from registry.client.settings import Settings
 from registry.content import CHUNK, Opener, Readable
-from registry.errors import Failure, UnexpectedAnswer
+from registry.errors import ContentTooLarge, Failure, StorageFailed, UnexpectedAnswer, Unreachable
 from registry.words import printable
 
-__all__ = ["Body", "Request", "Transport", "is_loopback"]
+__all__ = ["Body", "Request", "Transport"]
 
 _TIMEOUT = (10.0, 90.0)
 """Seconds to connect, and between two packets."""
+_FIRST_CONTACT = 1.5
+"""Seconds of trying while a registry has never answered: a name may just be wrong."""
+_MAX_PAGES = 10_000
+_DEFAULT = Settings()
 _HUB = {"docker.io": "registry-1.docker.io"}
-_USER_AGENT = "wasmbuild"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,11 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: ``what`` says in words what it is for, ``scope`` which token it needs."""
+    """One request: ``what`` says in words what it is for, ``scope`` which token it needs.
+
+    ``scope`` may be several scopes with spaces between them. ``again``: it may be sent more than
+    once, as most may.
+    """
 
     method: str
     url: str
@@ -50,36 +59,57 @@ class Request:
     scope: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Body | None = None
+    again: bool = True
 
 
 class Transport(Registry):
-    """HTTP with one registry. ``host`` is as in a reference; plain http is for loopback only."""
+    """HTTP with one registry, from any thread. ``host`` is as in a reference."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, settings: Settings = _DEFAULT) -> None:
         self.host = _HUB.get(host, host)
-        plain = is_loopback(self.host)
+        self.settings = settings
+        self.host_settings = settings.of(host)
+        plain = speaks_plain(self.host, self.host_settings)
         super().__init__(hostname=self.host, insecure=plain)
         cookies = self.session.cookies
-        self.session = _session()
-        self.session.trust_env = not plain  # a proxy does not lead back to this machine
+        self.session = open_session(self.host, self.host_settings, settings.concurrency)
         self.session.cookies = cookies
-        self.auth = RegistryAuth(self.host, self.session, plain=plain)
+        self.auth = RegistryAuth(self.host, self.session, plain=plain, realms=self.host_settings.realms)
+        self._reached = False
+        self._said: set[str] = set()
+        self._lock = Lock()
+        if self.host_settings.insecure_skip_tls_verify:
+            self._say("its certificate is not checked: whoever is in between can read and change everything")
 
     @property
     def base(self) -> str:
         """Scheme and host, without a slash at the end."""
         return f"{self.prefix}://{self.host}"
 
+    def patience(self) -> Patience:
+        """How long one thing may be tried again with this registry."""
+        return Patience(self._budget, self.settings.notice)
+
     def send(self, request: Request, *expected: int) -> requests.Response:
-        """Send a request and return its answer, whose body has not been read.
+        """Send a request, several times if need be, and return its answer, whose body has not been read.
 
         Any answer is returned whose status is among ``expected``; other ones raise what
         :func:`refusal` makes of them. Raises Unreachable when there is no answer.
         """
-        response = self._authorized(request)
-        if response.status_code in expected:
-            return response
-        raise self._failure(request.what, response)
+        patience = self.patience()
+        while True:
+            try:
+                response = self._authorized(request)
+                if response.status_code in expected:
+                    return response
+                failure = self._failure(request.what, response)
+            except Unreachable as error:
+                if error.side is not None:  # it is another registry's, whose bytes we were sending
+                    raise
+                failure = error
+            if not request.again:
+                raise failure
+            patience.wait(failure)
 
     def check_login(self, username: str, password: str) -> bool:
         """Whether the registry asked for credentials, and took these.
@@ -99,11 +129,24 @@ class Transport(Registry):
         headers: dict[str, str] | None = None,
         **unused: object,
     ) -> requests.Response:
-        """What the methods inherited from ``oras`` call; the answer is returned whatever it is."""
+        """What the methods inherited from ``oras`` call; a bounded answer, whatever its status."""
         if unused.get("json") is not None:
             raise TypeError("documents are sent as bytes, so that their digest is theirs")
         body = None if data is None else Body(lambda: io.BytesIO(data), len(data))
-        return self._authorized(Request(method, url, "", self._scope_of(url), headers or {}, body))
+        what = f"{self.host} did not answer as asked"
+        response = self.send(Request(method, url, what, self._scope_of(url), headers or {}, body), 200, 201, 202)
+        response._content = bounded(response, what)  # noqa: SLF001 - or requests would read without a bound
+        return response
+
+    def _do_paginated_request(self, url: str, callable: Callable[[requests.Response], bool]) -> None:  # noqa: A002
+        """The pages of a list, as the inherited methods want them: one by one, of this host, and not for ever."""
+        for _ in range(_MAX_PAGES):
+            response = self.do_request(url)
+            following = response.links.get("next", {}).get("url")
+            if not callable(response) or not following:
+                return
+            url = self.page(response.url, following, f"{self.host} did not list all of it")
+        raise ContentTooLarge(f"{self.host} did not list all of it", cause=f"there are more than {_MAX_PAGES} pages")
 
     def location(self, response: requests.Response, what: str) -> str:
         """The absolute URL of a ``Location`` header.
@@ -112,13 +155,19 @@ class Transport(Registry):
         """
         if "Location" not in response.headers:
             raise UnexpectedAnswer(what, cause=f"{response.status_code} without a Location")
-        return self.absolute(response.url, response.headers["Location"], what)
+        return self._absolute(response.url, response.headers["Location"], what)
 
-    def absolute(self, base: str, relative: str, what: str) -> str:
-        """The URL that a registry means by one in its answer.
+    def page(self, base: str, relative: str, what: str) -> str:
+        """The URL of a list's next page, which is of this registry.
 
-        Raises UnexpectedAnswer when it leads away from http, or from https to http.
+        Raises UnexpectedAnswer when it leads elsewhere: nobody may send us around by a list.
         """
+        url = self._absolute(base, relative, what)
+        if urlsplit(url).netloc != self.host:
+            raise UnexpectedAnswer(what, cause=f"its next page is {printable(relative, 100)}")
+        return url
+
+    def _absolute(self, base: str, relative: str, what: str) -> str:
         try:
             url = urljoin(base, relative)
             scheme = urlsplit(url).scheme
@@ -147,17 +196,27 @@ class Transport(Registry):
         if urlsplit(request.url).netloc == self.host:
             headers |= self.auth.header(request.scope)
         try:
-            return self._exchange(request, headers)
+            response = self._exchange(request, headers)
         except (urllib3.exceptions.HTTPError, OSError) as error:  # requests' own are OSErrors
             raise unreachable(error, request.url) from error
         except ValueError as error:  # of a URL that we were sent to
             raise UnexpectedAnswer(request.what, cause=printable(str(error))) from error
+        self._reached = True
+        for text in warnings_of(response) if "Warning" in response.headers else ():
+            self._say(text)
+        return response
 
     def _exchange(self, request: Request, headers: dict[str, str]) -> requests.Response:
         if request.body is None or request.body.size == 0:
             return self._request(request, headers, None if request.body is None else b"")
         with closing(request.body.open()) as source:
-            return self._request(request, headers, _Stream(source, request.body.size))
+            stream = _Stream(source, request.body.size)
+            try:
+                return self._request(request, headers, stream)
+            except (urllib3.exceptions.HTTPError, OSError, ValueError):
+                if stream.failure is None:
+                    raise
+            raise _not_the_connections(stream.failure)
 
     def _request(self, request: Request, headers: dict[str, str], data: "bytes | _Stream | None") -> requests.Response:
         return self.session.request(
@@ -177,9 +236,17 @@ class Transport(Registry):
         learned: bool = self.auth.answer(response, request.scope, response.request.headers.get("Authorization"))
         return learned
 
-    def _check_200_response(self, response: requests.Response) -> None:
-        if response.status_code not in (200, 201, 202):
-            raise self._failure(f"the registry {self.host} did not answer as asked", response)
+    def _budget(self) -> float:
+        budget = self.settings.retry_for
+        return budget if self._reached else min(budget, _FIRST_CONTACT)
+
+    def _say(self, text: str) -> None:
+        """Tell the person, once."""
+        with self._lock:
+            new = text not in self._said
+            self._said.add(text)
+        if new:
+            self.settings.notice(f"{self.host}: {text}")
 
     @staticmethod
     def _failure(what: str, response: requests.Response) -> Failure:
@@ -191,71 +258,36 @@ class Transport(Registry):
     @staticmethod
     def _scope_of(url: str) -> str:
         match = re.search(r"/v2/(.+?)/(?:tags|manifests|blobs|referrers)/", urlsplit(url).path)
-        return f"repository:{match[1]}:pull" if match else ""
+        if match is None:
+            return "registry:catalog:*" if url.partition("?")[0].endswith("/v2/_catalog") else ""
+        return f"repository:{match[1]}:pull"
 
 
-def is_loopback(host: str) -> bool:
-    """Whether ``host[:port]`` is this machine, so that plain http is safe."""
-    name = urlsplit(f"//{host}").hostname or ""
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+def _not_the_connections(failure: Exception) -> Exception:
+    """What to raise when it was the content that could not be read while it was being sent."""
+    if isinstance(failure, OSError):
+        return StorageFailed("the content to send cannot be read", cause=failure.strerror or str(failure))
+    return failure
 
 
 class _Stream:
-    """A body of known length, read in chunks; ``len`` is what requests takes Content-Length from."""
+    """A body of known length, read in chunks; ``len`` is what requests takes Content-Length from.
+
+    ``failure`` is what reading it ended with, if it did.
+    """
 
     def __init__(self, source: Readable, size: int) -> None:
         self.len = size
+        self.failure: Exception | None = None
         self._source = source
 
     def read(self, size: int = -1, /) -> bytes:
-        return self._source.read(size)
+        try:
+            return self._source.read(size)
+        except Exception as error:
+            self.failure = error
+            raise
 
     def __iter__(self) -> Iterator[bytes]:
         while chunk := self.read(CHUNK):
             yield chunk
-
-
-class _Session(requests.Session):
-    """A session that sends credentials only where we put them: never netrc's, never across hosts."""
-
-    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
-        if self.should_strip_auth(response.request.url or "", prepared_request.url or ""):
-            prepared_request.headers.pop("Authorization", None)
-
-
-class _Adapter(HTTPAdapter):
-    """Sends bodies a megabyte at a time instead of 16 kilobytes."""
-
-    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401
-        super().init_poolmanager(*arguments, blocksize=CHUNK, **options)
-
-
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """An authentication that changes nothing; without one, requests would ask netrc."""
-    return request
-
-
-def _session() -> _Session:
-    session = _Session()
-    session.auth = _as_it_is
-    session.headers["User-Agent"] = _USER_AGENT
-    session.max_redirects = 5
-    retries = urllib3.Retry(
-        total=4,
-        connect=2,
-        status_forcelist=(408, 425, 429, 500, 502, 503, 504),
-        allowed_methods={"GET", "HEAD"},
-        backoff_factor=0.25,
-        backoff_jitter=0.25,
-        backoff_max=20,
-        retry_after_max=20,
-        raise_on_status=False,
-    )
-    for prefix in ("http://", "https://"):
-        session.mount(prefix, _Adapter(max_retries=retries, pool_maxsize=16))
-    return session

@@ -9,10 +9,11 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from wasmbuild.errors import PasswordMissing
+from wasmbuild.errors import PasswordMissing, UsageFailed
+from wasmbuild.events import Note
 from wasmbuild.ui.console import Console
 
-__all__ = ["FILE", "FOLDER", "PASSWORD_VARIABLE", "argument", "option", "password", "verb"]
+__all__ = ["FILE", "FOLDER", "PASSWORD_VARIABLE", "argument", "option", "password", "registry_verb", "verb"]
 
 PASSWORD_VARIABLE = "WASMBUILD_KEY_PASSWORD"  # noqa: S105 - a name, not a password
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -41,6 +42,64 @@ def verb(name: str, example: str, **settings: Any) -> Callable[[Callable[..., An
         return decorated
 
     return decorate
+
+
+def registry_verb(name: str, example: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:  # noqa: ANN401
+    """A verb that speaks to registries: its function gets the Console and then the Registries."""
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        decorated = verb(name, example, **settings)(_with_registries(function))
+        decorated.params[-len(_common_options()) : 0] = _registry_options()
+        return decorated
+
+    return decorate
+
+
+def _registry_options() -> list[click.Option]:
+    """How to speak to registries; what is given here goes before what the configuration file says."""
+    return [
+        _common("--concurrency", type=click.IntRange(1, 64), help="Transfers at once. [default: 4]"),
+        _common("--retry-for", type=click.FloatRange(0, 3600), help="Seconds to go on after a failure. [default: 60]"),
+        _common("--ca-file", type=FILE, help="Authorities to trust, as PEM, in place of the system's."),
+        _common("--client-certificate", type=FILE, help="A certificate to show, as PEM."),
+        _common("--client-key", type=FILE, help="Its key, if that is not in the same file."),
+        _common("--plain-http", is_flag=True, help="Speak http: anybody in between can read and change it."),
+        _common("--insecure-skip-tls-verify", is_flag=True, help="Take any certificate: as unsafe as plain http."),
+    ]
+
+
+def _with_registries(function: Callable[..., _R]) -> Callable[..., _R]:
+    @functools.wraps(function)
+    def call(  # noqa: PLR0913 - one for each option
+        console: Console,
+        *,
+        concurrency: int | None,
+        retry_for: float | None,
+        ca_file: Path | None,
+        client_certificate: Path | None,
+        client_key: Path | None,
+        plain_http: bool,
+        insecure_skip_tls_verify: bool,
+        **rest: Any,  # noqa: ANN401 - the verb's own
+    ) -> _R:
+        from registry.client.registries import Registries
+        from registry.client.settings import HostSettings
+        from wasmbuild.configuration import configuration_path, read_settings
+
+        if client_key and not client_certificate:
+            raise UsageFailed("--client-key is of no use without --client-certificate")
+        settings = read_settings(configuration_path()).heard_by(lambda text: console.emit(Note("warning", text)))
+        given = HostSettings(
+            plain_http=plain_http,
+            insecure_skip_tls_verify=insecure_skip_tls_verify,
+            ca_file=ca_file,
+            client_certificate=client_certificate,
+            client_key=client_key,
+        )
+        settings = settings.overruled(given, concurrency, retry_for)
+        return function(console, Registries(settings), **rest)
+
+    return call
 
 
 def _common_options() -> list[click.Option]:

@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
-from wasmbuild.cli.common import FILE, argument, option, verb
+from registry.client.registries import Registries
+from wasmbuild.cli.common import FILE, argument, option, registry_verb
 from wasmbuild.errors import UsageFailed
 from wasmbuild.ui.console import Console
 
 
-@verb("pull", "wasmbuild pull ghcr.io/acme/hello:1.0.0 -o hello.wasm --key wasmbuild.pub")
+@registry_verb("pull", "wasmbuild pull ghcr.io/acme/hello:1.0.0 -o hello.wasm --key wasmbuild.pub")
 @argument("reference")
 @option("-o", "--output", type=FILE, required=True, help="The file to write; replaced when it is there.")
 @option("--key", type=FILE, help="A public key that must have signed the artifact.")
-def command(console: Console, reference: str, output: Path, key: Path | None) -> None:
+def command(console: Console, registries: Registries, reference: str, output: Path, key: Path | None) -> None:
     """Fetch the WebAssembly file of REFERENCE.
 
     The file gets its name when digest, size and, with --key, signature are verified. Prints the
@@ -25,6 +26,8 @@ def command(console: Console, reference: str, output: Path, key: Path | None) ->
     if not output.name:
         raise UsageFailed("--output names no file")
     public = None if key is None else load_public_key(key)
-    fetched = fetch(Reference.parse(reference), key=public, caches=Caches.of_user(), sink=console.emit)
+    fetched = fetch(
+        Reference.parse(reference), key=public, caches=Caches.of_user(), registries=registries, sink=console.emit
+    )
     fetched.write(output)
     console.result("pull", str(fetched.reference), {**fetched.to_json(), "file": str(output)})

@@ -1,16 +1,17 @@
 """``wasmbuild resolve``."""
 
-from wasmbuild.cli.common import argument, verb
+from registry.client.registries import Registries
+from wasmbuild.cli.common import argument, registry_verb
 from wasmbuild.ui.console import Console
 
 
-@verb("resolve", "wasmbuild resolve ghcr.io/acme/hello:1.0.0")
+@registry_verb("resolve", "wasmbuild resolve ghcr.io/acme/hello:1.0.0")
 @argument("reference")
-def command(console: Console, reference: str) -> None:
+def command(console: Console, registries: Registries, reference: str) -> None:
     """Say which digest REFERENCE, or oci:FOLDER:TAG, means right now."""
     from wasmbuild.workflows.places import Place
 
-    place = Place.source(reference)
+    place = Place.source(reference, registries)
     descriptor = place.resolve()
     pinned = place.pinned(descriptor)
     console.result("resolve", pinned, {"reference": pinned, "descriptor": descriptor.to_json()})

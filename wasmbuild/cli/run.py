@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
-from wasmbuild.cli.common import FILE, argument, option, verb
+from registry.client.registries import Registries
+from wasmbuild.cli.common import FILE, argument, option, registry_verb
 from wasmbuild.errors import UsageFailed
 from wasmbuild.ui.console import Console
 
 
-@verb(
+@registry_verb(
     "run",
     "wasmbuild run --key wasmbuild.pub ghcr.io/acme/hello:1.0.0 -- Ada",
     context_settings={"allow_interspersed_args": False},
@@ -18,7 +19,9 @@ from wasmbuild.ui.console import Console
 @argument("artifact")
 @argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @option("--key", type=FILE, help="A public key that must have signed the artifact.")
-def command(console: Console, artifact: str, arguments: tuple[str, ...], key: Path | None) -> int:
+def command(
+    console: Console, registries: Registries, artifact: str, arguments: tuple[str, ...], key: Path | None
+) -> int:
     """Run ARTIFACT, a reference or a .wasm file, with ARGUMENTS.
 
     Whatever stands after ARTIFACT is the guest's, options included; a first -- is left out. The guest
@@ -35,7 +38,13 @@ def command(console: Console, artifact: str, arguments: tuple[str, ...], key: Pa
         arguments = arguments[1:]
     public = None if key is None else load_public_key(key)
     return run_artifact(
-        artifact, arguments, key=public, caches=Caches.of_user(), sink=console.emit, ready=console.close
+        artifact,
+        arguments,
+        key=public,
+        caches=Caches.of_user(),
+        registries=registries,
+        sink=console.emit,
+        ready=console.close,
     )
 
 

@@ -3,14 +3,15 @@
 import os
 from pathlib import Path
 
-from wasmbuild.cli.common import FILE, argument, option, password, verb
+from registry.client.registries import Registries
+from wasmbuild.cli.common import FILE, argument, option, password, registry_verb
 from wasmbuild.ui.console import Console
 
 
-@verb("sign", "wasmbuild sign ghcr.io/acme/hello@sha256:… --key wasmbuild.key")
+@registry_verb("sign", "wasmbuild sign ghcr.io/acme/hello@sha256:… --key wasmbuild.key")
 @argument("reference")
 @option("--key", type=FILE, required=True, help="The private key to sign with.")
-def command(console: Console, reference: str, key: Path) -> None:
+def command(console: Console, registries: Registries, reference: str, key: Path) -> None:
     """Sign the artifact that REFERENCE means now. Prints the reference by digest."""
     from registry.reference import Reference
     from wasmbuild.trust.keyfiles import read_key_file
@@ -18,5 +19,7 @@ def command(console: Console, reference: str, key: Path) -> None:
     from wasmbuild.workflows.sign import sign_remote
 
     signer = PrivateKey.load(read_key_file(key), password(confirm=False))
-    signed = sign_remote(Reference.parse(reference), signer, sink=console.emit, environment=os.environ)
+    signed = sign_remote(
+        Reference.parse(reference), signer, registries=registries, sink=console.emit, environment=os.environ
+    )
     console.result("sign", str(signed.reference), signed.to_json())

@@ -2,17 +2,18 @@
 
 from pathlib import Path
 
-from wasmbuild.cli.common import FILE, argument, option, verb
+from registry.client.registries import Registries
+from wasmbuild.cli.common import FILE, argument, option, registry_verb
 from wasmbuild.ui.console import Console
 
 
-@verb("verify", "wasmbuild verify ghcr.io/acme/hello:1.0.0 --key wasmbuild.pub")
+@registry_verb("verify", "wasmbuild verify ghcr.io/acme/hello:1.0.0 --key wasmbuild.pub")
 @argument("reference")
 @option("--key", type=FILE, required=True, help="The public key that must have signed it.")
-def command(console: Console, reference: str, key: Path) -> None:
+def command(console: Console, registries: Registries, reference: str, key: Path) -> None:
     """Check that REFERENCE is signed by KEY. Prints the reference by digest; ends with 4 if it is not."""
     from registry.reference import Reference
     from wasmbuild.workflows.verify import load_public_key, verify_remote
 
-    verified = verify_remote(Reference.parse(reference), load_public_key(key), sink=console.emit)
+    verified = verify_remote(Reference.parse(reference), load_public_key(key), registries=registries, sink=console.emit)
     console.result("verify", str(verified.reference), verified.to_json())

@@ -25,6 +25,8 @@ def line_of(event: Event, *, verbose: bool) -> str | None:
             return f"{'copied':<9} {name} ({size(total)})"
         case Transfer(name, "skipped", _, _):
             return f"{'exists':<9} {name}"
+        case Transfer(name, "mounted", _, total):
+            return f"{'mounted':<9} {name} ({size(total)})"
     return None
 
 

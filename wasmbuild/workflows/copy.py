@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from registry.client.registries import Registries
 from registry.copying import CopyReport, copy, copy_with_referrers
 from registry.model import Descriptor
 from wasmbuild.errors import UsageFailed
@@ -32,18 +33,19 @@ class Copied:
         }
 
 
-def copy_artifact(source: str, destination: str, *, recursive: bool, sink: Sink) -> Copied:
+def copy_artifact(source: str, destination: str, *, recursive: bool, registries: Registries, sink: Sink) -> Copied:
     """Copy what ``source`` means to ``destination``; the tag is set last.
 
     A destination without a tag takes the source's. Raises UsageFailed for a destination with a
     digest, which the content decides.
     """
-    have, want = Place.source(source), Place.destination(destination)
+    have, want = Place.source(source, registries), Place.destination(destination, registries)
     if want.digest is not None:
         raise UsageFailed(f"{destination} names a digest, and the content decides it")
     descriptor = have.resolve()
     move = copy_with_referrers if recursive else copy
-    report = move(have.store, want.store, descriptor, hooks=observed(sink))
+    concurrency = registries.settings.concurrency
+    report = move(have.store, want.store, descriptor, hooks=observed(sink), concurrency=concurrency)
     tag = want.tag or have.tag
     if tag is not None:
         want.store.tag(descriptor, tag)

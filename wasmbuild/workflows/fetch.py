@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from registry.client.registries import Registries
 from registry.copying import copy
 from registry.errors import Failure
 from registry.files import replacing, storage_errors
@@ -64,12 +65,14 @@ class Fetched:
         return {**self.remote.to_json(), "layer": self.layer.to_json(), "signature": outcome}
 
 
-def fetch(reference: Reference, *, key: PublicKey | None, caches: Caches, sink: Sink) -> Fetched:
+def fetch(
+    reference: Reference, *, key: PublicKey | None, caches: Caches, registries: Registries, sink: Sink
+) -> Fetched:
     """Bring the WebAssembly file of an artifact here, its signature checked first when there is a key.
 
     Raises Unsigned, InvalidSignature, DigestMismatch, UnknownArtifact, and what the client raises.
     """
-    remote = Remote.resolve(reference)
+    remote = Remote.resolve(reference, registries)
     evidence = None if key is None else require_signature(remote, key, sink)
     document = read_document(remote.repository, remote.descriptor)[1]
     if not isinstance(document, Manifest):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from registry.client.registries import Registries
 from registry.files import storage_errors
 from registry.reference import Reference
 from registry.words import printable
@@ -49,12 +50,12 @@ class Inspected:
         }
 
 
-def inspect(artifact: str, *, caches: Caches, sink: Sink) -> Inspected:
+def inspect(artifact: str, *, caches: Caches, registries: Registries, sink: Sink) -> Inspected:
     """Read a file, or the file of an artifact. Raises InvalidWasm, and what fetching raises."""
     file = local_file(artifact)
     if file is not None:
         return Inspected(artifact, _read(file))
-    fetched = fetch(Reference.parse(artifact), key=None, caches=caches, sink=sink)
+    fetched = fetch(Reference.parse(artifact), key=None, caches=caches, registries=registries, sink=sink)
     return Inspected(str(fetched.reference), _read(fetched.path))
 
 

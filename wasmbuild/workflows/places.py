@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from registry.client.registries import Registries
 from registry.content import Store
 from registry.digest import Digest
 from registry.errors import InvalidReference
@@ -33,7 +34,7 @@ class Place:
     digest: Digest | None
 
     @classmethod
-    def source(cls, text: str) -> "Place":
+    def source(cls, text: str, registries: Registries) -> "Place":
         """A place to read from.
 
         Raises InvalidReference, and InvalidDocument for a folder that is no layout.
@@ -41,28 +42,23 @@ class Place:
         if text.startswith(_LAYOUT):
             folder, tag, digest = _layout_parts(text)
             return cls(LayoutStore(folder), f"{_LAYOUT}{folder}", tag, digest)
-        return cls._remote(text)
+        return cls._remote(text, registries)
 
     @classmethod
-    def destination(cls, text: str) -> "Place":
-        """A place to write to: a layout is made where there is none, and a registry asked whether we may.
+    def destination(cls, text: str, registries: Registries) -> "Place":
+        """A place to write to: a layout is made where there is none.
 
         Raises what the client raises, and StorageFailed.
         """
         if text.startswith(_LAYOUT):
             folder, tag, digest = _layout_parts(text)
             return cls(LayoutStore.create(folder), f"{_LAYOUT}{folder}", tag, digest)
-        return cls._remote(text, push=True)
+        return cls._remote(text, registries)
 
     @classmethod
-    def _remote(cls, text: str, *, push: bool = False) -> "Place":
-        from registry.client.repository import open_repository  # noqa: PLC0415 - imports requests and oras
-
+    def _remote(cls, text: str, registries: Registries) -> "Place":
         reference = Reference.parse(text)
-        repository = open_repository(reference)
-        if push:
-            repository.prepare_push()
-        return cls(repository, reference.name, reference.tag, reference.digest)
+        return cls(registries.repository(reference), reference.name, reference.tag, reference.digest)
 
     def resolve(self) -> Descriptor:
         """What is meant, right now.

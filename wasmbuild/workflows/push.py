@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from registry.client.registries import Registries
 from registry.copying import CopyReport, copy
 from registry.model import Descriptor
 from registry.reference import Reference
@@ -53,7 +54,7 @@ class Pushed:
         }
 
 
-def prepare(reference: Reference) -> Destination:
+def prepare(reference: Reference, registries: Registries) -> Destination:
     """Find out, before anything is compiled, whether the registry lets us push there.
 
     Raises UsageFailed for a reference that names no tag, and what the client raises.
@@ -62,9 +63,7 @@ def prepare(reference: Reference) -> Destination:
         raise UsageFailed(f"{reference} names a digest, and a push decides it", hint=f"{reference.name}:TAG")
     if reference.tag is None:
         raise UsageFailed(f"{reference} names no tag", hint=f"wasmbuild push {reference.name}:1.0.0")
-    from registry.client.repository import open_repository  # noqa: PLC0415 - imports requests and oras
-
-    repository = open_repository(reference)
+    repository = registries.repository(reference)
     repository.prepare_push()
     return Destination(reference, repository, reference.tag)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from registry.client.registries import Registries
 from registry.copying import CopyHooks, CopyReport
 from registry.model import TITLE, Descriptor, is_document
 from registry.reference import Reference
@@ -27,14 +28,12 @@ class Remote:
     descriptor: Descriptor
 
     @classmethod
-    def resolve(cls, reference: Reference) -> Self:
+    def resolve(cls, reference: Reference, registries: Registries) -> Self:
         """Find out, once, what a reference means.
 
         Raises RemoteNotFound, and what the client raises.
         """
-        from registry.client.repository import open_repository  # noqa: PLC0415 - imports requests and oras
-
-        repository = open_repository(reference)
+        repository = registries.repository(reference)
         return cls(reference, repository, repository.resolve(reference.selector or DEFAULT_TAG))
 
     @property
@@ -49,7 +48,12 @@ class Remote:
 
 def counted(report: CopyReport) -> dict[str, int]:
     """What a copy did, as results show it."""
-    return {"contents": report.copied, "skipped": report.skipped, "bytes": report.bytes}
+    return {
+        "contents": report.copied,
+        "mounted": report.mounted,
+        "skipped": report.skipped,
+        "bytes": report.bytes,
+    }
 
 
 def observed(sink: Sink) -> CopyHooks:
@@ -59,6 +63,7 @@ def observed(sink: Sink) -> CopyHooks:
         moving=lambda content, done: sink(Transfer(_name(content), "moving", done, content.size)),
         done=lambda content: sink(Transfer(_name(content), "done", content.size, content.size)),
         skipped=lambda content: sink(Transfer(_name(content), "skipped", content.size, content.size)),
+        mounted=lambda content: sink(Transfer(_name(content), "mounted", content.size, content.size)),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from registry.client.registries import Registries
 from registry.errors import InvalidReference
 from registry.reference import Reference
 from wasmbuild.caches import Caches
@@ -21,6 +22,7 @@ def run_artifact(
     *,
     key: PublicKey | None,
     caches: Caches,
+    registries: Registries,
     sink: Sink,
     ready: Callable[[], None],
 ) -> int:
@@ -31,7 +33,7 @@ def run_artifact(
     """
     file = local_file(artifact)
     if file is None:
-        fetched = fetch(Reference.parse(artifact), key=key, caches=caches, sink=sink)
+        fetched = fetch(Reference.parse(artifact), key=key, caches=caches, registries=registries, sink=sink)
         file, name = fetched.path, fetched.remote.asked.repository.rsplit("/", 1)[-1]
     elif key is not None:
         raise UsageFailed(f"{file} is a file, and a key verifies artifacts in a registry")

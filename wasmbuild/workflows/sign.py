@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from registry.client.registries import Registries
 from registry.content import Store
 from registry.copying import copy
 from registry.model import Descriptor
@@ -37,10 +38,12 @@ class Signed:
         return {**self.remote.to_json(), "signature": self.signature.to_json() if self.signature else None}
 
 
-def sign_remote(reference: Reference, key: PrivateKey, *, sink: Sink, environment: Mapping[str, str]) -> Signed:
+def sign_remote(
+    reference: Reference, key: PrivateKey, *, registries: Registries, sink: Sink, environment: Mapping[str, str]
+) -> Signed:
     """Sign what a reference means now."""
     created = creation_time(environment)
-    remote = Remote.resolve(reference)
+    remote = Remote.resolve(reference, registries)
     signature = attach_signature(remote.repository, remote.pinned, remote.descriptor, key, created, sink)
     return Signed(remote, signature)
 

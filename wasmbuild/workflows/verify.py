@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from registry.client.registries import Registries
 from registry.reference import Reference
 from wasmbuild.events import Note, Sink, step
 from wasmbuild.trust.discovery import signatures_of
@@ -42,12 +43,12 @@ def load_public_key(file: Path) -> PublicKey:
     return PublicKey.load(read_key_file(file))
 
 
-def verify_remote(reference: Reference, key: PublicKey, *, sink: Sink) -> Verified:
+def verify_remote(reference: Reference, key: PublicKey, *, registries: Registries, sink: Sink) -> Verified:
     """Insist that what a reference means now is signed by a key.
 
     Raises Unsigned or InvalidSignature otherwise.
     """
-    remote = Remote.resolve(reference)
+    remote = Remote.resolve(reference, registries)
     return Verified(remote, require_signature(remote, key, sink))
 
 
