@@ -41,9 +41,12 @@ class Patience:
         """Begin anew: there was progress."""
         self._tries = 0
 
-    def wait(self, failure: Failure) -> None:
-        """Wait before the next try. Raises the failure when it does not pass, or patience is at its end."""
-        if not is_transient(failure):
+    def wait(self, failure: Failure, *, passes: bool = False) -> None:
+        """Wait before the next try. Raises the failure when patience is at its end, or no wait helps.
+
+        ``passes``: the caller knows that waiting does.
+        """
+        if not passes and not is_transient(failure):
             raise failure
         if self._tries == 0:
             self._deadline = monotonic() + self._budget()

@@ -62,7 +62,7 @@ class Uploads:
                 if response.status_code == 202:
                     self._spare.append(self._session(response, what))
                 return response.status_code == 201
-        except RegistryRefused:
+        except (RegistryRefused, RemoteNotFound):
             return False
 
     def push(self, descriptor: Descriptor, body: Opener) -> None:
@@ -121,10 +121,9 @@ class _Upload:
 
     def run(self) -> None:
         """Try until it is there, or patience is at its end."""
-        patience, restarts = self._transport.patience(), 0
+        patience, restarts, steady = self._transport.patience(), 0, 0
         session = self._uploads.open(self._what)
         while True:
-            before = session.offset
             try:
                 return self._send(session)
             except Failure as failure:
@@ -132,12 +131,13 @@ class _Upload:
                     raise
                 restarts += _out_of_step(failure)
                 if not _out_of_step(failure) or restarts > _MAX_RESTARTS:
-                    patience.wait(failure)
+                    patience.wait(failure, passes=_still_busy(failure))
             if not self._ask(session):
                 if self._is_there():
                     return None
                 session = self._uploads.open(self._what)
-            elif session.offset > before:
+            elif session.offset - steady >= CHUNK:  # a few bytes a try are not progress
+                steady = session.offset
                 patience.renew()
 
     def _ask(self, session: _Session) -> bool:
@@ -215,6 +215,11 @@ class _Part(Readable):
 def _out_of_step(failure: Failure) -> bool:
     """Whether registry and client mean different places of an upload, or it is gone."""
     return isinstance(failure, RemoteNotFound) or (isinstance(failure, RegistryRefused) and failure.status == 416)
+
+
+def _still_busy(failure: Failure) -> bool:
+    """Whether the registry still reads what a broken connection brought."""
+    return isinstance(failure, RegistryRefused) and failure.status == 409
 
 
 def _read_past(source: Readable, count: int) -> None:
