@@ -1,0 +1,273 @@
+"""Tries, warnings, pages and TLS: what the transport does with whatever a registry answers."""
+
+import datetime as dt
+import ipaddress
+import ssl
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from registry.client.repository import Repository
+from registry.client.session import is_loopback, speaks_plain
+from registry.client.settings import HostSettings, Settings
+from registry.client.transport import Transport
+from registry.errors import (
+    ContentTooLarge,
+    InvalidConfiguration,
+    RegistryRefused,
+    RemoteNotFound,
+    UnexpectedAnswer,
+    Unreachable,
+)
+from registry.graph import push_bytes
+from registry.model import EMPTY, EMPTY_BYTES, OCI_MANIFEST, Manifest, describe
+from tests.client.scripted import Answer, scripted
+
+MANIFEST = Manifest(config=EMPTY, layers=()).encode()
+DESCRIPTOR = describe(OCI_MANIFEST, MANIFEST)
+GOOD = Answer(200, MANIFEST, {"Content-Type": OCI_MANIFEST, "Docker-Content-Digest": str(DESCRIPTOR.digest)})
+
+
+def remote(address, settings=Settings(), name="a/b"):
+    return Repository(Transport(address, settings), name)
+
+
+def in_turn(*answers):
+    left = list(answers)
+    return lambda _: left.pop(0)
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_a_manifest_that_is_refused_for_now_is_put_again(status):
+    with scripted(in_turn(Answer(status), Answer(status), Answer(201))) as server:
+        push_bytes(remote(server.address), DESCRIPTOR, MANIFEST)
+    assert [asked.body for asked in server.asked] == [MANIFEST] * 3
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 409, 413, 418, 501])
+def test_a_refusal_that_stays_one_is_not_tried_again(status, clock):
+    with scripted(lambda _: Answer(status)) as server, pytest.raises((RegistryRefused, RemoteNotFound)):
+        push_bytes(remote(server.address), DESCRIPTOR, MANIFEST)
+    assert len(server.asked) == 1
+    assert clock.waited == []
+
+
+def test_a_retried_post_opens_another_upload():
+    answers = in_turn(Answer(503), Answer(202, headers={"Location": "/up/2"}), Answer(201))
+    with scripted(answers) as server:
+        push_bytes(remote(server.address), EMPTY, EMPTY_BYTES)
+    assert [(asked.method, asked.path.partition("?")[0]) for asked in server.asked] == [
+        ("POST", "/v2/a/b/blobs/uploads/"),
+        ("POST", "/v2/a/b/blobs/uploads/"),
+        ("PUT", "/up/2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("header", "least", "most"),
+    [("7", 7, 7.1), ("0", 0, 1), ("nonsense", 0, 1), ("-5", 0, 1), ("", 0, 1), ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 1)],
+)
+def test_a_registry_says_when_to_come_back(header, least, most, clock):
+    with scripted(in_turn(Answer(429, headers={"Retry-After": header}), GOOD)) as server:
+        remote(server.address).resolve("v1")
+    assert least <= clock.waited[0] <= most
+
+
+def test_a_person_is_told_about_a_long_wait_and_not_kept_longer_than_they_want(clock):
+    heard = []
+    busy = Answer(429, b'{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}', {"Retry-After": "45"})
+    settings = Settings(retry_for=50).heard_by(heard.append)
+    with scripted(lambda _: busy) as server, pytest.raises(RegistryRefused, match="slow down"):
+        remote(server.address, settings).resolve("v1")
+    assert clock.waited == [45]
+    assert len(heard) == 1
+    assert heard[0].endswith("429 TOOMANYREQUESTS: slow down; trying again in 45 s")
+
+
+def test_nobody_waits_who_does_not_want_to(clock):
+    with scripted(lambda _: Answer(503)) as server, pytest.raises(RegistryRefused):
+        remote(server.address, Settings(retry_for=0)).resolve("v1")
+    assert clock.waited == []
+
+
+def test_a_name_that_never_answered_is_not_waited_for_long(clock):
+    with pytest.raises(Unreachable):
+        remote("127.0.0.1:1").resolve("v1")
+    assert sum(clock.waited) < 1.5
+
+
+def test_warnings_are_shown_once_and_safely():
+    heard = []
+    warning = '299 - "this repository moves \\"soon\\" \x1b[31m", 199 - "not ours", 299 - "read the news"'
+    with scripted(lambda _: Answer(200, MANIFEST, {**GOOD.headers, "Warning": warning})) as server:
+        repository = remote(server.address, Settings().heard_by(heard.append))
+        repository.resolve("v1")
+        repository.resolve("v2")
+    assert heard == [
+        f'{server.address}: this repository moves "soon" \\x1b[31m',
+        f"{server.address}: read the news",
+    ]
+
+
+@pytest.mark.parametrize("warning", ["299", '299 - "unfinished', "nonsense", '299 - ""', "x" * 5000])
+def test_warnings_that_are_none_do_no_harm(warning):
+    with scripted(lambda _: Answer(200, MANIFEST, {**GOOD.headers, "Warning": warning})) as server:
+        assert remote(server.address).resolve("v1") == DESCRIPTOR
+
+
+@pytest.mark.parametrize("link", ["http://127.0.0.1:1/v2/a/b/tags/list", "//example.com/x", "http://[bad/x"])
+def test_a_list_does_not_lead_us_elsewhere(link):
+    page = Answer(200, b'{"name":"a/b","tags":["v1"]}', {"Link": f'<{link}>; rel="next"'})
+    with scripted(lambda _: page) as server, pytest.raises(UnexpectedAnswer, match=r"next page|leads us"):
+        remote(server.address).tags()
+
+
+def test_a_list_that_has_no_end_is_given_up(monkeypatch):
+    monkeypatch.setattr("registry.client.transport._MAX_PAGES", 20)
+    page = Answer(200, b'{"name":"a/b","tags":["v1"]}', {"Link": '</v2/a/b/tags/list?again>; rel="next"'})
+    with scripted(lambda _: page) as server, pytest.raises(ContentTooLarge, match="more than 20 pages"):
+        remote(server.address).tags()
+
+
+def test_a_list_is_read_within_bounds():
+    with scripted(lambda _: Answer(200, b" " * (4 * 1024 * 1024 + 1))) as server, pytest.raises(ContentTooLarge):
+        remote(server.address).tags()
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.9.10:5000", True),
+        ("[::1]:5000", True),
+        ("localhost", True),
+        ("localhost.example.com", False),
+        ("127.0.0.1.example.com", False),
+        ("10.0.0.1", False),
+        ("registry.example.com", False),
+    ],
+)
+def test_plain_http_is_for_this_machine(host, expected):
+    assert is_loopback(host) is expected
+    assert speaks_plain(host, HostSettings()) is expected
+    assert speaks_plain(host, HostSettings(plain_http=True))
+    assert not speaks_plain(host, HostSettings(ca_file=Path("ca.pem")))
+    assert not speaks_plain(host, HostSettings(insecure_skip_tls_verify=True))
+
+
+def certificate(name, issuer=None, issuer_key=None, *, authority=False):
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = dt.datetime.now(dt.UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer or subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+    )
+    if issuer_key:
+        identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+        builder = builder.add_extension(identifier, critical=False)
+    usage = x509.KeyUsage(
+        digital_signature=not authority, key_cert_sign=authority, crl_sign=authority, content_commitment=False,
+        key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+    return builder.add_extension(usage, critical=True).sign(issuer_key or key, hashes.SHA256()), key
+
+
+def pem(path, made, key=None):
+    data = made.public_bytes(serialization.Encoding.PEM)
+    if key is not None:
+        data += key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    path.write_bytes(data)
+    return path
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """A private authority: its own file, a server's and a client's."""
+    folder = tmp_path_factory.mktemp("authority")
+    made, key = certificate("an authority of our own", authority=True)
+    for name in ("server", "client"):
+        pem(folder / f"{name}.pem", *certificate(name, made.subject, key))
+    pem(folder / "ca.pem", made)
+    return folder
+
+
+@pytest.fixture
+def secured(authority):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority / "server.pem")
+    with scripted(lambda _: GOOD) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        server.context = context
+        yield server
+
+
+def over_tls(server, **given):
+    return remote(server.address, Settings(hosts={server.address: HostSettings(**given)}))
+
+
+def test_a_private_authority_is_trusted_where_it_is_named(secured, authority):
+    assert over_tls(secured, ca_file=authority / "ca.pem").resolve("v1") == DESCRIPTOR
+
+
+def test_an_authority_that_nobody_named_is_not_trusted(secured, authority, clock):
+    with pytest.raises(Unreachable) as caught:
+        over_tls(secured, ca_file=authority / "client.pem").resolve("v1")
+    assert "certificate" in caught.value.cause
+    assert "--ca-file" in caught.value.hint
+    assert clock.waited == []
+
+
+def test_a_bundle_in_the_environment_does_not_overrule_the_named_authority(secured, authority, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority / "ca.pem"))
+    with pytest.raises(Unreachable):
+        over_tls(secured, ca_file=authority / "client.pem").resolve("v1")
+
+
+def test_not_to_check_the_certificate_works_and_is_said(secured):
+    heard = []
+    settings = Settings(other=HostSettings(insecure_skip_tls_verify=True)).heard_by(heard.append)
+    assert remote(secured.address, settings).resolve("v1") == DESCRIPTOR
+    assert len(heard) == 1
+    assert "not checked" in heard[0]
+
+
+def test_a_client_certificate_is_shown(secured, authority):
+    secured.context.verify_mode = ssl.CERT_REQUIRED
+    secured.context.load_verify_locations(authority / "ca.pem")
+    ca, client = authority / "ca.pem", authority / "client.pem"
+    assert over_tls(secured, ca_file=ca, client_certificate=client).resolve("v1") == DESCRIPTOR
+    with pytest.raises(Unreachable):
+        over_tls(secured, ca_file=ca).resolve("v1")
+
+
+def test_plain_http_where_tls_is_expected_says_so():
+    with scripted(lambda _: GOOD) as server, pytest.raises(Unreachable) as caught:
+        over_tls(server, insecure_skip_tls_verify=True).resolve("v1")
+    assert "--plain-http" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("field", ["ca_file", "client_certificate"])
+def test_a_certificate_that_is_no_file_is_refused_at_once(tmp_path, field):
+    with pytest.raises(InvalidConfiguration, match=r"missing\.pem is not a file"):
+        remote("127.0.0.1:1", Settings(other=HostSettings(**{field: tmp_path / "missing.pem"})))
+
+
+def test_a_certificate_that_is_nonsense_is_a_clear_error(tmp_path):
+    (tmp_path / "ca.pem").write_text("nonsense")
+    with scripted(lambda _: GOOD) as server, pytest.raises((Unreachable, InvalidConfiguration)):
+        over_tls(server, ca_file=tmp_path / "ca.pem").resolve("v1")
