@@ -10,7 +10,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-heade
   pyproject.toml --extra server
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench lock clean
+.PHONY: help setup demo test interop conformance lint format bench lock clean
 
 help:                 ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
@@ -34,6 +34,14 @@ demo: $(READY)        ## run the main job for real, every command shown
 test: $(READY)        ## pass the tests
 	$(BIN)/python -m pytest -n auto $(TESTS)
 
+interop: $(READY)     ## pass the tests with other clients and registries; gets those first
+	$(BIN)/python scripts/peers.py oras crane distribution docker-registry cosign
+	$(BIN)/python -m pytest -n auto tests/interop
+
+conformance: $(READY) ## pass the suite of the distribution-spec; gets it first
+	$(BIN)/python scripts/peers.py conformance
+	$(BIN)/python scripts/conformance.py
+
 lint: $(READY)        ## style, types, and the walls between rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -47,6 +55,7 @@ format: $(READY)      ## rewrite the style
 bench: $(READY)       ## measure what the documents claim
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/server_memory.py
+	$(BIN)/python benchmarks/client.py
 
 lock: $(READY)        ## resolve the dependencies anew: all of them, and those of a user
 	$(COMPILE) --extra test --extra dev -o $(LOCK)

@@ -1,0 +1,75 @@
+"""Real clients and real registries; only collected when this folder, or something in it, is asked for by name.
+
+``make interop`` gets the programs first. What could not be had is skipped, with the reason.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.interop.peers import REGISTRIES, Commands, find, serving
+
+HERE = Path(__file__).parent
+
+
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
+    """Leave everything here to ``make interop``."""
+    asked = [(config.invocation_params.dir / argument.split("::")[0]).resolve() for argument in config.args]
+    return None if any(path == HERE or HERE in path.parents for path in asked) else True
+
+
+@pytest.fixture(scope="session")
+def _addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """One of each registry, started when it is first needed."""
+    with serving(tmp_path_factory.mktemp("registries")) as addresses:
+        yield addresses
+
+
+@pytest.fixture(params=REGISTRIES)
+def registry(request: pytest.FixtureRequest, _addresses: dict[str, str]) -> str:
+    """Ours, and those of others; its address."""
+    return _addresses[request.param]
+
+
+@pytest.fixture
+def ours(_addresses: dict[str, str]) -> str:
+    """The address of our own registry."""
+    return _addresses["wasmbuild"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Commands:
+    """Runs commands, each a process, in a folder of this test."""
+    home = tmp_path / "home"
+    home.mkdir()
+    private = {
+        "HOME": str(home),
+        "WASMBUILD_CACHE_DIR": str(home / "cache"),
+        "WASMBUILD_KEY_PASSWORD": "a password",
+        "COSIGN_PASSWORD": "a password",
+        "DOCKER_CONFIG": str(home),
+    }
+    return Commands(tmp_path, os.environ | private)
+
+
+@pytest.fixture
+def oras(run: Commands) -> Commands:
+    """The same, in a test that needs ``oras``."""
+    find("oras")
+    return run
+
+
+@pytest.fixture
+def crane(run: Commands) -> Commands:
+    """The same, in a test that needs ``crane``."""
+    find("crane")
+    return run
+
+
+@pytest.fixture
+def cosign(run: Commands) -> Commands:
+    """The same, in a test that needs ``cosign``."""
+    find("cosign")
+    return run
