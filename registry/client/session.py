@@ -1,6 +1,7 @@
 """The HTTP session of one registry: TLS, proxies, connections. What is asked, and retried, is the transport's."""
 
 import ipaddress
+import os
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from registry.errors import InvalidConfiguration
 
 __all__ = ["is_loopback", "open_session", "speaks_plain"]
 
-_USER_AGENT = "wasmbuild"
+_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def is_loopback(host: str) -> bool:
@@ -40,8 +41,6 @@ def open_session(host: str, settings: HostSettings, connections: int) -> request
     Raises InvalidConfiguration for a certificate or key that is no file.
     """
     session = _Session()
-    session.auth = _as_it_is
-    session.headers["User-Agent"] = _USER_AGENT
     session.max_redirects = 5
     session.trust_env = not is_loopback(host)  # a proxy does not lead back to this machine
     _set_trust(session, settings)
@@ -54,27 +53,28 @@ def _set_trust(session: requests.Session, settings: HostSettings) -> None:
     for file in (settings.ca_file, settings.client_certificate, settings.client_key):
         if file is not None and not file.is_file():
             raise InvalidConfiguration(f"{file} is not a file", hint="name a PEM file")
+    named = next(filter(None, map(os.environ.get, _BUNDLES)), None)
     if settings.insecure_skip_tls_verify:
         session.verify = False
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # we say it once, in our own words
     elif settings.ca_file is not None:
         session.verify = str(settings.ca_file)
+    elif named is not None:
+        session.verify = named
     if settings.client_certificate is not None:
         certificate, key = str(settings.client_certificate), settings.client_key
         session.cert = (certificate, str(key)) if key else certificate
 
 
 class _Session(requests.Session):
-    """A session that sends credentials only where we put them: never netrc's, never across hosts."""
+    """A session that sends credentials only where we put them: never netrc's, never across hosts.
+
+    Requests are prepared by the transport: what a session would add to them, netrc's, is never asked.
+    """
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         if self.should_strip_auth(response.request.url or "", prepared_request.url or ""):
             prepared_request.headers.pop("Authorization", None)
-
-    def merge_environment_settings(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as requests has it
-        # REQUESTS_CA_BUNDLE would win over what was chosen for this registry.
-        merged = super().merge_environment_settings(*arguments, **options)
-        return merged if self.verify is True else {**merged, "verify": self.verify}
 
 
 class _Adapter(HTTPAdapter):
@@ -82,8 +82,3 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401
         super().init_poolmanager(*arguments, blocksize=CHUNK, **options)
-
-
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """An authentication that changes nothing; without one, requests would ask netrc."""
-    return request

@@ -7,7 +7,7 @@ with its request replaced: that one retries what must not be sent twice, and wai
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from threading import Lock
 from urllib.parse import urljoin, urlsplit
@@ -32,6 +32,8 @@ _TIMEOUT = (10.0, 90.0)
 """Seconds to connect, and between two packets."""
 _FIRST_CONTACT = 1.5
 """Seconds of trying while a registry has never answered: a name may just be wrong."""
+_HEADERS = {"User-Agent": "wasmbuild", "Accept": "*/*", "Accept-Encoding": "identity"}
+_SMALL = 64 * 1024
 _MAX_PAGES = 10_000
 _DEFAULT = Settings()
 _HUB = {"docker.io": "registry-1.docker.io"}
@@ -188,11 +190,11 @@ class Transport(Registry):
             raise
         if not learned:
             return response
-        response.close()
+        _let_go(response)
         return self._attempt(request)
 
     def _attempt(self, request: Request) -> requests.Response:
-        headers = {"Accept-Encoding": "identity", **request.headers}
+        headers = {**_HEADERS, **request.headers}
         if urlsplit(request.url).netloc == self.host:
             headers |= self.auth.header(request.scope)
         try:
@@ -202,6 +204,8 @@ class Transport(Registry):
         except ValueError as error:  # of a URL that we were sent to
             raise UnexpectedAnswer(request.what, cause=printable(str(error))) from error
         self._reached = True
+        if _is_empty(response):
+            _let_go(response)
         for text in warnings_of(response) if "Warning" in response.headers else ():
             self._say(text)
         return response
@@ -219,15 +223,10 @@ class Transport(Registry):
             raise _not_the_connections(stream.failure)
 
     def _request(self, request: Request, headers: dict[str, str], data: "bytes | _Stream | None") -> requests.Response:
-        return self.session.request(
-            request.method,
-            request.url,
-            data=data,
-            headers=headers,
-            stream=True,
-            timeout=_TIMEOUT,
-            allow_redirects=request.method in {"GET", "HEAD"},
-        )
+        prepared = requests.PreparedRequest()
+        prepared.prepare(request.method, request.url, headers, data=data)
+        follow = request.method in {"GET", "HEAD"}
+        return self.session.send(prepared, stream=True, timeout=_TIMEOUT, allow_redirects=follow)
 
     def _learn(self, request: Request, response: requests.Response) -> bool:
         """Whether a 401 taught us how to authenticate."""
@@ -261,6 +260,20 @@ class Transport(Registry):
         if match is None:
             return "registry:catalog:*" if url.partition("?")[0].endswith("/v2/_catalog") else ""
         return f"repository:{match[1]}:pull"
+
+
+def _is_empty(response: requests.Response) -> bool:
+    nothing = response.request.method == "HEAD" or response.status_code == 204
+    return nothing or response.headers.get("Content-Length") == "0"
+
+
+def _let_go(response: requests.Response) -> None:
+    """Close an answer; its connection can be used again when what is left of it is small."""
+    declared = response.headers.get("Content-Length", "")
+    if _is_empty(response) or (declared.isdecimal() and int(declared) <= _SMALL):
+        with suppress(urllib3.exceptions.HTTPError, OSError):
+            response.raw.read(_SMALL)
+    response.close()
 
 
 def _not_the_connections(failure: Exception) -> Exception:
