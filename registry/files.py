@@ -5,6 +5,7 @@ It is put in place whole and synced, or not at all; it is opened at once, or not
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
 import tempfile
@@ -16,7 +17,7 @@ from typing import BinaryIO
 
 from registry.errors import StorageFailed
 
-__all__ = ["open_regular", "publish", "replacing", "storage_errors", "sync_folder", "write_atomically"]
+__all__ = ["exclusive", "open_regular", "publish", "replacing", "storage_errors", "sync_folder", "write_atomically"]
 
 
 @contextmanager
@@ -63,6 +64,22 @@ def sync_folder(folder: Path) -> None:
     try:
         with contextlib.suppress(OSError):
             os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold the lock of a file, which is made at need and stays, against other threads and processes.
+
+    Waits for it. Raises StorageFailed.
+    """
+    with storage_errors(f"{path} could not be locked"):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    try:
+        with storage_errors(f"{path} could not be locked"):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(handle)
 

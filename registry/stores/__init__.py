@@ -1,1 +1,4 @@
-"""Stores of content: memory and OCI image layout. The remote repository is in ``registry.client``."""
+"""Stores of content: memory, and OCI image layouts as folders and as tar files.
+
+The remote repository is in ``registry.client``.
+"""

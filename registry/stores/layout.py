@@ -4,41 +4,32 @@
 processes may write at once: a lock guards ``index.json``, and content is put in place whole.
 """
 
-import io
+import errno
 import os
-from collections.abc import Callable
+import stat
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from io import BytesIO, FileIO
 from pathlib import Path
-from typing import BinaryIO
 
-from registry.content import Opener, VerifyingReader, read_all
+from registry.content import Opener, VerifyingReader, verifying
 from registry.digest import Digest
-from registry.errors import ContentNotFound, DigestMismatch, InvalidDocument, SizeMismatch
-from registry.files import replacing, storage_errors, write_atomically
-from registry.graph import describe_referrer, read_document
-from registry.model import (
-    INDEX_TYPES,
-    MANIFEST_TYPES,
-    MAX_MANIFEST,
-    OCI_INDEX,
-    Descriptor,
-    Index,
-    canonical_json,
-    is_document,
-    load_json,
-    parse_document,
-)
+from registry.errors import ContentNotFound, DigestMismatch, Failure, InvalidDocument, SizeMismatch
+from registry.files import exclusive, storage_errors, write_atomically
+from registry.graph import describe_referrer
+from registry.model import MAX_MANIFEST, Descriptor, Index, is_document, parse_document
+from registry.stores.arrival import PARTIAL, receive, remove_abandoned
+from registry.stores.indexfile import IndexFile, small_file
+from registry.stores.listed import INDEX_FILE, LAYOUT, LAYOUT_FILE, REF_NAME, ListedStore, Listing, check_version
+from registry.stores.sections import Section
 
 __all__ = ["REF_NAME", "LayoutStore"]
 
-REF_NAME = "org.opencontainers.image.ref.name"
-_LAYOUT = canonical_json({"imageLayoutVersion": "1.0.0"})
-_LAYOUT_FILE = "oci-layout"
-_INDEX_FILE = "index.json"
-_UNKNOWN_TYPE = "application/octet-stream"
+_LOCK_FILE = ".index.lock"
 
 
-class LayoutStore:
+class LayoutStore(ListedStore):
     """Content, tags and referrers in a folder that every OCI tool can read."""
 
     def __init__(self, root: Path) -> None:
@@ -46,88 +37,90 @@ class LayoutStore:
 
         Raises InvalidDocument when the folder is not one.
         """
+        super().__init__(str(root))
         self.root = root
-        data = _read_file(root / _LAYOUT_FILE, f"{root} is not an OCI image layout")
-        version = load_json(data, f"{root / _LAYOUT_FILE}")
-        if not isinstance(version, dict) or version.get("imageLayoutVersion") != "1.0.0":
-            raise InvalidDocument(f"{root} is an OCI image layout of an unknown version")
+        with small_file(root / LAYOUT_FILE, f"{root} is not an OCI image layout") as file:
+            check_version(file.read(MAX_MANIFEST), str(root))
+        self._index = IndexFile(root / INDEX_FILE, root / _LOCK_FILE)
+        self._swept = False
 
     @classmethod
     def create(cls, root: Path) -> "LayoutStore":
         """Open a layout, after making it where there is none."""
         with storage_errors(f"{root} could not be made an OCI image layout"):
             (root / "blobs").mkdir(parents=True, exist_ok=True)
-        if not (root / _INDEX_FILE).exists():
-            write_atomically(root / _INDEX_FILE, Index(manifests=()).encode())
-        if not (root / _LAYOUT_FILE).exists():
-            write_atomically(root / _LAYOUT_FILE, _LAYOUT)
+        if not ((root / INDEX_FILE).exists() and (root / LAYOUT_FILE).exists()):
+            with exclusive(root / _LOCK_FILE):
+                if not (root / INDEX_FILE).exists():
+                    write_atomically(root / INDEX_FILE, Index(manifests=()).encode())
+                if not (root / LAYOUT_FILE).exists():
+                    write_atomically(root / LAYOUT_FILE, LAYOUT)
         return cls(root)
 
+    def listing(self) -> Listing:
+        """What ``index.json`` says now.
+
+        Raises InvalidDocument.
+        """
+        return self._index.read()
+
+    def gathering(self) -> AbstractContextManager[None]:
+        """A block whose tags and referrers are written to ``index.json`` at once, at its end, however it ends.
+
+        For many of them: each write of its own would be as long as all that came before.
+        """
+        return self._index.gathering()
+
     def exists(self, descriptor: Descriptor, /) -> bool:
-        """Whether a file of that digest and size is here."""
-        path = self._path(descriptor.digest)
-        return path.is_file() and path.stat().st_size == descriptor.size
+        """Whether a file of that digest and size is here; a document must be readable, and listed as a referrer."""
+        if not super().exists(descriptor):
+            return False
+        return not is_document(descriptor.media_type) or self._complete(descriptor)
+
+    def size_of(self, digest: Digest) -> int | None:
+        """How many bytes the file of a digest has; None when there is no such file."""
+        try:
+            found = self._path(digest).stat(follow_symlinks=False)
+        except OSError:
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def fetch(self, descriptor: Descriptor, /) -> VerifyingReader:
         """A reader of the content.
 
         Raises ContentNotFound.
         """
-        return VerifyingReader(self._open(descriptor.digest), descriptor)
+        return VerifyingReader(Section.whole(self._open(descriptor.digest)), descriptor)
 
     def push(self, descriptor: Descriptor, body: Opener, /) -> None:
         """Take the content in, verified; a document with a subject is listed as a referrer."""
-        if not is_document(descriptor.media_type):
-            if not self.exists(descriptor):
-                self._write(descriptor, body)
+        if self.exists(descriptor):
             return
-        with VerifyingReader(body(), descriptor) as reader:
+        if not is_document(descriptor.media_type):
+            self._receive(descriptor, body)
+            return
+        with verifying(body(), descriptor) as reader:
             data = reader.read()
         document = parse_document(data, descriptor.media_type)
-        if not self.exists(descriptor):
-            self._write(descriptor, lambda: io.BytesIO(data))
+        self._receive(descriptor, lambda: BytesIO(data))
         if document.subject is not None:
-            self._edit(lambda entries: _with(entries, describe_referrer(descriptor, document)))
-
-    def resolve(self, name: str, /) -> Descriptor:
-        """The document behind a tag or a digest.
-
-        Raises ContentNotFound.
-        """
-        if ":" in name:
-            return self._by_digest(Digest.parse(name))
-        for entry in self._entries():
-            if entry.annotations.get(REF_NAME) == name:
-                return entry.plain()
-        raise ContentNotFound(f"{self.root} has no tag {name}", hint=_tags_hint(self.tags()))
+            self._index.list_referrer(describe_referrer(descriptor, document))
 
     def tag(self, descriptor: Descriptor, name: str, /) -> None:
         """Let the name mean this document.
 
         Raises ContentNotFound when the document is not here.
         """
-        known = self._by_digest(descriptor.digest)
-        entry = replace(known, annotations={REF_NAME: name})
-        self._edit(lambda entries: [*(old for old in entries if old.annotations.get(REF_NAME) != name), entry])
+        known = self.resolve(str(descriptor.digest))
+        self._index.tag(name, replace(known, annotations={REF_NAME: name}))
 
-    def tags(self) -> list[str]:
-        """All tags, sorted."""
-        return sorted(tag for entry in self._entries() if (tag := entry.annotations.get(REF_NAME)))
-
-    def referrers(self, subject: Descriptor, artifact_type: str | None = None, /) -> list[Descriptor]:
-        """The listed documents whose subject this is, by digest."""
-        found = {}
-        for entry in self._entries():
-            if is_document(entry.media_type):
-                document = read_document(self, entry)[1]
-                if document.subject is not None and document.subject.digest == subject.digest:
-                    found[entry.digest] = describe_referrer(entry, document)
-        ordered = [found[digest] for digest in sorted(found)]
-        return [entry for entry in ordered if artifact_type in (None, entry.artifact_type)]
+    def replace_entries(self, entries: Iterable[Descriptor]) -> None:
+        """Let ``index.json`` list these and nothing else."""
+        self._index.replace(Listing.of(replace(self.listing().index, manifests=tuple(entries))))
 
     def heal(self, descriptor: Descriptor) -> bool:
         """Remove the content if it is damaged, so that it can come again; whether it was."""
-        if not self.exists(descriptor):
+        if not super().exists(descriptor):
             return False
         try:
             with self.fetch(descriptor) as reader:
@@ -144,73 +137,41 @@ class LayoutStore:
 
         Raises ContentNotFound.
         """
-        path = self._path(digest)
-        if not path.is_file():
+        if self.size_of(digest) is None:
             raise ContentNotFound(f"{self.root} has no {digest}")
-        return path
+        return self._path(digest)
 
     def _path(self, digest: Digest) -> Path:
         return self.root / "blobs" / digest.algorithm / digest.encoded
 
-    def _open(self, digest: Digest) -> BinaryIO:
+    def _open(self, digest: Digest) -> FileIO:
         path = self._path(digest)
         try:
             # A symbolic link in a layout that somebody gave us could name any file of ours.
-            return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb")
+            file = FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK))
         except FileNotFoundError:
             raise ContentNotFound(f"{self.root} has no {digest}") from None
         except OSError as error:
             raise InvalidDocument(f"{path} is not a file of a layout", cause=error.strerror) from error
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            file.close()
+            raise InvalidDocument(f"{path} is not a file of a layout", cause=os.strerror(errno.EINVAL))
+        return file
 
-    def _write(self, descriptor: Descriptor, body: Opener) -> None:
+    def _receive(self, descriptor: Descriptor, body: Opener) -> None:
+        if not self._swept:
+            self._swept = True
+            remove_abandoned(self.root)
         path = self._path(descriptor.digest)
         with storage_errors(f"{path.parent} could not be made"):
             path.parent.mkdir(parents=True, exist_ok=True)
-        with VerifyingReader(body(), descriptor) as reader, replacing(path, scratch=self.root) as file:
-            for chunk in reader:
-                file.write(chunk)
+        name = f".{descriptor.digest.algorithm}-{descriptor.digest.encoded}{PARTIAL}"
+        receive(path, descriptor, body, partial=self.root / name)
 
-    def _by_digest(self, digest: Digest) -> Descriptor:
-        for entry in self._entries():
-            if entry.digest == digest:
-                return entry.plain()
-        path = self.path_of(digest)
-        size = path.stat().st_size
-        data = read_all(self, Descriptor(_UNKNOWN_TYPE, digest, size))
-        value = load_json(data, str(digest))
-        media_type = value.get("mediaType") if isinstance(value, dict) else None
-        if media_type not in MANIFEST_TYPES | INDEX_TYPES:
-            raise ContentNotFound(f"{digest} is not a manifest or an index")
-        return Descriptor(media_type, digest, size)
-
-    def _entries(self) -> list[Descriptor]:
-        data = _read_file(self.root / _INDEX_FILE, f"{self.root} has no {_INDEX_FILE}")
-        return list(parse_document(data, OCI_INDEX).successors)
-
-    def _edit(self, change: Callable[[list[Descriptor]], list[Descriptor]]) -> None:
-        from filelock import FileLock  # noqa: PLC0415 - only writers need it
-
-        with FileLock(self.root / ".index.lock"):
-            before = self._entries()
-            after = change(before)
-            if after != before:
-                write_atomically(self.root / _INDEX_FILE, Index(manifests=tuple(after)).encode())
-
-
-def _with(entries: list[Descriptor], entry: Descriptor) -> list[Descriptor]:
-    return entries if any(known.digest == entry.digest for known in entries) else [*entries, entry]
-
-
-def _read_file(path: Path, what: str) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_MANIFEST + 1)
-    except OSError as error:
-        raise InvalidDocument(what, cause=f"{path.name}: {error.strerror}") from error
-    if len(data) > MAX_MANIFEST:
-        raise InvalidDocument(what, cause=f"{path.name} is larger than {MAX_MANIFEST} bytes")
-    return data
-
-
-def _tags_hint(tags: list[str]) -> str | None:
-    return f"its tags are {', '.join(tags[:10])}" if tags else None
+    def _complete(self, descriptor: Descriptor) -> bool:
+        """Whether a document can be read, and is listed if it has a subject: a broken run may have come between."""
+        try:
+            fact = self._fact(descriptor)
+        except Failure:
+            return False
+        return fact.subject is None or descriptor.digest in self.listing().by_digest

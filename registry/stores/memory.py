@@ -2,7 +2,7 @@
 
 import io
 
-from registry.content import Opener, VerifyingReader
+from registry.content import Opener, VerifyingReader, verifying
 from registry.digest import Digest
 from registry.errors import ContentNotFound
 from registry.graph import describe_referrer
@@ -36,7 +36,7 @@ class MemoryStore:
         """Take the content in, verified."""
         if self.exists(descriptor):
             return
-        with VerifyingReader(body(), descriptor) as reader:
+        with verifying(body(), descriptor) as reader:
             data = reader.read()
         if is_document(descriptor.media_type):
             parse_document(data, descriptor.media_type)

@@ -1,29 +1,21 @@
-"""What every store must do, asked of every store: memory, OCI layout, and a repository over a real socket."""
+"""What every store must do, asked of every store: memory, OCI layout, archive, and a repository over a real socket."""
 
 import io
 import json
 
 import pytest
 
-from registry.client.repository import Repository
-from registry.client.transport import Transport
 from registry.content import Store, read_all
 from registry.digest import Digest
 from registry.errors import ContentNotFound, DigestMismatch, Failure, InvalidDocument, SizeMismatch
 from registry.model import OCI_INDEX, OCI_MANIFEST, Descriptor, describe
-from registry.stores.layout import LayoutStore
 from registry.stores.memory import MemoryStore
 from tests.contract.making import BLOB, Content, blob, push_index, push_manifest
 
 
-@pytest.fixture(params=["memory", "layout", "remote"])
-def store(request: pytest.FixtureRequest, tmp_path) -> Store:
-    if request.param == "memory":
-        return MemoryStore()
-    if request.param == "layout":
-        return LayoutStore.create(tmp_path / "layout")
-    address = request.getfixturevalue("registry_address")
-    return Repository(Transport(address), request.getfixturevalue("repository_name"))
+@pytest.fixture(params=["memory", "layout", "archive", "remote"])
+def store(request: pytest.FixtureRequest, make_store) -> Store:
+    return make_store(request.param)
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])

@@ -1,14 +1,17 @@
+import contextlib
 import json
 import os
 import stat
 import threading
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from registry.copying import copy, copy_with_referrers
 from registry.digest import Digest
-from registry.errors import ContentNotFound, DigestMismatch, InvalidDocument, StorageFailed
+from registry.errors import ContentNotFound, ContentTooLarge, DigestMismatch, InvalidDocument, StorageFailed
 from registry.files import replacing, write_atomically
-from registry.copying import copy
 from registry.stores.layout import LayoutStore
 from registry.stores.memory import MemoryStore
 from tests.contract.making import blob, push_manifest
@@ -110,6 +113,215 @@ def test_writers_at_once_lose_no_tag(tmp_path):
     for thread in threads:
         thread.join()
     assert LayoutStore(tmp_path).tags() == sorted(f"v{number}" for number in range(12))
+
+
+def entries(root):
+    return json.loads((root / "index.json").read_text())["manifests"]
+
+
+def test_threads_that_push_referrers_lose_none(tmp_path):
+    store = LayoutStore.create(tmp_path)
+    subject = push_manifest(store)
+
+    def work(number):
+        push_manifest(store, subject=subject, annotations={"number": str(number)})
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(LayoutStore(tmp_path).referrers(subject)) == len(store.referrers(subject)) == 12
+
+
+def test_a_layout_that_is_made_twice_at_once_loses_no_tag(tmp_path):
+    def work(number):
+        store = LayoutStore.create(tmp_path / "layout")
+        store.tag(push_manifest(store, blob(str(number).encode())), f"v{number}")
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(LayoutStore(tmp_path / "layout").tags()) == 8
+
+
+def test_what_others_list_is_seen_at_once(tmp_path):
+    """Even when the file has the size and the time that it had."""
+    one, other = LayoutStore.create(tmp_path), LayoutStore(tmp_path)
+    first, second = push_manifest(one, blob(b"1")), push_manifest(one, blob(b"2"))
+    then = (tmp_path / "index.json").stat().st_mtime_ns
+    for turn in range(20):
+        wanted = (first, second)[turn % 2]
+        other.tag(wanted, "v1")
+        os.utime(tmp_path / "index.json", ns=(then, then))
+        assert one.resolve("v1") == wanted
+    subject, referrers = first, []
+    for number in range(3):
+        referrers.append(push_manifest(other, subject=subject, annotations={"number": str(number)}).digest)
+        assert [entry.digest for entry in one.referrers(subject)] == sorted(referrers)
+
+
+def test_what_another_tool_writes_in_place_is_seen(tmp_path):
+    store = LayoutStore.create(tmp_path)
+    subject = push_manifest(store, blob(b"subject"))
+    made = MemoryStore()
+    referrer = push_manifest(made, subject=subject, artifact_type="a/b")
+    assert store.referrers(subject) == []
+    with made.fetch(referrer) as reader:
+        (tmp_path / "blobs" / "sha256" / referrer.digest.encoded).write_bytes(reader.read())
+    index = {"schemaVersion": 2, "manifests": [referrer.to_json()], "annotations": {"kept": "yes"}}
+    (tmp_path / "index.json").write_text(json.dumps(index))
+    assert [entry.artifact_type for entry in store.referrers(subject)] == ["a/b"]
+    store.tag(subject, "v1")
+    assert json.loads((tmp_path / "index.json").read_text())["annotations"] == {"kept": "yes"}
+
+
+def test_documents_are_read_once(tmp_path):
+    store = LayoutStore.create(tmp_path)
+    subject = push_manifest(store, blob(b"subject"))
+    referrers = [push_manifest(store, subject=subject, annotations={"n": str(number)}) for number in range(5)]
+    reading = Counting(tmp_path)
+    for _ in range(3):
+        assert len(reading.referrers(subject)) == 5
+    assert sorted(reading.fetched) == sorted(referrer.digest for referrer in referrers)
+    push_manifest(store, subject=subject, annotations={"n": "new"})
+    assert len(reading.referrers(subject)) == 6
+    assert len(reading.fetched) == 6
+
+
+class Counting(LayoutStore):
+    def __init__(self, root):
+        super().__init__(root)
+        self.fetched = []
+
+    def fetch(self, descriptor, /):
+        self.fetched.append(descriptor.digest)
+        return super().fetch(descriptor)
+
+
+def test_gathering_writes_once_and_sees_at_once(tmp_path):
+    store = LayoutStore.create(tmp_path)
+    with store.gathering(), store.gathering():
+        subject = push_manifest(store, blob(b"subject"))
+        store.tag(subject, "v1")
+        referrer = push_manifest(store, subject=subject)
+        store.tag(referrer, "v1")
+        assert store.resolve("v1") == referrer
+        assert [entry.digest for entry in store.referrers(subject)] == [referrer.digest]
+        LayoutStore(tmp_path).tag(subject, "meanwhile")
+        assert store.tags() == ["meanwhile", "v1"]
+        assert LayoutStore(tmp_path).tags() == ["meanwhile"]
+    assert LayoutStore(tmp_path).tags() == ["meanwhile", "v1"]
+    assert len(entries(tmp_path)) == 3
+
+
+def test_what_was_gathered_before_a_failure_is_written(tmp_path):
+    store = LayoutStore.create(tmp_path)
+    with pytest.raises(KeyboardInterrupt), store.gathering():
+        store.tag(push_manifest(store), "v1")
+        raise KeyboardInterrupt
+    assert LayoutStore(tmp_path).tags() == ["v1"]
+
+
+def test_a_referrer_that_a_broken_run_did_not_list_is_listed_by_the_next(tmp_path):
+    source, store = MemoryStore(), LayoutStore.create(tmp_path)
+    subject = push_manifest(source, blob(b"subject"))
+    push_manifest(source, subject=subject, artifact_type="a/b")
+    copy_with_referrers(source, store, subject)
+    (tmp_path / "index.json").write_text('{"schemaVersion":2,"manifests":[]}')
+    assert store.referrers(subject) == []
+    copy_with_referrers(source, store, subject)
+    assert [entry.artifact_type for entry in store.referrers(subject)] == ["a/b"]
+
+
+def test_a_damaged_document_comes_again(tmp_path):
+    source, store = MemoryStore(), LayoutStore.create(tmp_path)
+    manifest = push_manifest(source, blob(b"layer"))
+    copy(source, store, manifest)
+    path = store.path_of(manifest.digest)
+    path.write_bytes(b"x" * manifest.size)
+    fresh = LayoutStore(tmp_path)
+    assert not fresh.exists(manifest)
+    copy(source, fresh, manifest)
+    assert fresh.exists(manifest)
+    assert Digest.of(path.read_bytes()) == manifest.digest
+
+
+def test_a_list_that_nobody_could_read_is_not_written(tmp_path):
+    store = LayoutStore.create(tmp_path)
+    subject = push_manifest(store)
+    before = (tmp_path / "index.json").read_bytes()
+    with pytest.raises(ContentTooLarge, match="cannot list any more"), store.gathering():
+        for number in range(3):
+            push_manifest(store, subject=subject, annotations={"n": str(number), "text": "x" * 1_500_000})
+    assert (tmp_path / "index.json").read_bytes() == before
+    many = [replace(subject, annotations={"n": str(number)}) for number in range(10_001)]
+    with pytest.raises(ContentTooLarge):
+        store.replace_entries(many)
+    store.replace_entries(many[1:])
+    assert len(LayoutStore(tmp_path).entries()) == 10_000
+    values = {str(number): "" for number in range(70_000)}
+    with pytest.raises(ContentTooLarge):
+        store.replace_entries([replace(subject, annotations=values)] * 3)
+
+
+def test_many_referrers_are_listed_in_time(tmp_path):
+    """Quadratic reading took minutes."""
+    store = LayoutStore.create(tmp_path)
+    subject = push_manifest(store)
+    with store.gathering():
+        for number in range(1000):
+            push_manifest(store, subject=subject, annotations={"n": str(number)})
+    fresh = Counting(tmp_path)
+    for _ in range(1000):
+        assert len(fresh.referrers(subject)) == 1000
+    assert len(fresh.fetched) == 1000
+
+
+def test_a_pipe_in_place_of_content_is_not_waited_for(tmp_path):
+    store = LayoutStore.create(tmp_path)
+    content = blob(b"content")
+    content.push_to(store)
+    path = store.path_of(content.descriptor.digest)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InvalidDocument, match="not a file of a layout"):
+        store.fetch(content.descriptor)
+    assert not store.exists(content.descriptor)
+    with pytest.raises(ContentNotFound):
+        store.path_of(content.descriptor.digest)
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path):
+    store = LayoutStore.create(tmp_path / "layout")
+    (tmp_path / "layout" / ".index.lock").unlink()
+    (tmp_path / "layout" / ".index.lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StorageFailed, match="could not be locked"):
+        store.tag(push_manifest(store), "v1")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_store_keeps_one_file_open(tmp_path):
+    store = LayoutStore.create(tmp_path)
+    manifest = push_manifest(store)
+    store.tag(manifest, "v0")
+    for number in range(20):
+        store.tag(manifest, f"v{number}")
+        store.tags()
+    assert open_files(tmp_path) == ["index.json"]
+    del store
+    assert open_files(tmp_path) == []
+
+
+def open_files(folder):
+    found = []
+    for handle in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            target = handle.readlink()
+            found += [target.name] if target.is_relative_to(folder) else []
+    return found
 
 
 def test_what_is_damaged_can_come_again(tmp_path):
