@@ -82,7 +82,8 @@ def without_secrets(text: str, response: "requests.Response") -> str:
 
 
 def _words(response: "requests.Response") -> str:
-    body = _body(response)
+    # Before anything is cut, which could leave half a secret that nobody recognises.
+    body = without_secrets(_body(response).decode("utf-8", "replace"), response).encode()
     try:
         value = load_json(body, "the answer")
         errors = value["errors"]

@@ -1,178 +1,175 @@
 """Who we are to a registry: Basic credentials, or tokens that they are exchanged for.
 
-Tokens are kept by scope (distribution token specification). Credentials come from Docker's
-configuration, as the ``oras`` package finds them, and go to the registry and to a token server
-that it may name, and nowhere else.
+Tokens are kept by scope (distribution token specification). Where credentials come from is
+``keychain``'s; they go to the registry and to a token server that it may name, and nowhere else.
 """
 
-import re
 import time
-from dataclasses import dataclass
-from pathlib import Path
-from threading import RLock
-from urllib.parse import urlsplit
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from threading import Lock, RLock
 
-import oras.container
 import oras.logger
 import requests
 from oras.auth.token import TokenAuth
 
-from registry.client.answers import unreachable, without_secrets
-from registry.client.bodies import bounded
 from registry.client.challenge import Challenge, parse_challenges
-from registry.client.credentials import config_path, key_of
-from registry.errors import AuthenticationFailed, InvalidDocument, UnexpectedAnswer
-from registry.model import load_json
-from registry.words import printable
+from registry.client.credentials import Credentials, canonical_host
+from registry.client.keychain import Keychain
+from registry.client.realms import check_realm
+from registry.client.scopes import covers, merged, repository_of
+from registry.client.tokens import Token, TokenRequest, TokenSource
 
-__all__ = ["RegistryAuth", "realm_allowed"]
+__all__ = ["RegistryAuth"]
 
-_DOCKER_HUB = ("registry-1.docker.io", "auth.docker.io")
-_DEFAULT_LIFETIME = 60.0
-"""Seconds a token lives when the server does not say (distribution token specification)."""
-_MARGIN = 10.0
-_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-_TIMEOUT = (10.0, 30.0)
+_YOUNG = 5.0
+"""Seconds after which a token that is refused has simply expired, whatever its server said."""
+_MAX_REFUSALS = 3
+"""Young tokens that are refused one after another before we believe that none will do."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
-    value: str
-    expires: float
+class _Held:
+    """A token for a scope of ours, and how to get the next; ``refusals`` counts those before it, one after another."""
+
+    token: Token
+    challenge: Challenge
+    scopes: tuple[str, ...]
+    refusals: int = 0
 
 
 class RegistryAuth(TokenAuth):
-    """What to send in ``Authorization`` to one registry."""
+    """What to send in ``Authorization`` to one registry, for all threads.
 
-    def __init__(self, host: str, session: requests.Session, *, plain: bool) -> None:
+    Of the inherited methods, those that look for credentials or ask token servers are replaced.
+    """
+
+    def __init__(self, host: str, session: requests.Session, *, plain: bool, realms: Sequence[str] = ()) -> None:
         super().__init__()
         self.session = session
         self.prefix = "http" if plain else "https"
         self._host = host
-        self._tokens: dict[str, _Token] = {}
-        self._lock = RLock()
+        self._realms = tuple(realms)
+        self._keychain = Keychain(host)
+        self._source = TokenSource(session)
+        self._held: dict[str, _Held] = {}
+        self._sent_as_it_is: str | None = None
         self._use_basic = False
-        self._loaded = False
+        self._lock = Lock()
+        self._by_scope: dict[str, RLock] = {}
         oras.logger.setup_logger(quiet=True)
 
+    def use(self, credentials: Credentials) -> None:
+        """Use these credentials, and none from anywhere else."""
+        self._keychain.use(credentials)
+
     def set_basic_auth(self, username: str, password: str) -> None:
-        """Use these credentials, and none from Docker's configuration."""
-        super().set_basic_auth(username, password)
-        self._loaded = True
+        """Use this user name and password, and no other credentials."""
+        self.use(Credentials.of_password(username, password))
+
+    def set_token_auth(self, token: str) -> None:
+        """Send this token as it is, and use no other credentials."""
+        self.use(Credentials.of_registry(token))
+
+    def load_configs(self, container: object, configs: list[str] | None = None) -> None:
+        """Nothing: credentials are looked for when a registry asks, by the keychain."""
+
+    def get_auth_header(self) -> dict[str, str]:
+        """What would be sent for no scope in particular."""
+        return self.header("")
+
+    def authenticate_request(
+        self,
+        original: requests.Response,
+        headers: dict[str, str] | None,
+        refresh: bool = False,  # noqa: ARG002
+    ) -> tuple[dict[str, str], bool]:
+        """The headers for another try, and whether it makes sense; as the inherited methods ask for it."""
+        learned = self.answer(original, "", original.request.headers.get("Authorization"))
+        return {**(headers or {}), **self.header("")}, learned
 
     def header(self, scope: str) -> dict[str, str]:
-        """The header for a request within ``scope``, from what is known so far."""
-        with self._lock:
-            token = self._tokens.get(scope)
-            if token is not None and token.expires > time.monotonic():
-                return {"Authorization": f"Bearer {token.value}"}
-            if self._use_basic:
-                return {"Authorization": f"Basic {self._credentials()}"}
+        """The header for a request within ``scope``, which may be several scopes separated by spaces.
+
+        From what is known so far: a token that has expired is renewed, and nothing else asked for.
+        Raises what :meth:`answer` raises.
+        """
+        held = self._held.get(scope)
+        if held is not None:
+            return {"Authorization": (held if held.token.fresh else self._renewed(scope, held)).token.header}
+        if self._sent_as_it_is is not None:
+            return {"Authorization": self._sent_as_it_is}
+        if self._use_basic and (credentials := self._keychain.find(repository_of(scope))) is not None:
+            return {"Authorization": f"Basic {credentials.basic}"}
         return {}
 
     def answer(self, response: requests.Response, scope: str, sent: str | None) -> bool:
-        """Learn from a 401; whether another try, with :meth:`header`, makes sense.
+        """Learn from a 401, or from a 403 that names a scope; whether another try with :meth:`header` makes sense.
 
-        Raises AuthenticationFailed when a token server refuses or may not be asked.
+        ``sent`` is the ``Authorization`` that was refused. One token is fetched for all who wait for
+        it. Raises AuthenticationFailed when a token server refuses or may not be asked, or our
+        credentials cannot be read, and what :meth:`TokenSource.fetch` raises.
         """
         challenges = parse_challenges(response.headers.get("WWW-Authenticate", ""))
-        with self._lock:
+        bearer = next((each for each in challenges if each.scheme == "bearer" and each.get("realm")), None)
+        if response.status_code == 403:
+            return bearer is not None and self._widened(scope, sent, bearer)
+        with self._exclusively(scope):
             if self.header(scope).get("Authorization", sent) != sent:
                 return True  # another thread has been here in the meantime
-            bearer = next((each for each in challenges if each.scheme == "bearer" and each.get("realm")), None)
+            credentials = self._keychain.find(repository_of(scope))
+            if credentials is not None and credentials.kind == "registry":
+                self._sent_as_it_is = f"Bearer {credentials.secret}"
+                return self._sent_as_it_is != sent
             if bearer is not None:
-                # A server that needs more than we think says so in its challenge.
-                wanted = sorted({scope, bearer.get("scope")} - {""})
-                self._tokens[scope] = self._exchange(bearer, wanted)
-                return self.header(scope).get("Authorization") != sent
+                return self._negotiated(scope, sent, bearer)
             basic = any(each.scheme == "basic" for each in challenges)
-            if basic and not self._use_basic and self._credentials() is not None:
+            if basic and credentials is not None and credentials.kind == "password":
                 self._use_basic = True
-                return True
+                return f"Basic {credentials.basic}" != sent
         return False
 
-    def load_configs(self, container: object, configs: list[str] | None = None) -> None:
-        """Find credentials for a registry in Docker's configuration, ``DOCKER_CONFIG`` respected."""
-        chosen = configs or [str(config_path())]
-        try:
-            super().load_configs(container, [path for path in chosen if Path(path).exists()])
-        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-            raise AuthenticationFailed(
-                "Docker's configuration could not be read", cause=f"{type(error).__name__} in config.json"
-            ) from error
+    def _widened(self, scope: str, sent: str | None, bearer: Challenge) -> bool:
+        """Whether a 403 asked for more than our token is for, and we have another token now."""
+        with self._exclusively(scope):
+            held = self._held.get(scope)
+            if held is not None and held.token.header != sent:
+                return True  # another thread has been here in the meantime
+            if self._sent_as_it_is or covers(" ".join(held.scopes if held else ()), bearer.get("scope")):
+                return False
+            return self._negotiated(scope, sent, bearer)
 
-    def _credentials(self) -> str | None:
-        if not self._loaded:
-            self._loaded = True
-            container = oras.container.Container(f"{self._host}/any")
-            container.registry = key_of(self._host)
-            self.load_configs(container)
-        found: str | None = getattr(self, "_basic_auth", None)
-        if found is None:
-            return None
-        joined = "".join(found.split())  # "base64" breaks long lines
-        if _BASE64.fullmatch(joined) is None:
-            raise AuthenticationFailed(
-                f"the credentials of {self._host} in Docker's configuration are malformed",
-                cause="'auth' must be base64 of user:password",
-            )
-        return joined
+    def _negotiated(self, scope: str, sent: str | None, bearer: Challenge) -> bool:
+        """Get a token for what we need and what the challenge says that it needs; whether it is another one."""
+        held, refusals = self._held.get(scope), 0
+        if held is not None and time.monotonic() - held.token.issued < _YOUNG:
+            refusals = held.refusals + 1
+        if refusals > _MAX_REFUSALS:
+            return False
+        scopes = merged(scope, bearer.get("scope"))
+        got = self._held[scope] = _Held(self._fetched(scope, bearer, scopes), bearer, scopes, refusals)
+        return got.token.header != sent
 
-    def _exchange(self, challenge: Challenge, scopes: list[str]) -> _Token:
+    def _renewed(self, scope: str, stale: _Held) -> _Held:
+        with self._exclusively(scope):
+            held = self._held.get(scope, stale)
+            if not held.token.fresh:
+                held = replace(held, token=self._fetched(scope, held.challenge, held.scopes), refusals=0)
+                self._held[scope] = held
+            return held
+
+    def _fetched(self, scope: str, challenge: Challenge, scopes: tuple[str, ...]) -> Token:
         realm = challenge.get("realm")
-        if not realm_allowed(realm, self._host, plain=self.prefix == "http"):
-            raise AuthenticationFailed(
-                f"the registry {self._host} sends us to a token server that it may not name",
-                cause=f"realm {printable(realm)}",
-            )
-        parameters = [("scope", scope) for scope in scopes]
-        if service := challenge.get("service"):
-            parameters.append(("service", service))
-        basic = self._credentials()
-        headers = {"Authorization": f"Basic {basic}"} if basic else {}
-        try:
-            response = self.session.get(
-                realm, params=parameters, headers=headers, timeout=_TIMEOUT, stream=True, allow_redirects=False
-            )
-        except (requests.RequestException, ValueError) as error:
-            raise unreachable(error, realm) from error
-        with response:
-            return self._read_token(response, realm)
+        check_realm(realm, self._host, plain=self.prefix == "http", realms=self._realms)
+        credentials = self._keychain.find(repository_of(scope))
+        request = TokenRequest(realm, challenge.get("service"), scopes, credentials)
+        return self._source.fetch(request, f"wasmbuild login {canonical_host(self._host)}")
 
-    def _read_token(self, response: requests.Response, realm: str) -> _Token:
-        host = urlsplit(realm).netloc
-        if response.status_code != 200:
-            raise AuthenticationFailed(
-                f"the token server {host} refused us",
-                status=response.status_code,
-                cause=without_secrets(f"{response.status_code} {printable(response.reason or '')}", response),
-                hint=f"wasmbuild login {self._host}",
-            )
-        try:
-            value = load_json(bounded(response, f"the token server {host} gave no token"), "the token server's answer")
-            token = value.get("token") or value.get("access_token")
-            lifetime = float(value.get("expires_in") or _DEFAULT_LIFETIME)
-        except (InvalidDocument, AttributeError, TypeError, ValueError) as error:
-            raise UnexpectedAnswer(f"the token server {host} gave no token", cause="it is not JSON") from error
-        if not isinstance(token, str) or not token.isascii() or not token.isprintable():
-            raise UnexpectedAnswer(f"the token server {host} gave no token")
-        return _Token(token, time.monotonic() + max(lifetime - _MARGIN, 1.0))
-
-
-def realm_allowed(realm: str, host: str, *, plain: bool) -> bool:
-    """Whether a registry may send us, and our credentials, to this token server.
-
-    It may name its own host on any port, its parent domain (which rules over it anyway), and Docker
-    Hub its own; over https, unless the registry itself is plain. CVE-2026-33540 is what happens
-    otherwise.
-    """
-    try:
-        parts = urlsplit(realm)
-    except ValueError:
-        return False
-    if parts.username is not None or (parts.scheme != "https" and not (plain and parts.scheme == "http")):
-        return False
-    named, own = parts.hostname or "", urlsplit(f"//{host}").hostname or ""
-    if named == own or (own, named) == _DOCKER_HUB:
-        return bool(named)
-    return named.count(".") >= 1 and own.endswith(f".{named}") and not named.replace(".", "").isdigit()
+    @contextmanager
+    def _exclusively(self, scope: str) -> Iterator[None]:
+        """Whoever negotiates a scope does so alone; other scopes do not wait."""
+        with self._lock:
+            mine = self._by_scope.setdefault(scope, RLock())
+        with mine:
+            yield

@@ -9,6 +9,7 @@ __all__ = ["Challenge", "parse_challenges"]
 _MAX_HEADER = 8192
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110 token, not a secret
 _PARAMETER = re.compile(rf'({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))')
+_TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*(?=\s*(?:,|$))")
 _SCHEME = re.compile(rf"({_TOKEN})(?:\s+|(?=,)|$)")
 _SEPARATORS = re.compile(r"[\s,]*")
 
@@ -35,6 +36,8 @@ def _challenges(text: str) -> Iterator[Challenge]:
     while scheme := _SCHEME.match(text, position):
         challenge = Challenge(scheme[1].lower())
         position = _skip(text, scheme.end())
+        if "," not in text[scheme.end() : position] and (blob := _TOKEN68.match(text, position)):
+            position = _skip(text, blob.end())
         while parameter := _PARAMETER.match(text, position):
             name, quoted, plain = parameter.groups()
             value = plain if quoted is None else re.sub(r"\\(.)", r"\1", quoted)

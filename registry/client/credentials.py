@@ -1,85 +1,112 @@
-"""Docker's configuration file, as far as we write it: one registry's credentials, put in or taken out.
+"""Credentials: one way to say who we are to a registry, checked once, and never shown.
 
-Reading it, credential helpers included, is ``auth``'s. Everything else in the file is kept as it is.
+Where they are found is ``keychain``'s, what a registry is told of them ``auth``'s.
 """
 
 import base64
-import os
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Literal, Self
 
-from registry.errors import AuthenticationFailed, InvalidDocument
-from registry.files import storage_errors, write_atomically
-from registry.model import canonical_json, load_json
+from registry.errors import AuthenticationFailed
 
-__all__ = ["DOCKER_HUB_KEY", "config_path", "forget", "key_of", "save"]
+__all__ = ["DOCKER_HUB", "DOCKER_HUB_KEY", "TOKEN_USER", "Credentials", "canonical_host", "names_of"]
 
+DOCKER_HUB = "docker.io"
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
-_DOCKER_HUB = frozenset({"docker.io", "registry-1.docker.io"})
-_MAX_CONFIG = 1024 * 1024
+"""What Docker's configuration and its helpers call Docker Hub."""
+
+TOKEN_USER = "<token>"  # noqa: S105 - the name that says that the secret is an identity token
+"""The user name that goes with an identity token (docker-credential-helpers, "get")."""
+
+_HUB_NAMES = (DOCKER_HUB_KEY, DOCKER_HUB, "index.docker.io", "registry-1.docker.io")
+_MAX_SECRET = 32 * 1024
 
 
-def config_path() -> Path:
-    """``config.json`` in the folder that ``DOCKER_CONFIG`` names, or in ``~/.docker``."""
-    folder = os.environ.get("DOCKER_CONFIG")
-    return (Path(folder) if folder else Path("~/.docker").expanduser()) / "config.json"
+def canonical_host(host: str) -> str:
+    """A registry's one name: lower case, and Docker Hub under the name that references use."""
+    lowered = host.lower()
+    return DOCKER_HUB if lowered in _HUB_NAMES else lowered
 
 
-def key_of(host: str) -> str:
-    """What the file calls a registry; Docker Hub has a name of its own."""
-    return DOCKER_HUB_KEY if host in _DOCKER_HUB else host
+def names_of(host: str) -> tuple[str, ...]:
+    """What configuration files may call a registry, the usual name first."""
+    known = canonical_host(host)
+    return _HUB_NAMES if known == DOCKER_HUB else (known,)
 
 
-def save(host: str, username: str, password: str) -> Path:
-    """Keep credentials for a registry; the file is then for its owner alone.
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A password, an identity token to be exchanged for others, or a registry token to be sent as it is.
 
-    Raises AuthenticationFailed when a credential helper is in charge, which this does not speak to.
+    ``source`` says in words where they come from. User name and secret are not part of the ``repr``.
     """
-    path, config = config_path(), _read()
-    key = key_of(host)
-    helper = config.get("credHelpers", {}).get(key) or config.get("credsStore")
-    if helper:
-        raise AuthenticationFailed(
-            f"the credentials of {host} are kept by docker-credential-{helper}",
-            cause=f"{path} says so",
-            hint=f"docker login {host}",
-        )
-    secret = base64.b64encode(f"{username}:{password}".encode()).decode()
-    _write({**config, "auths": {**config.get("auths", {}), key: {"auth": secret}}})
-    return path
+
+    kind: Literal["password", "identity", "registry"]
+    username: str = field(repr=False)
+    secret: str = field(repr=False)
+    source: str = "given"
+
+    @classmethod
+    def of_password(cls, username: str, password: str, source: str = "given") -> Self:
+        """A user name and a password (RFC 7617).
+
+        Raises AuthenticationFailed when they cannot be sent: a ':' in the name, control characters.
+        """
+        if not username or ":" in username:
+            raise _malformed(source, "a user name is not empty, and has no ':'")
+        if _has_controls(username) or _has_controls(password):
+            raise _malformed(source, "there is a control character in it, perhaps the end of a line")
+        return cls("password", username, _bounded(password, source), source)
+
+    @classmethod
+    def of_identity(cls, token: str, username: str = "", source: str = "given") -> Self:
+        """An identity token: the refresh token of OAuth 2 that a token server knows us by.
+
+        Raises AuthenticationFailed when it is not one word of printable ASCII.
+        """
+        if ":" in username or _has_controls(username):
+            raise _malformed(source, "a user name has no ':' and no control characters")
+        return cls("identity", username or TOKEN_USER, _token(token, source), source)
+
+    @classmethod
+    def of_registry(cls, token: str, source: str = "given") -> Self:
+        """A token that the registry itself takes, sent as it is (RFC 6750).
+
+        Raises AuthenticationFailed when it is not one word of printable ASCII.
+        """
+        return cls("registry", TOKEN_USER, _token(token, source), source)
+
+    @classmethod
+    def of_pair(cls, username: str, secret: str, source: str) -> Self:
+        """What a credential helper calls them: the user ``<token>`` says that the secret is an identity token.
+
+        Raises AuthenticationFailed as the others do.
+        """
+        if username == TOKEN_USER:
+            return cls.of_identity(secret, source=source)
+        return cls.of_password(username, secret, source)
+
+    @property
+    def basic(self) -> str:
+        """``user:secret`` in base64, as ``Basic`` and Docker's ``auth`` have it; UTF-8 where it is not ASCII."""
+        return base64.b64encode(f"{self.username}:{self.secret}".encode("utf-8", "surrogateescape")).decode()
 
 
-def forget(host: str) -> bool:
-    """Remove the credentials of a registry; whether there were any."""
-    config = _read()
-    auths = dict(config.get("auths", {}))
-    if auths.pop(key_of(host), None) is None:
-        return False
-    _write({**config, "auths": auths})
-    return True
+def _token(text: str, source: str) -> str:
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        raise _malformed(source, "a token is one word of printable ASCII")
+    return _bounded(text, source)
 
 
-def _read() -> dict[str, Any]:
-    path = config_path()
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_CONFIG)
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise AuthenticationFailed(f"{path} cannot be read", cause=error.strerror) from error
-    try:
-        config = load_json(data, str(path))
-    except InvalidDocument as error:
-        raise AuthenticationFailed(f"{path} is not JSON", hint="mend it, or move it away") from error
-    tables = [config, *(config.get(name, {}) for name in ("auths", "credHelpers"))] if isinstance(config, dict) else [0]
-    if not all(isinstance(table, dict) for table in tables):
-        raise AuthenticationFailed(f"{path} is not Docker's configuration", hint="mend it, or move it away")
-    return dict(config)
+def _bounded(secret: str, source: str) -> str:
+    if len(secret) > _MAX_SECRET:
+        raise _malformed(source, f"it is longer than {_MAX_SECRET} characters")
+    return secret
 
 
-def _write(config: dict[str, Any]) -> None:
-    path = config_path()
-    with storage_errors(f"{path.parent} could not be made"):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_atomically(path.resolve(), canonical_json(config), mode=0o600)
+def _has_controls(text: str) -> bool:
+    return any(character < " " or character == "\x7f" for character in text)
+
+
+def _malformed(source: str, why: str) -> AuthenticationFailed:
+    return AuthenticationFailed(f"the credentials ({source}) are malformed", cause=why)

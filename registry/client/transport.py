@@ -23,7 +23,7 @@ from registry.client.patience import Patience
 from registry.client.session import open_session, speaks_plain
 from registry.client.settings import Settings
 from registry.content import CHUNK, Opener, Readable
-from registry.errors import ContentTooLarge, Failure, StorageFailed, UnexpectedAnswer, Unreachable
+from registry.errors import ContentTooLarge, Failure, RegistryRefused, StorageFailed, UnexpectedAnswer, Unreachable
 from registry.words import printable
 
 __all__ = ["Body", "Request", "Transport"]
@@ -105,23 +105,13 @@ class Transport(Registry):
                 if response.status_code in expected:
                     return response
                 failure = self._failure(request.what, response)
-            except Unreachable as error:
+            except (Unreachable, RegistryRefused) as error:  # the latter is the token server's
                 if error.side is not None:  # it is another registry's, whose bytes we were sending
                     raise
                 failure = error
             if not request.again:
                 raise failure
             patience.wait(failure)
-
-    def check_login(self, username: str, password: str) -> bool:
-        """Whether the registry asked for credentials, and took these.
-
-        False: it did not ask. Raises AuthenticationFailed when it does not take them.
-        """
-        self.auth.set_basic_auth(username, password)
-        what = f"{self.host} does not take these credentials"
-        with self.send(Request("GET", f"{self.base}/v2/", what), 200) as response:
-            return "Authorization" in response.request.headers
 
     def do_request(
         self,
@@ -181,7 +171,7 @@ class Transport(Registry):
 
     def _authorized(self, request: Request) -> requests.Response:
         response = self._attempt(request)
-        if response.status_code != 401:
+        if response.status_code not in (401, 403):
             return response
         try:
             learned = self._learn(request, response)
@@ -229,7 +219,7 @@ class Transport(Registry):
         return self.session.send(prepared, stream=True, timeout=_TIMEOUT, allow_redirects=follow)
 
     def _learn(self, request: Request, response: requests.Response) -> bool:
-        """Whether a 401 taught us how to authenticate."""
+        """Whether a refusal taught us how to authenticate, or which right we lack."""
         if urlsplit(response.url).netloc != self.host:
             return False
         learned: bool = self.auth.answer(response, request.scope, response.request.headers.get("Authorization"))

@@ -115,7 +115,7 @@ def _common_options() -> list[click.Option]:
 def _common(*names: str, **settings: Any) -> click.Option:  # noqa: ANN401 - click's
     """An option of every verb, with one environment variable for all of them."""
     long = next(name for name in names if name.startswith("--"))
-    return click.Option(names, envvar=f"WASMBUILD_{long[2:].upper()}", show_envvar=True, **settings)
+    return click.Option(names, envvar=f"WASMBUILD_{long[2:].upper().replace('-', '_')}", show_envvar=True, **settings)
 
 
 def _with_console(function: Callable[_P, _R]) -> Callable[..., _R]:

@@ -1,22 +1,28 @@
 """``login`` and ``logout``: credentials that were tried before they are kept."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from registry.client.credentials import Credentials
+from registry.client.registries import Registries
+from registry.errors import AuthenticationFailed
 from registry.reference import Reference
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink, step
 
-__all__ = ["LoggedIn", "login", "logout", "registry_host"]
+if TYPE_CHECKING:
+    from registry.client.keychain import Kept
+
+__all__ = ["LoggedIn", "login", "logout", "registry_host", "with_password", "with_token"]
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """Where credentials are kept now."""
+    """Where credentials are kept now; there is no ``username`` beside a token."""
 
     host: str
-    username: str
-    kept_in: Path
+    username: str | None
+    kept: "Kept"
 
 
 def registry_host(text: str) -> str:
@@ -32,25 +38,76 @@ def registry_host(text: str) -> str:
     return reference.host
 
 
-def login(host: str, username: str, password: str, *, sink: Sink) -> LoggedIn:
-    """Try credentials on a registry, and keep them in Docker's configuration when it takes them.
+def with_password(username: str, password: str) -> Credentials:
+    """The credentials that a person gave.
+
+    Raises UsageFailed when there can be no such ones.
+    """
+    if not username or not password:
+        raise UsageFailed("a user name and a password are needed")
+    try:
+        return Credentials.of_password(username, password)
+    except AuthenticationFailed as failure:
+        raise UsageFailed("these are no user name and password", cause=failure.cause) from failure
+
+
+def with_token(token: str) -> Credentials:
+    """The identity token that a person gave.
+
+    Raises UsageFailed when it is none.
+    """
+    try:
+        return Credentials.of_identity(token)
+    except AuthenticationFailed as failure:
+        raise UsageFailed("this is no identity token", cause=failure.cause) from failure
+
+
+def login(host: str, credentials: Credentials, registries: Registries, *, sink: Sink) -> LoggedIn:
+    """Try credentials on a registry, and keep them for this user when it takes them.
 
     Raises AuthenticationFailed, and what the client raises; nothing is kept then.
     """
-    from registry.client.credentials import save  # noqa: PLC0415 - the client imports requests and oras
-    from registry.client.transport import Transport  # noqa: PLC0415
+    from registry.client.keychain import keep  # noqa: PLC0415 - used by nobody else who starts
 
-    if not username or ":" in username or not password:
-        raise UsageFailed("a user name without ':' and a password are needed")
     with step(sink, "login", host):
-        asked = Transport(host).check_login(username, password)
+        asked = _try_out(host, credentials, registries)
     if not asked:
         sink(Note("warning", f"{host} did not ask for credentials: these were not checked"))
-    return LoggedIn(host, username, save(host, username, password))
+    kept = keep(host, credentials)
+    if kept.refused is not None:
+        sink(Note("warning", f"{kept.refused}: the credentials are kept in a file"))
+    sink(Note("info", f"kept by {kept}" if kept.helper else f"kept in {kept}, for its owner alone, not encrypted"))
+    _tell_what_wins(host, sink)
+    return LoggedIn(host, credentials.username if credentials.kind == "password" else None, kept)
 
 
-def logout(host: str) -> bool:
-    """Forget the credentials of a registry; whether there were any."""
-    from registry.client.credentials import forget  # noqa: PLC0415
+def logout(host: str, *, sink: Sink) -> tuple[str, ...]:
+    """Forget the credentials of a registry wherever they are kept; returns the places that had some.
 
-    return forget(host)
+    Raises AuthenticationFailed when a place cannot be read or does not let go.
+    """
+    from registry.client.keychain import forget  # noqa: PLC0415 - used by nobody else who starts
+
+    places = forget(host)
+    for place in places:
+        sink(Note("info", f"forgotten: {place}"))
+    _tell_what_wins(host, sink)
+    return places
+
+
+def _try_out(host: str, credentials: Credentials, registries: Registries) -> bool:
+    """Whether the registry asked for credentials, and took these; False: it did not ask."""
+    from registry.client.transport import Request  # noqa: PLC0415 - imports requests and oras
+
+    transport = registries.transport(host)
+    transport.auth.use(credentials)
+    what = f"{host} does not take these credentials"
+    with transport.send(Request("GET", f"{transport.base}/v2/", what), 200) as response:
+        return "Authorization" in response.request.headers
+
+
+def _tell_what_wins(host: str, sink: Sink) -> None:
+    from registry.client.environment import variables_set  # noqa: PLC0415 - used by nobody else who starts
+
+    if names := variables_set(host):
+        sink(Note("warning", f"used before anything that is kept: the environment's {', '.join(names)}"))
