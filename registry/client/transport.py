@@ -34,6 +34,8 @@ _FIRST_CONTACT = 1.5
 """Seconds of trying while a registry has never answered: a name may just be wrong."""
 _HEADERS = {"User-Agent": "wasmbuild", "Accept": "*/*", "Accept-Encoding": "identity"}
 _SMALL = 64 * 1024
+_MAX_LESSONS = 3
+"""How often a refusal may teach us something: that a token is needed, that it was too old, what it lacked."""
 _MAX_PAGES = 10_000
 _DEFAULT = Settings()
 _HUB = {"docker.io": "registry-1.docker.io"}
@@ -171,17 +173,19 @@ class Transport(Registry):
 
     def _authorized(self, request: Request) -> requests.Response:
         response = self._attempt(request)
-        if response.status_code not in (401, 403):
-            return response
-        try:
-            learned = self._learn(request, response)
-        except BaseException:
-            response.close()
-            raise
-        if not learned:
-            return response
-        _let_go(response)
-        return self._attempt(request)
+        for _ in range(_MAX_LESSONS):
+            if response.status_code not in (401, 403):
+                break
+            try:
+                learned = self._learn(request, response)
+            except BaseException:
+                response.close()
+                raise
+            if not learned:
+                break
+            _let_go(response)
+            response = self._attempt(request)
+        return response
 
     def _attempt(self, request: Request) -> requests.Response:
         headers = {**_HEADERS, **request.headers}
