@@ -34,8 +34,8 @@ _FIRST_CONTACT = 1.5
 """Seconds of trying while a registry has never answered: a name may just be wrong."""
 _HEADERS = {"User-Agent": "wasmbuild", "Accept": "*/*", "Accept-Encoding": "identity"}
 _SMALL = 64 * 1024
-_MAX_LESSONS = 3
-"""How often a refusal may teach us something: that a token is needed, that it was too old, what it lacked."""
+_MAX_LESSONS = 2
+"""How often a refusal may teach us something: that a token is needed, and what it lacked."""
 _MAX_PAGES = 10_000
 _DEFAULT = Settings()
 _HUB = {"docker.io": "registry-1.docker.io"}

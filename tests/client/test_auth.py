@@ -14,7 +14,7 @@ from registry.content import read_all
 from registry.errors import AuthenticationFailed, RegistryRefused, UnexpectedAnswer, Unreachable
 from tests.client.scripted import Answer, scripted
 from tests.client.test_repository import CONTENT, DESCRIPTOR, GOOD, repository
-from tests.client.tokenserver import PUSH, TokenServer
+from tests.client.tokenserver import PULL, PUSH, TokenServer
 
 BASIC = "Basic " + base64.b64encode(b"ada:s3cret").decode()
 
@@ -311,11 +311,10 @@ def test_a_server_that_says_our_credentials_back_is_not_quoted(log_in, said):
 
 def test_a_right_that_is_lacking_is_asked_for():
     """Some registries refuse a token of too little scope with 403, and say in a challenge what it lacks."""
-    server = TokenServer(
-        {"token": "narrow"}, {"token": "wide"}, accepts=lambda token, _: token == "wide", challenge=PUSH, status=403
-    )
+    server = TokenServer({"token": "narrow"}, {"token": "wide"}, accepts=lambda token, _: token == "wide", status=403)
 
     def script(asked):
+        server.challenge = PUSH if "authorization" in asked.headers else PULL
         answer = server(asked)
         return GOOD if answer.status == 200 and asked.path != "/token" and "/token?" not in asked.path else answer
 
