@@ -68,6 +68,9 @@ class _Repository(Fetcher, TagStore, Protocol):
     def put(self, descriptor: Descriptor, data: bytes, name: str, /) -> bool:
         """Put a document under a name."""
 
+    def untag(self, name: str, /) -> None:
+        """Delete a tag."""
+
     def delete(self, digest: Digest, /) -> None:
         """Delete a document."""
 
@@ -108,8 +111,9 @@ class StandIn:
                 after = change(known)
                 if after == known:
                     return
-                data = Index(manifests=after).encode()
-                self._repository.put(describe(OCI_INDEX, data), data, tag)
+                if after or not self._untag(tag):
+                    data = Index(manifests=after).encode()
+                    self._repository.put(describe(OCI_INDEX, data), data, tag)
                 if before is not None:
                     self._discard(before)
         raise UnexpectedAnswer(
@@ -132,6 +136,14 @@ class StandIn:
                 f"{self._repository} could not list the referrers", cause=f"{tag} is a manifest, not a list of them"
             )
         return document.manifests, descriptor
+
+    def _untag(self, tag: str) -> bool:
+        """Take away a list that has nothing any more, where the registry lets us."""
+        try:
+            self._repository.untag(tag)
+        except Failure:
+            return False
+        return True
 
     def _discard(self, old: Descriptor) -> None:
         """Delete a list that another one has replaced, where the registry lets us."""

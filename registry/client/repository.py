@@ -15,7 +15,7 @@ from registry.client.transport import Body, Request, Transport
 from registry.client.uploads import Uploads
 from registry.content import Fetcher, Opener, VerifyingReader, read_all, verifying
 from registry.digest import Digest
-from registry.errors import DigestMismatch, Failure, InvalidDigest, UnexpectedAnswer
+from registry.errors import DigestMismatch, Failure, InvalidDigest, InvalidDocument, UnexpectedAnswer
 from registry.graph import describe_referrer
 from registry.model import (
     INDEX_TYPES,
@@ -167,7 +167,7 @@ class Repository:
             found = self._stand_in.referrers(subject.digest)
         return [entry for entry in found if artifact_type in (None, entry.artifact_type)]
 
-    def untag(self, name: str) -> None:
+    def untag(self, name: str, /) -> None:
         """Delete a tag, and not the document behind it.
 
         Raises RemoteNotFound, and RegistryRefused from registries that cannot do that.
@@ -232,9 +232,12 @@ class Repository:
             pass
 
     def _subject_of(self, digest: Digest) -> Digest | None:
-        """What a document that is about to go refers to."""
+        """What a document that is about to go refers to; one that nobody can read refers to nothing."""
         descriptor = self.resolve(str(digest))
-        subject = parse_document(read_all(self, descriptor), descriptor.media_type).subject
+        try:
+            subject = parse_document(read_all(self, descriptor), descriptor.media_type).subject
+        except InvalidDocument:
+            return None
         return subject.digest if subject else None
 
     def _checked(self, data: bytes, media_type: str, said: str | None) -> Descriptor:

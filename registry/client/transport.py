@@ -207,7 +207,7 @@ class Transport(Registry):
     def _exchange(self, request: Request, headers: dict[str, str]) -> requests.Response:
         if request.body is None or request.body.size == 0:
             return self._request(request, headers, None if request.body is None else b"")
-        with closing(request.body.open()) as source:
+        with closing(_opened(request.body)) as source:
             stream = _Stream(source, request.body.size)
             try:
                 return self._request(request, headers, stream)
@@ -254,6 +254,13 @@ class Transport(Registry):
         if match is None:
             return "registry:catalog:*" if url.partition("?")[0].endswith("/v2/_catalog") else ""
         return f"repository:{match[1]}:pull"
+
+
+def _opened(body: Body) -> Readable:
+    try:
+        return body.open()
+    except OSError as error:
+        raise StorageFailed("the content to send cannot be read", cause=error.strerror or str(error)) from error
 
 
 def _is_empty(response: requests.Response) -> bool:

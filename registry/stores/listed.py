@@ -7,15 +7,15 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from registry.content import VerifyingReader, read_all
 from registry.digest import Digest
 from registry.errors import ContentNotFound, InvalidDigest, InvalidDocument
 from registry.graph import describe_referrer, read_document
 from registry.model import (
-    INDEX_TYPES,
-    MANIFEST_TYPES,
     OCI_INDEX,
+    OCI_MANIFEST,
     Descriptor,
     Index,
     canonical_json,
@@ -199,10 +199,20 @@ class ListedStore(ABC):
         if size is None:
             raise ContentNotFound(f"{self._name} has no {digest}")
         value = load_json(read_all(self, Descriptor(_UNKNOWN_TYPE, digest, size)), str(digest))
-        media_type = value.get("mediaType") if isinstance(value, dict) else None
-        if media_type not in MANIFEST_TYPES | INDEX_TYPES:
+        media_type = _type_of(value) if isinstance(value, dict) else None
+        if media_type is None or not is_document(media_type):
             raise ContentNotFound(f"{digest} is not a manifest or an index")
         return Descriptor(media_type, digest, size)
+
+
+def _type_of(document: dict[str, Any]) -> str | None:
+    """What a document says that it is; one of OCI's need not say it (image-spec, "mediaType")."""
+    said = document.get("mediaType")
+    if said is not None or document.get("schemaVersion") != 2:
+        return said if isinstance(said, str) else None
+    if "manifests" in document:
+        return OCI_INDEX
+    return OCI_MANIFEST if "config" in document else None
 
 
 def _by_end(listing: Listing, tag: str) -> Descriptor | None:

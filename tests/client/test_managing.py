@@ -167,6 +167,33 @@ def test_a_referrer_that_is_deleted_leaves_the_list():
         assert [entry.artifact_type for entry in store.referrers(SUBJECT)] == ["a/keep"]
 
 
+@pytest.mark.parametrize("deletes_tags", [True, False])
+def test_the_last_referrer_takes_the_list_with_it(deletes_tags):
+    fake = Fake()
+    delete = fake.delete
+    fake.delete = lambda name, *rest: Answer(405) if not deletes_tags and ":" not in name else delete(name, *rest)
+    with scripted(fake) as server:
+        store = Repository(Transport(server.address), "a/b")
+        push_bytes(store, *referring(SUBJECT, "a/only"))
+        store.delete(referring(SUBJECT, "a/only")[0].digest)
+        assert store.referrers(SUBJECT) == []
+    assert (TAG in fake.tags) is not deletes_tags
+    if deletes_tags:
+        assert fake.manifests == {}
+    else:
+        assert listed(fake) == []
+
+
+def test_a_manifest_that_nobody_can_read_can_be_deleted():
+    fake = Fake()
+    data = b'{"schemaVersion": 7}'
+    digest = describe(OCI_MANIFEST, data).digest
+    fake.manifests[str(digest)] = (data, OCI_MANIFEST)
+    with scripted(fake) as server:
+        Repository(Transport(server.address), "a/b").delete(digest)
+    assert fake.manifests == {}
+
+
 def test_threads_that_write_one_list_lose_nothing():
     fake = Fake()
     kinds = [f"a/{number}" for number in range(12)]

@@ -8,7 +8,7 @@ import pytest
 from registry.content import Store, read_all
 from registry.digest import Digest
 from registry.errors import ContentNotFound, DigestMismatch, Failure, InvalidDocument, SizeMismatch
-from registry.model import OCI_INDEX, OCI_MANIFEST, Descriptor, describe
+from registry.model import EMPTY, OCI_INDEX, OCI_MANIFEST, Descriptor, describe
 from registry.stores.memory import MemoryStore
 from tests.contract.making import BLOB, Content, blob, push_index, push_manifest
 
@@ -185,3 +185,14 @@ def test_another_digest_of_the_same_bytes_is_other_content(store):
     content.push_to(store)
     assert not store.exists(describe(BLOB, b"same bytes", "sha512"))
     assert Digest.of(b"same bytes", "sha512").algorithm == "sha512"
+
+
+@pytest.mark.parametrize("kind", [OCI_MANIFEST, OCI_INDEX])
+def test_a_document_need_not_say_what_it_is(store, kind):
+    push_manifest(store)
+    fields = {"manifests": []} if kind == OCI_INDEX else {"config": EMPTY.to_json(), "layers": []}
+    data = json.dumps({"schemaVersion": 2, **fields}).encode()
+    content = Content(describe(kind, data), data)
+    content.push_to(store)
+    store.tag(content.descriptor, "silent")
+    assert store.resolve("silent") == content.descriptor
