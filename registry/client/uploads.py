@@ -11,6 +11,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import requests
 
+from registry.client.ahead import ReadAhead
 from registry.client.transport import Body, Request, Transport
 from registry.content import CHUNK, Opener, Readable
 from registry.digest import Digest
@@ -23,6 +24,8 @@ _CHUNKED_HOSTS = {"ghcr.io": 4 * 1024 * 1024}
 """Hosts that end long requests: bytes of a chunk that they take."""
 _OCTETS = "application/octet-stream"
 _EMPTY = {"Content-Length": "0"}
+_LARGE = 8 * 1024 * 1024
+"""Bytes from which on another thread reads ahead."""
 _MAX_RESTARTS = 5
 _LARGEST_CHUNK = 1024 * 1024 * 1024
 _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,19})")
@@ -116,7 +119,7 @@ class _Upload:
         self._transport = transport
         self._uploads = uploads
         self._descriptor = descriptor
-        self._body = body
+        self._body = body if descriptor.size < _LARGE else lambda: ReadAhead(body())
         self._what = f"{transport.host} did not take the blob {descriptor.digest}"
 
     def run(self) -> None:
