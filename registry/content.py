@@ -28,6 +28,7 @@ __all__ = [
     "TagStore",
     "VerifyingReader",
     "read_all",
+    "read_past",
     "verifying",
 ]
 
@@ -204,6 +205,12 @@ class VerifyingReader:
                 cause=f"the bytes that arrived are {found}",
             )
         self._checked = True
+
+
+def read_past(reader: Readable, count: int) -> None:
+    """Read bytes, and forget them; fewer when there are no more."""
+    while count > 0 and (data := reader.read(min(count, CHUNK))):
+        count -= len(data)
 
 
 def verifying(reader: Readable, descriptor: Descriptor) -> VerifyingReader:

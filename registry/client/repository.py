@@ -13,7 +13,7 @@ from registry.client.downloads import Download
 from registry.client.referrers import StandIn, list_referrers
 from registry.client.transport import Body, Request, Transport
 from registry.client.uploads import Uploads
-from registry.content import Fetcher, Opener, VerifyingReader, read_all, verifying
+from registry.content import Fetcher, Opener, Skippable, VerifyingReader, read_all, verifying
 from registry.digest import Digest
 from registry.errors import DigestMismatch, Failure, InvalidDigest, InvalidDocument, UnexpectedAnswer
 from registry.graph import describe_referrer
@@ -71,14 +71,17 @@ class Repository:
         kept = self._documents.get(descriptor.digest)
         if kept is not None:
             return VerifyingReader(io.BytesIO(kept), descriptor)
-        what = f"{self} does not give {descriptor.digest}"
-        download = Download(self.transport, self._request("GET", self._path(descriptor), what))
         if not is_document(descriptor.media_type):
-            return VerifyingReader(download, descriptor)
-        with VerifyingReader(download, descriptor) as reader:
+            return VerifyingReader(self.download(descriptor), descriptor)
+        with VerifyingReader(self.download(descriptor), descriptor) as reader:
             data = b"".join(reader)
         self._documents.keep(descriptor.digest, data)
         return VerifyingReader(io.BytesIO(data), descriptor)
+
+    def download(self, descriptor: Descriptor) -> Skippable:
+        """The bytes of the content as they come, verified by nobody yet. Raises RemoteNotFound."""
+        what = f"{self} does not give {descriptor.digest}"
+        return Download(self.transport, self._request("GET", self._path(descriptor), what))
 
     def push(self, descriptor: Descriptor, body: Opener, /) -> None:
         """Store the content; the registry checks its digest, and so do we while reading it."""

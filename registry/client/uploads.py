@@ -13,7 +13,7 @@ import requests
 
 from registry.client.ahead import ReadAhead
 from registry.client.transport import Body, Request, Transport
-from registry.content import CHUNK, Opener, Readable
+from registry.content import CHUNK, Opener, Readable, read_past
 from registry.digest import Digest
 from registry.errors import Failure, RegistryRefused, RemoteNotFound, UnexpectedAnswer
 from registry.model import Descriptor
@@ -170,7 +170,7 @@ class _Upload:
             self._finish(session, Body(self._body, size))
             return
         with closing(self._body()) as source:
-            _read_past(source, session.offset)
+            read_past(source, session.offset)
             while session.offset < size:
                 count = min(session.chunk_size or size, size - session.offset)
                 self._patch(session, _Part(source, count), count)
@@ -223,11 +223,6 @@ def _out_of_step(failure: Failure) -> bool:
 def _still_busy(failure: Failure) -> bool:
     """Whether the registry still reads what a broken connection brought."""
     return isinstance(failure, RegistryRefused) and failure.status == 409
-
-
-def _read_past(source: Readable, count: int) -> None:
-    while count > 0 and (data := source.read(min(count, CHUNK))):
-        count -= len(data)
 
 
 def _bytes_there(response: requests.Response, otherwise: int) -> int:

@@ -281,7 +281,7 @@ def test_content_comes_from_the_first_mirror_that_has_it():
     assert upstream.asked == []
     assert [asked.path for asked in full.asked] == [f"/v2/cache/a/b/blobs/{CONTENT.descriptor.digest}"]
     assert len(heard) == 2
-    assert "127.0.0.1:1 was passed over" in heard[0]
+    assert "a mirror was passed over: the registry 127.0.0.1:1" in heard[0]
 
 
 def test_without_a_mirror_that_has_it_the_registry_is_asked():
@@ -307,6 +307,36 @@ def test_a_mirror_that_lies_is_passed_over():
     with scripted(giving) as upstream, scripted(lambda _: lie) as mirror:
         store = mirrored(upstream.address, Mirror(mirror.address))
         assert store.resolve(str(SUBJECT.digest)) == SUBJECT
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_where_a_mirror_breaks_off_the_next_one_goes_on(ranges):
+    content, asked = blob(bytes(range(256)) * 2000), []
+
+    def breaking(request):
+        asked.append(request)
+        return Answer(200, content.data, cut=100_000) if len(asked) == 1 else Answer(404)
+
+    def whole(request):
+        start = request.headers.get("range", "").removeprefix("bytes=").removesuffix("-")
+        if not start or not ranges:
+            return Answer(200, content.data)
+        end = len(content.data)
+        return Answer(206, content.data[int(start) :], {"Content-Range": f"bytes {start}-{end - 1}/{end}"})
+
+    heard = []
+    with scripted(breaking) as mirror, scripted(whole) as upstream:
+        store = mirrored(upstream.address, Mirror(mirror.address), heard=heard)
+        assert read_all(store, content.descriptor) == content.data
+    assert len(heard) == 1
+    assert ("range" in upstream.asked[-1].headers) is True
+
+
+def test_the_last_mirror_to_fail_is_the_registrys_own_failure():
+    with scripted(lambda _: Answer(404)) as mirror, scripted(lambda _: Answer(404)) as upstream:
+        with pytest.raises(RemoteNotFound) as caught:
+            read_all(mirrored(upstream.address, Mirror(mirror.address)), CONTENT.descriptor)
+        assert upstream.address in caught.value.what
 
 
 def test_what_is_pushed_goes_to_the_registry_itself():
