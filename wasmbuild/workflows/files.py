@@ -1,0 +1,87 @@
+"""Files that a person named: described and read as content, or written whole or not at all."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from registry.content import Opener, VerifyingReader
+from registry.digest import Digest
+from registry.errors import ContentNotFound, DigestMismatch, SizeMismatch, StorageFailed
+from registry.files import open_regular, replacing
+from registry.model import Descriptor
+from wasmbuild.errors import TargetExists, UsageFailed
+
+__all__ = ["Contents", "FileContent", "described", "steady", "write_file"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """What a file held when it was described, and how to read it."""
+
+    descriptor: Descriptor
+    opener: Opener
+
+
+def described(
+    path: Path, media_type: str, *, algorithm: str = "sha256", annotations: Mapping[str, str] | None = None
+) -> FileContent:
+    """Read a file once, to describe it; never whole in memory.
+
+    Raises UsageFailed when it cannot be read, or is no regular file.
+    """
+    try:
+        with open_regular(path) as file:
+            encoded = hashlib.file_digest(file, algorithm).hexdigest()
+            size = file.tell()
+    except OSError as error:
+        raise UsageFailed(f"{path} cannot be read", cause=error.strerror) from error
+    descriptor = Descriptor(media_type, Digest(algorithm, encoded), size, annotations=dict(annotations or {}))
+    return FileContent(descriptor, partial(open_regular, path))
+
+
+class Contents:
+    """Things to copy from that are in no store: files, and bytes that we made."""
+
+    def __init__(self, openers: Mapping[Digest, Opener]) -> None:
+        self._openers = openers
+
+    def fetch(self, descriptor: Descriptor, /) -> VerifyingReader:
+        """A reader of the content.
+
+        Raises ContentNotFound; StorageFailed for a file that cannot be opened any more.
+        """
+        if descriptor.digest not in self._openers:
+            raise ContentNotFound(f"{descriptor.digest} is not among what is sent")
+        try:
+            return VerifyingReader(self._openers[descriptor.digest](), descriptor)
+        except OSError as error:
+            raise StorageFailed(f"{error.filename} can no longer be read", cause=error.strerror) from error
+
+
+@contextmanager
+def steady() -> Iterator[None]:
+    """Say about a file that changed after it was described that this is what has happened."""
+    try:
+        yield
+    except (DigestMismatch, SizeMismatch) as failure:
+        if failure.side == "source":
+            failure.hint = "a file changed while it was being sent: run the command again"
+        raise
+
+
+def write_file(output: Path, chunks: Iterable[bytes]) -> None:
+    """Write a file, which gets its name when all chunks are there. A symbolic link is followed.
+
+    Raises TargetExists for what is no file, such as a device; StorageFailed; what the chunks raise.
+    """
+    target = output.resolve()
+    if not output.name:
+        raise UsageFailed("--output names no file")
+    if target.exists() and not target.is_file():
+        raise TargetExists(f"{output} is not a file, and is not replaced by one")
+    with replacing(target) as file:
+        for chunk in chunks:
+            file.write(chunk)
