@@ -21,6 +21,7 @@ from registry.errors import ContentNotFound
 from registry.files import open_regular
 from registry.model import TITLE, Descriptor, Manifest, canonical_json, describe
 from wasmbuild.errors import InvalidWasm, UnknownArtifact, UsageFailed
+from wasmbuild.kinds import kind_of
 from wasmbuild.wasm.binary import read
 from wasmbuild.wasm.model import WasmBinary
 from wasmbuild.wasm.world import target_world
@@ -37,6 +38,7 @@ _WASM_LAYERS = frozenset(
         "application/vnd.wasm.content.layer.v1+wasm",
         "application/vnd.bytecodealliance.wasm.component.layer.v0+wasm",
         "application/vnd.module.wasm.content.layer.v1+wasm",
+        "application/vnd.bytecodealliance.component.v1+wasm",
     }
 )
 _OS = {"module": "wasip1", "component": "wasip2"}
@@ -134,10 +136,10 @@ def wasm_layer(manifest: Manifest) -> Descriptor:
     found = [layer for layer in manifest.layers if layer.media_type in _WASM_LAYERS]
     if len(found) == 1 and (manifest.config.media_type != WASM_CONFIG or len(manifest.layers) == 1):
         return found[0]
+    kind = kind_of(manifest)
+    what = f"this is {kind}, not" if kind else "this is not"
     fault = "several layers" if found else "no WebAssembly layer"
-    raise UnknownArtifact(
-        f"this is not an artifact of one WebAssembly file: it has {fault}", cause=_types_found(manifest)
-    )
+    raise UnknownArtifact(f"{what} an artifact of one WebAssembly file: it has {fault}", cause=_types_found(manifest))
 
 
 def _examine(wasm: Path | bytes) -> tuple[WasmBinary, Digest, Opener]:

@@ -95,7 +95,8 @@ class Table:
         value = self.values.get(key, [])
         if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
             raise self.invalid(key, f"must be tables, each under [[{key}]]")
-        return tuple(Table(self.file, self.document, entry, key, count) for count, entry in enumerate(value))
+        name = f"{self.name}.{key}" if self.name else key
+        return tuple(Table(self.file, self.document, entry, name, count) for count, entry in enumerate(value))
 
     def _text(self, key: str, value: object) -> str:
         if not isinstance(value, str):
@@ -151,7 +152,7 @@ def _line_of(table: Table, key: str | None) -> int | None:
     assignment = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[.=]") if key else None
     for number, line in enumerate(table.document.splitlines(), 1):
         if match := _HEADER.fullmatch(line):
-            header = match[1]
+            header = re.sub(r"[\"']", "", match[1])
             seen += header == table.name
             own = header == table.name and seen == table.occurrence
             at = number if own else at

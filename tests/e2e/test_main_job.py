@@ -120,7 +120,7 @@ def test_what_was_pushed_survives_the_death_of_the_server(tmp_path, project, pri
 
 def test_a_damaged_cache_is_not_believed(tmp_path, project, private_cache, registry_address, repository_name):
     pinned = wasmbuild("push", f"{registry_address}/{repository_name}:1", "--project", project).strip()
-    wasmbuild("pull", pinned, "-o", tmp_path / "hello.wasm")
+    wasmbuild("run", pinned)
     layer = json.loads(wasmbuild("pull", pinned, "-o", tmp_path / "hello.wasm", "--format", "json"))["layer"]
     kept = private_cache / "content" / "blobs" / "sha256" / layer["digest"].removeprefix("sha256:")
     kept.write_bytes(b"!" * layer["size"])

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import wasmtime
 
+from registry.client.registries import Registries
 from registry.errors import InvalidReference
 from wasmbuild.caches import Caches
 from wasmbuild.errors import UsageFailed
@@ -60,7 +61,13 @@ def test_a_pipe_is_no_file_to_run(tmp_path: Path) -> None:
 
 def run(artifact: str, tmp_path: Path, events: list[Event]) -> int:
     return run_artifact(
-        artifact, [], key=None, caches=Caches(tmp_path / "cache"), sink=events.append, ready=lambda: None
+        artifact,
+        [],
+        key=None,
+        caches=Caches(tmp_path / "cache"),
+        registries=Registries(),
+        sink=events.append,
+        ready=lambda: None,
     )
 
 

@@ -9,13 +9,29 @@ from wasmbuild.ui.console import Console
 @argument("source")
 @argument("destination")
 @option("-r", "--recursive", is_flag=True, help="Copy signatures and all else that refers to it, too.")
-def command(console: Console, registries: Registries, source: str, destination: str, recursive: bool) -> None:
+@option("-t", "--tag", "tags", multiple=True, help="Another tag at the destination; may be given again.")
+@option("--platform", metavar="OS/ARCH", help="Of an index, copy only the manifest for this, such as wasi/wasm.")
+@option("--cosign-tags", is_flag=True, help="Copy what cosign's .sig, .att and .sbom tags name, too.")
+def command(  # noqa: PLR0913 - one for each option
+    console: Console,
+    registries: Registries,
+    *,
+    source: str,
+    destination: str,
+    recursive: bool,
+    tags: tuple[str, ...],
+    platform: str | None,
+    cosign_tags: bool,
+) -> None:
     """Copy an artifact from SOURCE to DESTINATION, byte for byte.
 
-    Each is a reference, or oci:FOLDER[:TAG][@DIGEST], an OCI image layout. A destination without a
-    tag takes the source's. Prints the destination by digest.
+    Each is a reference; or oci:FOLDER[:TAG][@DIGEST], an OCI image layout; or
+    oci-archive:FILE[:TAG][@DIGEST], one in a tar file, to which the artifact is added. A destination
+    without a tag takes the source's. Prints the destination by digest.
     """
-    from wasmbuild.workflows.copy import copy_artifact
+    from wasmbuild.workflows.copy import Along, copy_artifact
+    from wasmbuild.workflows.platforms import Platform
 
-    copied = copy_artifact(source, destination, recursive=recursive, registries=registries, sink=console.emit)
+    along = Along(recursive, cosign_tags, None if platform is None else Platform.parse(platform))
+    copied = copy_artifact(source, destination, tags=tags, along=along, registries=registries, sink=console.emit)
     console.result("copy", copied.reference, copied.to_json())

@@ -5,29 +5,49 @@ from pathlib import Path
 from registry.client.registries import Registries
 from wasmbuild.cli.common import FILE, argument, option, registry_verb
 from wasmbuild.errors import UsageFailed
+from wasmbuild.events import Note
 from wasmbuild.ui.console import Console
 
 
 @registry_verb("pull", "wasmbuild pull ghcr.io/acme/hello:1.0.0 -o hello.wasm --key wasmbuild.pub")
 @argument("reference")
-@option("-o", "--output", type=FILE, required=True, help="The file to write; replaced when it is there.")
+@option("-o", "--output", type=FILE, help="The file to write; replaced when it is there. [default: its own name]")
 @option("--key", type=FILE, help="A public key that must have signed the artifact.")
-def command(console: Console, registries: Registries, reference: str, output: Path, key: Path | None) -> None:
+@option("--platform", metavar="OS/ARCH", help="Which manifest of an index, such as wasi/wasm.")
+def command(
+    console: Console,
+    registries: Registries,
+    reference: str,
+    output: Path | None,
+    key: Path | None,
+    platform: str | None,
+) -> None:
     """Fetch the WebAssembly file of REFERENCE.
 
-    The file gets its name when digest, size and, with --key, signature are verified. Prints the
+    The file gets its name when digest, size and, with --key, signature are verified. Without -o the
+    name is the artifact's own, in this folder, and another file is never replaced. Prints the
     reference by digest.
     """
     from registry.reference import Reference
     from wasmbuild.caches import Caches
-    from wasmbuild.workflows.fetch import fetch
+    from wasmbuild.workflows.platforms import Platform
+    from wasmbuild.workflows.pull import pull
     from wasmbuild.workflows.verify import load_public_key
 
-    if not output.name:
+    if output is not None and not output.name:
         raise UsageFailed("--output names no file")
+    wanted = None if platform is None else Platform.parse(platform)
+    asked = Reference.parse(reference)
     public = None if key is None else load_public_key(key)
-    fetched = fetch(
-        Reference.parse(reference), key=public, caches=Caches.of_user(), registries=registries, sink=console.emit
+    pulled = pull(
+        asked,
+        output,
+        key=public,
+        platform=wanted,
+        caches=Caches.of_user(),
+        registries=registries,
+        sink=console.emit,
     )
-    fetched.write(output)
-    console.result("pull", str(fetched.reference), {**fetched.to_json(), "file": str(output)})
+    if output is None:
+        console.emit(Note("info", f"the file is {pulled.file}"))
+    console.result("pull", str(pulled.reference), pulled.to_json())

@@ -2,45 +2,92 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from registry.client.registries import Registries
 from wasmbuild.cli.common import FILE, FOLDER, argument, option, password, registry_verb
 from wasmbuild.errors import UsageFailed
 from wasmbuild.ui.console import Console
 
+if TYPE_CHECKING:
+    from wasmbuild.artifact import Packed
+    from wasmbuild.trust.keys import PrivateKey
 
-@registry_verb("push", "wasmbuild push ghcr.io/acme/hello:1.0.0 --sign --key wasmbuild.key")
+
+@registry_verb("push", "wasmbuild push ghcr.io/acme/hello:1.0.0 --tag latest --sign --key wasmbuild.key")
 @argument("reference")
 @argument("file", type=FILE, required=False)
+@option("-t", "--tag", "tags", multiple=True, help="Another tag to set; may be given again.")
+@option("--annotation", "annotations", multiple=True, metavar="KEY=VALUE", help="For the manifest; may be given again.")
+@option("--dry-run", is_flag=True, help="Say what would be pushed, and push nothing.")
 @option("--sign", is_flag=True, help="Sign the artifact before it is tagged.")
 @option("--key", type=FILE, help="The private key to sign with.")
 @option("-C", "--project", type=FOLDER, default=".", show_default=True, help="The project to build and push.")
-def command(
+def command(  # noqa: PLR0913 - one for each option
     console: Console,
     registries: Registries,
+    *,
     reference: str,
     file: Path | None,
+    tags: tuple[str, ...],
+    annotations: tuple[str, ...],
+    dry_run: bool,
     sign: bool,
     key: Path | None,
     project: Path,
 ) -> None:
     """Build the project and push it to REFERENCE; or push FILE, which is WebAssembly already.
 
-    Prints the reference by digest, and nothing else.
+    Prints the reference by digest, and nothing else; with --dry-run, what would be pushed.
     """
     from registry.reference import Reference
-    from wasmbuild.caches import Caches
-    from wasmbuild.trust.keyfiles import read_key_file
-    from wasmbuild.trust.keys import PrivateKey
-    from wasmbuild.workflows.build import build, pack_file
-    from wasmbuild.workflows.push import prepare, push
+    from wasmbuild.workflows.annotations import annotated, parse_annotations
+    from wasmbuild.workflows.push import Destination, push
+    from wasmbuild.workflows.rehearse import rehearse
 
     if sign != (key is not None):
         raise UsageFailed("--sign and --key go together", hint="wasmbuild push REFERENCE --sign --key wasmbuild.key")
-    source = None if file is None else pack_file(file, os.environ)
-    signer = None if key is None else PrivateKey.load(read_key_file(key), password(confirm=False))
-    destination = prepare(Reference.parse(reference), registries)
+    more = parse_annotations(annotations)
+    destination = Destination.open(Reference.parse(reference), tags, registries)
+    source = None if file is None else _packed(file)
+    signer = None if key is None else _signer(key, ask=not dry_run)
     if source is None:
-        source = build(project, sink=console.emit, caches=Caches.of_user(), environment=os.environ).packed
-    pushed = push(source, destination, key=signer, sink=console.emit, environment=os.environ)
+        if not dry_run:
+            destination.repository.prepare_push()  # before the time that compiling takes
+        source = _built(console, project)
+    source = annotated(source, more)
+    if dry_run:
+        rehearsed = rehearse(source, destination, signs=sign)
+        console.result("push", rehearsed.lines(), rehearsed.to_json())
+        return
+    pushed = push(
+        source,
+        destination,
+        key=signer,
+        sink=console.emit,
+        environment=os.environ,
+        concurrency=registries.settings.concurrency,
+    )
     console.result("push", str(pushed.reference), pushed.to_json())
+
+
+def _packed(file: Path) -> "Packed":
+    from wasmbuild.workflows.build import pack_file
+
+    return pack_file(file, os.environ)
+
+
+def _built(console: Console, project: Path) -> "Packed":
+    from wasmbuild.caches import Caches
+    from wasmbuild.workflows.build import build
+
+    return build(project, sink=console.emit, caches=Caches.of_user(), environment=os.environ).packed
+
+
+def _signer(key: Path, *, ask: bool) -> "PrivateKey | None":
+    """The key, once its password is known; in a rehearsal the file is enough."""
+    from wasmbuild.trust.keyfiles import read_key_file
+    from wasmbuild.trust.keys import PrivateKey
+
+    data = read_key_file(key)
+    return PrivateKey.load(data, password(confirm=False)) if ask else None

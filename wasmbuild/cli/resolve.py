@@ -8,10 +8,10 @@ from wasmbuild.ui.console import Console
 @registry_verb("resolve", "wasmbuild resolve ghcr.io/acme/hello:1.0.0")
 @argument("reference")
 def command(console: Console, registries: Registries, reference: str) -> None:
-    """Say which digest REFERENCE, or oci:FOLDER:TAG, means right now."""
-    from wasmbuild.workflows.places import Place
+    """Say which digest REFERENCE, or oci:FOLDER:TAG, or oci-archive:FILE:TAG, means right now."""
+    from wasmbuild.workflows.places import Name, reading
 
-    place = Place.source(reference, registries)
-    descriptor = place.resolve()
+    with reading(Name.parse(reference), registries) as place:
+        descriptor = place.resolve()
     pinned = place.pinned(descriptor)
     console.result("resolve", pinned, {"reference": pinned, "descriptor": descriptor.to_json()})

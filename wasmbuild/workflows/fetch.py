@@ -1,4 +1,7 @@
-"""Fetch: an artifact's WebAssembly file into a store of the user's own, verified, for pull and run."""
+"""Fetch: an artifact's WebAssembly file into a store of the user's own, verified, to be run or looked at.
+
+Not here: ``pull``, which writes the file where the user wants it (``wasmbuild.workflows.pull``).
+"""
 
 import os
 import shutil
@@ -6,63 +9,45 @@ import tempfile
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from registry.client.registries import Registries
 from registry.copying import copy
 from registry.errors import Failure
-from registry.files import replacing, storage_errors
-from registry.graph import read_document
-from registry.model import Descriptor, Manifest
+from registry.files import storage_errors
 from registry.reference import Reference
 from registry.stores.layout import LayoutStore
-from wasmbuild.artifact import wasm_layer
 from wasmbuild.caches import Caches
-from wasmbuild.errors import TargetExists, UnknownArtifact
 from wasmbuild.events import Note, Sink
 from wasmbuild.trust.keys import PublicKey
-from wasmbuild.trust.verifier import Evidence
+from wasmbuild.workflows.locate import Located, locate
 from wasmbuild.workflows.remote import Remote, observed
-from wasmbuild.workflows.verify import require_signature
 
-__all__ = ["Fetched", "fetch"]
+__all__ = ["Fetched", "existing_store", "fetch"]
+
+_FOLDER = "content"
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """A verified WebAssembly file in the user's store, and what it came as."""
 
-    remote: Remote
-    layer: Descriptor
-    evidence: Evidence | None
+    located: Located
     store: LayoutStore
+
+    @property
+    def remote(self) -> Remote:
+        """The artifact."""
+        return self.located.remote
 
     @property
     def reference(self) -> Reference:
         """The artifact by digest."""
-        return self.remote.pinned
+        return self.located.reference
 
     @property
     def path(self) -> Path:
         """The file in the store; its name is its digest."""
-        return self.store.path_of(self.layer.digest)
-
-    def write(self, output: Path) -> None:
-        """Write the file, verified once more while it is read, and give it its name at the end.
-
-        A symbolic link is followed. Raises TargetExists for what is no file, such as a device.
-        """
-        target = output.resolve()
-        if target.exists() and not target.is_file():
-            raise TargetExists(f"{output} is not a file, and is not replaced by one")
-        with self.store.fetch(self.layer) as reader, replacing(target) as file:
-            for chunk in reader:
-                file.write(chunk)
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields of a command's document."""
-        outcome = self.evidence.outcome.value if self.evidence else None
-        return {**self.remote.to_json(), "layer": self.layer.to_json(), "signature": outcome}
+        return self.store.path_of(self.located.layer.digest)
 
 
 def fetch(
@@ -70,25 +55,28 @@ def fetch(
 ) -> Fetched:
     """Bring the WebAssembly file of an artifact here, its signature checked first when there is a key.
 
-    Raises Unsigned, InvalidSignature, DigestMismatch, UnknownArtifact, and what the client raises.
+    Raises what locating it raises, and StorageFailed.
     """
-    remote = Remote.resolve(reference, registries)
-    evidence = None if key is None else require_signature(remote, key, sink)
-    document = read_document(remote.repository, remote.descriptor)[1]
-    if not isinstance(document, Manifest):
-        raise UnknownArtifact(f"{remote.pinned} is an index, not an artifact", cause=document.media_type)
-    layer = wasm_layer(document)
+    located = locate(reference, key=key, registries=registries, sink=sink)
     store = _store(caches, sink)
-    if store.heal(layer):
-        sink(Note("warning", f"{layer.digest} was damaged in the cache, and comes again"))
-    copy(remote.repository, store, layer, hooks=observed(sink))
-    return Fetched(remote, layer, evidence, store)
+    if store.heal(located.layer):
+        sink(Note("warning", f"{located.layer.digest} was damaged in the cache, and comes again"))
+    copy(located.remote.repository, store, located.layer, hooks=observed(sink))
+    return Fetched(located, store)
+
+
+def existing_store(caches: Caches) -> LayoutStore | None:
+    """The store in the user's cache, for those who only look; None when there is none that can be read."""
+    try:
+        return LayoutStore(caches.root / _FOLDER)
+    except (OSError, Failure):
+        return None
 
 
 def _store(caches: Caches, sink: Sink) -> LayoutStore:
     """The store in the user's cache; one for this process alone where that cannot be written to."""
     try:
-        root = caches.folder("content")
+        root = caches.folder(_FOLDER)
         root.chmod(0o700)
         if os.access(root, os.W_OK):
             return LayoutStore.create(root)

@@ -1,27 +1,64 @@
 """Places: where artifacts are, in a registry or in an OCI image layout, behind one way of naming them.
 
-``host/repository[:tag][@digest]``, or ``oci:FOLDER[:tag][@digest]``.
+``host/repository[:tag][@digest]``, ``oci:FOLDER[:tag][@digest]`` or ``oci-archive:FILE[:tag][@digest]``.
 """
 
-import re
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
 
 from registry.client.registries import Registries
 from registry.content import Store
 from registry.digest import Digest
-from registry.errors import InvalidReference
+from registry.errors import Failure, InvalidDigest, InvalidReference, Side
 from registry.model import Descriptor
-from registry.reference import Reference
+from registry.reference import Reference, valid_tag
 from registry.stores.layout import LayoutStore
+from wasmbuild.errors import UsageFailed
 from wasmbuild.workflows.remote import DEFAULT_TAG
 
-__all__ = ["Place"]
+__all__ = ["Name", "Place", "checked_tags", "on", "reading", "set_tags", "writing"]
 
-_LAYOUT = "oci:"
-_PARTS = re.compile(
-    r"(?P<folder>.+?)(?::(?P<tag>[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}))?(?:@(?P<digest>[a-z0-9]+:[0-9a-f]+))?"
-)
+Kind = Literal["oci", "oci-archive", "registry"]
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What a person wrote for a place; nothing has been opened yet. ``path`` is None for a registry."""
+
+    kind: Kind
+    where: str
+    tag: str | None
+    digest: Digest | None
+    path: Path | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Name":
+        """Read the name of a place. Raises InvalidReference."""
+        if text.startswith("oci:"):
+            return _local("oci", text)
+        if text.startswith("oci-archive:"):
+            return _local("oci-archive", text)
+        reference = Reference.parse(text)
+        return cls("registry", reference.name, reference.tag, reference.digest)
+
+    def open(self, registries: Registries, *, create: bool = False) -> Store:
+        """The store; ``create`` makes a layout where there is none.
+
+        Raises InvalidDocument for what is no layout, and UsageFailed for an archive to be written,
+        for which there is :func:`writing`.
+        """
+        if self.path is None:
+            return registries.repository(Reference.parse(self.where))
+        if self.kind == "oci":
+            return LayoutStore.create(self.path) if create else LayoutStore(self.path)
+        if create:
+            raise UsageFailed(f"{self.where} is an archive, which cannot be changed in place")
+        from registry.stores.archive import ArchiveStore  # noqa: PLC0415 - few have archives
+
+        return ArchiveStore(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +72,21 @@ class Place:
 
     @classmethod
     def source(cls, text: str, registries: Registries) -> "Place":
-        """A place to read from.
+        """A place to read from; an archive stays open until the process ends (see :func:`reading`).
 
-        Raises InvalidReference, and InvalidDocument for a folder that is no layout.
+        Raises InvalidReference, and InvalidDocument for what is no layout.
         """
-        if text.startswith(_LAYOUT):
-            folder, tag, digest = _layout_parts(text)
-            return cls(LayoutStore(folder), f"{_LAYOUT}{folder}", tag, digest)
-        return cls._remote(text, registries)
+        name = Name.parse(text)
+        return cls(name.open(registries), name.where, name.tag, name.digest)
 
     @classmethod
     def destination(cls, text: str, registries: Registries) -> "Place":
         """A place to write to: a layout is made where there is none.
 
-        Raises what the client raises, and StorageFailed.
+        Raises what the client raises, StorageFailed, and UsageFailed for an archive (see :func:`writing`).
         """
-        if text.startswith(_LAYOUT):
-            folder, tag, digest = _layout_parts(text)
-            return cls(LayoutStore.create(folder), f"{_LAYOUT}{folder}", tag, digest)
-        return cls._remote(text, registries)
-
-    @classmethod
-    def _remote(cls, text: str, registries: Registries) -> "Place":
-        reference = Reference.parse(text)
-        return cls(registries.repository(reference), reference.name, reference.tag, reference.digest)
+        name = Name.parse(text)
+        return cls(name.open(registries, create=True), name.where, name.tag, name.digest)
 
     def resolve(self) -> Descriptor:
         """What is meant, right now.
@@ -72,9 +100,98 @@ class Place:
         return f"{self.name}@{descriptor.digest}"
 
 
-def _layout_parts(text: str) -> tuple[Path, str | None, Digest | None]:
-    parts = _PARTS.fullmatch(text.removeprefix(_LAYOUT))
-    if parts is None:
-        raise InvalidReference(f"{text[:120]!r} names no folder", hint="write it as oci:FOLDER:TAG")
-    digest = parts["digest"]
-    return Path(parts["folder"]), parts["tag"], Digest.parse(digest) if digest else None
+@runtime_checkable
+class _TagsAtOnce(Protocol):
+    """A store that can set several tags in one go."""
+
+    def tag_all(self, descriptor: Descriptor, names: Iterable[str]) -> None:
+        """Let several tags mean this document."""
+
+
+@contextmanager
+def reading(name: Name, registries: Registries) -> Iterator[Place]:
+    """A place to read from, for the length of a block.
+
+    Raises InvalidDocument for what is no layout, and ContentNotFound.
+    """
+    store = name.open(registries)
+    with store if isinstance(store, AbstractContextManager) else nullcontext():
+        yield Place(store, name.where, name.tag, name.digest)
+
+
+@contextmanager
+def writing(name: Name, registries: Registries) -> Iterator[Place]:
+    """A place to write to: an archive is written when the block ends well, with what it had before.
+
+    Raises what the client raises, StorageFailed, and InvalidDocument for a file that is no archive.
+    """
+    if name.kind == "oci-archive" and name.path is not None:
+        from registry.stores.archiving import archive_for_writing  # noqa: PLC0415 - few have archives
+
+        with archive_for_writing(name.path) as staging:
+            yield Place(staging, name.where, name.tag, name.digest)
+        return
+    store = name.open(registries, create=True)
+    with store.gathering() if isinstance(store, LayoutStore) else nullcontext():
+        yield Place(store, name.where, name.tag, name.digest)
+
+
+@contextmanager
+def on(side: Side) -> Iterator[None]:
+    """Note on a failure which end of a copy it is about, unless it says so already."""
+    try:
+        yield
+    except Failure as failure:
+        failure.side = failure.side or side
+        raise
+
+
+def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """The tags that a person gave, each once, in their order. Raises UsageFailed for what is none."""
+    wanted = tuple(dict.fromkeys(tags))
+    for tag in wanted:
+        if not valid_tag(tag):
+            raise UsageFailed(
+                f"{tag[:80]!r} is not a tag",
+                cause="a tag is 1 to 128 letters, digits, '_', '.' and '-', and begins with none of the last two",
+            )
+    return wanted
+
+
+def set_tags(store: Store, descriptor: Descriptor, tags: Iterable[str]) -> None:
+    """Let tags mean a document, in one request where the store can do that."""
+    if isinstance(store, _TagsAtOnce):
+        store.tag_all(descriptor, tags)
+        return
+    for tag in tags:
+        store.tag(descriptor, tag)
+
+
+def _local(kind: Kind, text: str) -> Name:
+    rest = text.removeprefix(f"{kind}:")
+    rest, digest = _split_digest(text, rest)
+    path, colon, tag = rest.rpartition(":")
+    if not colon or "/" in tag:
+        path, tag = rest, ""
+    elif not valid_tag(tag):
+        raise _malformed(text, kind, f"the tag {tag[:80]!r} must be 1 to 128 letters, digits, '_', '.' and '-'")
+    if not path or "\0" in path:
+        raise _malformed(text, kind, "there is no path in it")
+    return Name(kind, f"{kind}:{Path(path)}", tag or None, digest, Path(path))
+
+
+def _split_digest(text: str, rest: str) -> tuple[str, Digest | None]:
+    """A folder may have an @ in its name, but what looks like a digest must be one."""
+    head, at, tail = rest.rpartition("@")
+    if not at or ":" not in tail or "/" in tail:
+        return rest, None
+    try:
+        return head, Digest.parse(tail)
+    except InvalidDigest as error:
+        raise InvalidReference(f"{text[:120]!r} is not a place", cause=str(error)) from error
+
+
+def _malformed(text: str, kind: Kind, cause: str) -> InvalidReference:
+    shape = "FOLDER" if kind == "oci" else "FILE"
+    hint = f"write it as {kind}:{shape}:TAG"
+    return InvalidReference(f"{text[:120]!r} is not a place", cause=cause, hint=hint)

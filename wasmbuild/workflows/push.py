@@ -1,6 +1,6 @@
-"""``push``: content, manifest, signature, and the tag last, so that nobody sees half of it."""
+"""``push``: content, manifest, signature, and the tags last, so that nobody sees half of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,22 +12,41 @@ from wasmbuild.artifact import Packed, creation_time
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink, step
 from wasmbuild.trust.keys import PrivateKey
+from wasmbuild.workflows.places import checked_tags
 from wasmbuild.workflows.remote import Remote, counted, observed
 from wasmbuild.workflows.sign import attach_signature
 
 if TYPE_CHECKING:
     from registry.client.repository import Repository
 
-__all__ = ["Destination", "Pushed", "prepare", "push"]
+__all__ = ["Destination", "Pushed", "push"]
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A repository that lets us push, and the tag to set at the end."""
+    """A repository, and the tags to set at the end; nothing has been asked of the registry yet."""
 
     reference: Reference
     repository: "Repository"
-    tag: str
+    tags: tuple[str, ...]
+
+    @classmethod
+    def open(cls, reference: Reference, more_tags: Iterable[str], registries: Registries) -> "Destination":
+        """Where a reference says: its own tag and ``more_tags``.
+
+        Raises UsageFailed for a reference with a digest, without any tag, or for what is no tag.
+        """
+        if reference.digest is not None:
+            raise UsageFailed(f"{reference} names a digest, and a push decides it", hint=f"{reference.name}:TAG")
+        tags = checked_tags([reference.tag, *more_tags] if reference.tag else more_tags)
+        if not tags:
+            raise UsageFailed(f"{reference} names no tag", hint=f"wasmbuild push {reference.name}:1.0.0")
+        return cls(reference, registries.repository(reference), tags)
+
+    @property
+    def shown(self) -> str:
+        """For a line of progress."""
+        return f"{self.reference.name}:{', '.join(self.tags)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +54,7 @@ class Pushed:
     """What a registry has now that it may not have had before."""
 
     remote: Remote
-    tag: str
+    tags: tuple[str, ...]
     report: CopyReport
     signature: Descriptor | None
 
@@ -48,24 +67,10 @@ class Pushed:
         """The document of the command."""
         return {
             **self.remote.to_json(),
-            "tags": [self.tag],
+            "tags": list(self.tags),
             "copied": counted(self.report),
             "referrers": [self.signature.to_json()] if self.signature else [],
         }
-
-
-def prepare(reference: Reference, registries: Registries) -> Destination:
-    """Find out, before anything is compiled, whether the registry lets us push there.
-
-    Raises UsageFailed for a reference that names no tag, and what the client raises.
-    """
-    if reference.digest is not None:
-        raise UsageFailed(f"{reference} names a digest, and a push decides it", hint=f"{reference.name}:TAG")
-    if reference.tag is None:
-        raise UsageFailed(f"{reference} names no tag", hint=f"wasmbuild push {reference.name}:1.0.0")
-    repository = registries.repository(reference)
-    repository.prepare_push()
-    return Destination(reference, repository, reference.tag)
 
 
 def push(
@@ -75,15 +80,19 @@ def push(
     key: PrivateKey | None,
     sink: Sink,
     environment: Mapping[str, str],
+    concurrency: int = 4,
 ) -> Pushed:
-    """Push an artifact, its signature when there is a key, and then the tag."""
+    """Push an artifact, its signature when there is a key, and then the tags.
+
+    Raises UsageFailed for a malformed SOURCE_DATE_EPOCH, and what the client raises.
+    """
     created = creation_time(environment)
     repository, manifest = destination.repository, source.manifest
     remote = Remote(destination.reference, repository, manifest)
-    report = copy(source, repository, manifest, hooks=observed(sink))
+    report = copy(source, repository, manifest, hooks=observed(sink), concurrency=concurrency)
     signature = None
     if key is not None:
         signature = attach_signature(repository, remote.pinned, manifest, key, created, sink)
-    with step(sink, "tag", destination.reference.short):
-        repository.tag(manifest, destination.tag)
-    return Pushed(remote, destination.tag, report, signature)
+    with step(sink, "tag", destination.shown):
+        repository.tag_all(manifest, destination.tags)
+    return Pushed(remote, destination.tags, report, signature)

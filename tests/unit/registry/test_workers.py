@@ -108,6 +108,7 @@ def test_a_handler_that_fails_ends_the_work():
 
 
 def test_ctrl_c_ends_the_work():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     workers = Workers(2)
     workers.add(lambda: pause(60), lambda _: None)
     timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
@@ -115,6 +116,7 @@ def test_ctrl_c_ends_the_work():
     with pytest.raises(KeyboardInterrupt):
         workers.run()
     timer.join()
+    signal.signal(signal.SIGINT, before)
 
 
 def test_outside_of_any_work_nothing_is_abandoned():

@@ -1,0 +1,186 @@
+"""``save`` and ``load``: a repository's artifacts, with all that refers to them, as one tar file and back.
+
+The file is an OCI image layout that other tools read, too; the same content gives the same bytes.
+"""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from registry.client.registries import Registries
+from registry.content import Store
+from registry.copying import CopyReport, copy_with_referrers
+from registry.digest import Digest
+from registry.errors import ContentNotFound, InvalidDocument
+from registry.files import storage_errors
+from registry.graph import read_document
+from registry.model import INDEX_TYPES, Descriptor, is_document
+from registry.reference import valid_tag
+from registry.stores.archive import ArchiveStore
+from registry.stores.archiving import write_archive
+from registry.stores.layout import LayoutStore
+from registry.stores.listed import REF_NAME
+from registry.words import printable
+from wasmbuild.errors import UsageFailed
+from wasmbuild.events import Sink, step
+from wasmbuild.workflows.places import Name, checked_tags, on, reading, set_tags, writing
+from wasmbuild.workflows.remote import counted, observed
+
+__all__ = ["Artifact", "Moved", "load", "save"]
+
+_REFERRERS_TAG = re.compile(r"sha(?:256|512)-[0-9a-f]{64}")
+"""A tag of the "Referrers Tag Schema" (distribution-spec 1.1), for the digests that we know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A document, and the tags that it has."""
+
+    reference: str
+    descriptor: Descriptor
+    tags: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """For the document of a command."""
+        return {"reference": self.reference, "descriptor": self.descriptor.to_json(), "tags": list(self.tags)}
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The artifacts that were saved or loaded."""
+
+    artifacts: tuple[Artifact, ...]
+    report: CopyReport
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields of a command's document."""
+        return {"artifacts": [each.to_json() for each in self.artifacts], "copied": counted(self.report)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """A document to be copied, and the tags to set."""
+
+    descriptor: Descriptor
+    tags: tuple[str, ...]
+
+
+def save(source: str, output: Path, *, tags: Iterable[str], registries: Registries, sink: Sink) -> Moved:
+    """Write the artifacts of a repository, or those with the tags that are given, to a tar file.
+
+    ``output`` is replaced. Lists of referrers that stand under a tag are left out: loading makes them
+    anew where they are needed. Raises UsageFailed for a source with a digest, ContentNotFound when
+    nothing has a tag, StorageFailed, and what copying raises.
+    """
+    name = Name.parse(source)
+    if name.digest is not None:
+        raise UsageFailed(f"{source} names a digest, and what is saved is found by its tag")
+    wanted = checked_tags([*([name.tag] if name.tag else []), *tags])
+    with on("source"), reading(name, registries) as place:
+        roots = _resolved(place.store, wanted or _own_tags(place.store))
+        if not roots:
+            raise ContentNotFound(f"{place.name} has nothing with a tag")
+        with on("destination"), _staging(output) as staging:
+            with staging.gathering():
+                moved = _move(place.store, place.name, staging, roots, registries.settings.concurrency, sink)
+            with step(sink, "write", str(output)):
+                write_archive(staging, output)
+    return moved
+
+
+def load(file: Path, destination: str, *, tags: Iterable[str], registries: Registries, sink: Sink) -> Moved:
+    """Bring the artifacts of a tar file, or those with the tags that are given, to a repository.
+
+    What has no tag in the file keeps its digest. Where a registry knows no referrers, their list is
+    written, too. Raises UsageFailed for a destination that is one artifact, InvalidDocument for a file
+    that is no archive, ContentNotFound for a tag that it does not have, and what copying raises.
+    """
+    name, wanted = Name.parse(destination), checked_tags(tags)
+    if name.tag is not None or name.digest is not None:
+        raise UsageFailed(
+            f"{destination} is one artifact, and a file may have many",
+            hint=f"wasmbuild load {file} {name.where} --tag TAG",
+        )
+    with on("source"), ArchiveStore(file) as archive:
+        roots = _resolved(archive, wanted) if wanted else _listed(archive)
+        if not roots:
+            raise ContentNotFound(f"{file} has no artifacts")
+        with on("destination"), writing(name, registries) as place:
+            return _move(archive, place.name, place.store, roots, registries.settings.concurrency, sink)
+
+
+def _move(source: Store, name: str, destination: Store, roots: Sequence[_Root], concurrency: int, sink: Sink) -> Moved:
+    """Copy everything, and only then set tags."""
+    report = CopyReport()
+    for root in roots:
+        report += copy_with_referrers(
+            source, destination, root.descriptor, hooks=observed(sink), concurrency=concurrency
+        )
+    for root in roots:
+        set_tags(destination, root.descriptor, root.tags)
+    return Moved(
+        tuple(Artifact(f"{name}@{root.descriptor.digest}", root.descriptor, root.tags) for root in roots), report
+    )
+
+
+def _resolved(store: Store, tags: Iterable[str]) -> list[_Root]:
+    """What tags mean, each document once."""
+    return _grouped((tag, store.resolve(tag)) for tag in tags)
+
+
+def _grouped(named: Iterable[tuple[str, Descriptor]]) -> list[_Root]:
+    found: dict[Digest, _Root] = {}
+    for tag, descriptor in named:
+        known = found.get(descriptor.digest, _Root(descriptor, ()))
+        found[descriptor.digest] = _Root(known.descriptor, (*known.tags, tag))
+    return list(found.values())
+
+
+def _own_tags(store: Store) -> Iterator[str]:
+    """All tags but those of lists of referrers."""
+    for tag in store.tags():
+        if not (_REFERRERS_TAG.fullmatch(tag) and store.resolve(tag).media_type in INDEX_TYPES):
+            yield tag
+
+
+def _listed(archive: ArchiveStore) -> list[_Root]:
+    """All that an archive has, whoever wrote it: what has a tag, and what is listed without one."""
+    named: dict[str, Descriptor] = {}
+    for text in _own_tags(archive):
+        tag, descriptor = text if valid_tag(text) else text.rpartition(":")[2], archive.resolve(text)
+        if not valid_tag(tag) or named.setdefault(tag, descriptor).digest != descriptor.digest:
+            raise InvalidDocument(
+                f"{archive.path} does not say under which tags to load it",
+                cause=f"it has {printable(text, 120)}",
+                hint="load one at a time, with --tag",
+            )
+    roots = _grouped(named.items())
+    tagged = {root.descriptor.digest for root in roots}
+    rest = [
+        entry.plain() for entry in archive.entries() if entry.digest not in tagged and _stands_alone(archive, entry)
+    ]
+    return roots + [_Root(entry, ()) for entry in rest]
+
+
+def _stands_alone(archive: ArchiveStore, entry: Descriptor) -> bool:
+    """Whether an entry is there for its own sake, and not for what it refers to, or as a list of that."""
+    if REF_NAME in entry.annotations or not is_document(entry.media_type):
+        return False
+    return read_document(archive, entry)[1].subject is None
+
+
+@contextmanager
+def _staging(output: Path) -> Iterator[LayoutStore]:
+    """A layout beside a file that is to be written, for the length of a block."""
+    parent = output.absolute().parent
+    with storage_errors(f"{output} could not be written"):
+        folder = Path(tempfile.mkdtemp(prefix=f".{output.name[:40]}-", dir=parent))
+    try:
+        yield LayoutStore.create(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

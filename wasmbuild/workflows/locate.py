@@ -1,0 +1,61 @@
+"""Locate: which content of a registry is the WebAssembly file that a reference means, verified."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from registry.client.registries import Registries
+from registry.model import Descriptor
+from registry.reference import Reference
+from wasmbuild.artifact import wasm_layer
+from wasmbuild.events import Note, Sink
+from wasmbuild.trust.keys import PublicKey
+from wasmbuild.trust.verifier import Evidence
+from wasmbuild.workflows.platforms import Platform, find_manifest
+from wasmbuild.workflows.remote import Remote
+from wasmbuild.workflows.verify import require_signature
+
+__all__ = ["Located", "locate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """An artifact, its layer that is the file, and the index that led to it if there was one."""
+
+    remote: Remote
+    layer: Descriptor
+    evidence: Evidence | None
+    index: Descriptor | None
+
+    @property
+    def reference(self) -> Reference:
+        """The artifact by digest."""
+        return self.remote.pinned
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields of a command's document."""
+        outcome = self.evidence.outcome.value if self.evidence else None
+        index = {"index": self.index.to_json()} if self.index else {}
+        return {**self.remote.to_json(), **index, "layer": self.layer.to_json(), "signature": outcome}
+
+
+def locate(
+    reference: Reference,
+    *,
+    key: PublicKey | None,
+    platform: Platform | None = None,
+    registries: Registries,
+    sink: Sink,
+) -> Located:
+    """Find the file of an artifact; with a key, what the reference means must be signed, index or manifest.
+
+    Raises Unsigned, InvalidSignature, DigestMismatch, UnknownArtifact, UsageFailed for an index in
+    which it is not clear what is meant, and what the client raises.
+    """
+    asked = Remote.resolve(reference, registries)
+    evidence = None if key is None else require_signature(asked, key, sink)
+    descriptor, manifest = find_manifest(asked.repository, asked.descriptor, platform)
+    layer = wasm_layer(manifest)
+    if descriptor.digest == asked.descriptor.digest:
+        return Located(asked, layer, evidence, None)
+    sink(Note("info", f"{asked.pinned.short} is an index: took {descriptor.digest}"))
+    return Located(replace(asked, descriptor=descriptor), layer, evidence, asked.descriptor)
