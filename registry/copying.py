@@ -16,7 +16,7 @@ from registry.graph import DEFAULT_LIMITS, Budget, Limits, push_bytes, read_docu
 from registry.model import Descriptor, Index, Manifest, is_document
 from registry.workers import Workers, check_abandoned
 
-__all__ = ["Companions", "CopyHooks", "CopyReport", "copy", "copy_with_referrers"]
+__all__ = ["Companions", "CopyHooks", "CopyReport", "copy", "copy_with_referrers", "on_side"]
 
 Companions = Callable[[Descriptor], Iterable[Descriptor]]
 """Names, for a document, others that go along with it although they do not refer to it."""
@@ -102,7 +102,7 @@ def copy_with_referrers(
     """
 
     def company(document: Descriptor) -> _Company:
-        with _on("source"):
+        with on_side("source"):
             return _Company(tuple(source.referrers(document)), tuple(companions(document)) if companions else ())
 
     return _Copy(_Ends(source, destination, hooks), concurrency, limits, company).run(root)
@@ -266,7 +266,7 @@ class _Ends:
         if there and company is None:
             return _Look(there=True, skipped=skipped)
         try:
-            with _on("source"):
+            with on_side("source"):
                 data, document = read_document(self.source, node)
         except ContentNotFound as failure:
             return _Look(missing=failure)
@@ -275,14 +275,14 @@ class _Ends:
     def move_blob(self, blob: Descriptor) -> CopyReport:
         """Bring a blob to the destination, in the cheapest way."""
         destination = self.destination
-        with _on("destination"):
+        with on_side("destination"):
             if isinstance(destination, Mounter) and destination.mount(blob, self.source):
                 self.hooks.mounted(blob)
                 return CopyReport(mounted=1)
         if self._has(blob):
             return CopyReport(skipped=1)
         self.hooks.begun(blob)
-        with _on("destination"):
+        with on_side("destination"):
             destination.push(blob, lambda: self._open(blob))
         self.hooks.done(blob)
         return CopyReport(copied=1, bytes=blob.size)
@@ -290,20 +290,20 @@ class _Ends:
     def move_document(self, node: Descriptor, data: bytes) -> CopyReport:
         """Bring a document to the destination, which has all that is below it."""
         self.hooks.begun(node)
-        with _on("destination"):
+        with on_side("destination"):
             push_bytes(self.destination, node, data)
         self.hooks.done(node)
         return CopyReport(copied=1, bytes=node.size)
 
     def _has(self, node: Descriptor) -> bool:
-        with _on("destination"):
+        with on_side("destination"):
             there = self.destination.exists(node)
         if there:
             self.hooks.skipped(node)
         return there
 
     def _open(self, blob: Descriptor) -> Readable:
-        with _on("source"):
+        with on_side("source"):
             return _Observed(self.source.fetch(blob), self.hooks)
 
 
@@ -320,14 +320,14 @@ class _Observed(VerifyingReader):
         if size < 0:
             return b"".join(self)
         check_abandoned()
-        with _on("source"):
+        with on_side("source"):
             data = self._reader.read(size)
         self._seen += len(data)
         self._moving(self.descriptor, self._seen)
         return data
 
     def resume(self, have: Iterable[bytes], count: int) -> bool:
-        with _on("source"):
+        with on_side("source"):
             resumed = self._reader.resume(have, count)
         self._seen += count if resumed else 0
         return resumed
@@ -343,8 +343,8 @@ def _two_sizes(one: Descriptor, other: Descriptor) -> Failure:
 
 
 @contextmanager
-def _on(side: Side) -> Iterator[None]:
-    """Note on a failure which side it happened on; the innermost note stays."""
+def on_side(side: Side) -> Iterator[None]:
+    """Note on a failure which side of a copy it happened on; the innermost note stays."""
     try:
         yield
     except Failure as failure:

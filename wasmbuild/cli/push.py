@@ -49,25 +49,17 @@ def command(  # noqa: PLR0913 - one for each option
         raise UsageFailed("--sign and --key go together", hint="wasmbuild push REFERENCE --sign --key wasmbuild.key")
     more = parse_annotations(annotations)
     destination = Destination.open(Reference.parse(reference), tags, registries)
-    source = None if file is None else _packed(file)
+    packed = None if file is None else _packed(file)
     signer = None if key is None else _signer(key, ask=not dry_run)
-    if source is None:
-        if not dry_run:
-            destination.repository.prepare_push()  # before the time that compiling takes
-        source = _built(console, project)
-    source = annotated(source, more)
+    if packed is None and not dry_run:
+        destination.repository.prepare_push()  # before the time that compiling takes
+    source = annotated(packed or _built(console, project), more)
     if dry_run:
         rehearsed = rehearse(source, destination, signs=sign)
         console.result("push", rehearsed.lines(), rehearsed.to_json())
         return
-    pushed = push(
-        source,
-        destination,
-        key=signer,
-        sink=console.emit,
-        environment=os.environ,
-        concurrency=registries.settings.concurrency,
-    )
+    concurrency = registries.settings.concurrency
+    pushed = push(source, destination, key=signer, sink=console.emit, environment=os.environ, concurrency=concurrency)
     console.result("push", str(pushed.reference), pushed.to_json())
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from registry.client.registries import Registries
 from registry.content import Store
-from registry.copying import CopyReport, copy_with_referrers
+from registry.copying import CopyReport, copy_with_referrers, on_side
 from registry.digest import Digest
 from registry.errors import ContentNotFound, InvalidDocument
 from registry.files import storage_errors
@@ -28,7 +28,7 @@ from registry.stores.listed import REF_NAME
 from registry.words import printable
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink, step
-from wasmbuild.workflows.places import Name, checked_tags, on, reading, set_tags, writing
+from wasmbuild.workflows.places import Name, checked_tags, reading, set_tags, writing
 from wasmbuild.workflows.remote import counted, observed
 
 __all__ = ["Artifact", "Moved", "load", "save"]
@@ -81,11 +81,11 @@ def save(source: str, output: Path, *, tags: Iterable[str], registries: Registri
     if name.digest is not None:
         raise UsageFailed(f"{source} names a digest, and what is saved is found by its tag")
     wanted = checked_tags([*([name.tag] if name.tag else []), *tags])
-    with on("source"), reading(name, registries) as place:
+    with on_side("source"), reading(name, registries) as place:
         roots = _resolved(place.store, wanted or _own_tags(place.store))
         if not roots:
             raise ContentNotFound(f"{place.name} has nothing with a tag")
-        with on("destination"), _staging(output) as staging:
+        with on_side("destination"), _staging(output) as staging:
             with staging.gathering():
                 moved = _move(place.store, place.name, staging, roots, registries.settings.concurrency, sink)
             with step(sink, "write", str(output)):
@@ -106,11 +106,11 @@ def load(file: Path, destination: str, *, tags: Iterable[str], registries: Regis
             f"{destination} is one artifact, and a file may have many",
             hint=f"wasmbuild load {file} {name.where} --tag TAG",
         )
-    with on("source"), ArchiveStore(file) as archive:
+    with on_side("source"), ArchiveStore(file) as archive:
         roots = _resolved(archive, wanted) if wanted else _listed(archive)
         if not roots:
             raise ContentNotFound(f"{file} has no artifacts")
-        with on("destination"), writing(name, registries) as place:
+        with on_side("destination"), writing(name, registries) as place:
             return _move(archive, place.name, place.store, roots, registries.settings.concurrency, sink)
 
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.client.registries import Registries
-from registry.copying import CopyReport, copy, copy_with_referrers
+from registry.copying import CopyReport, copy, copy_with_referrers, on_side
 from registry.digest import Digest
 from registry.graph import walk
 from registry.model import Descriptor
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink
 from wasmbuild.workflows.cosigntags import CosignTags
-from wasmbuild.workflows.places import Name, Place, checked_tags, on, reading, set_tags, writing
+from wasmbuild.workflows.places import Name, Place, checked_tags, reading, set_tags, writing
 from wasmbuild.workflows.platforms import Platform, find_manifest
 from wasmbuild.workflows.remote import counted, observed
 
@@ -59,10 +59,10 @@ def copy_artifact(
     """
     origin, target = Name.parse(source), _target(destination)
     wanted = _tags(origin, target, tags)
-    with on("source"), reading(origin, registries) as have:
+    with on_side("source"), reading(origin, registries) as have:
         root = _meant(have, along.platform, sink)
         named = CosignTags(have.store) if along.cosign_tags else None
-        with on("destination"), writing(target, registries) as want:
+        with on_side("destination"), writing(target, registries) as want:
             report = _move(have, want, root, along.referrers, named, registries.settings.concurrency, sink)
             found = named.found if named else {}
             for name, document in found.items():
@@ -118,6 +118,6 @@ def _move(
 
 def _named_below(place: Place, root: Descriptor, named: CosignTags) -> list[Descriptor]:
     """What the tags of a document, and of those below it, mean."""
-    with on("source"):
+    with on_side("source"):
         documents = [content for content, data in walk(place.store, root) if data is not None]
         return [found for document in documents for found in named.of(document)]

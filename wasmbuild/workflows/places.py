@@ -12,14 +12,14 @@ from typing import Literal, Protocol, runtime_checkable
 from registry.client.registries import Registries
 from registry.content import Store
 from registry.digest import Digest
-from registry.errors import Failure, InvalidDigest, InvalidReference, Side
+from registry.errors import InvalidDigest, InvalidReference
 from registry.model import Descriptor
 from registry.reference import Reference, valid_tag
 from registry.stores.layout import LayoutStore
 from wasmbuild.errors import UsageFailed
 from wasmbuild.workflows.remote import DEFAULT_TAG
 
-__all__ = ["Name", "Place", "checked_tags", "on", "reading", "set_tags", "writing"]
+__all__ = ["Name", "Place", "checked_tags", "reading", "set_tags", "writing"]
 
 Kind = Literal["oci", "oci-archive", "registry"]
 
@@ -134,16 +134,6 @@ def writing(name: Name, registries: Registries) -> Iterator[Place]:
     store = name.open(registries, create=True)
     with store.gathering() if isinstance(store, LayoutStore) else nullcontext():
         yield Place(store, name.where, name.tag, name.digest)
-
-
-@contextmanager
-def on(side: Side) -> Iterator[None]:
-    """Note on a failure which end of a copy it is about, unless it says so already."""
-    try:
-        yield
-    except Failure as failure:
-        failure.side = failure.side or side
-        raise
 
 
 def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
