@@ -26,7 +26,7 @@ from wasmbuild.wasm.binary import read
 from wasmbuild.wasm.model import WasmBinary
 from wasmbuild.wasm.world import target_world
 
-__all__ = ["EPOCH_VARIABLE", "WASM_CONFIG", "WASM_LAYER", "Packed", "creation_time", "pack", "wasm_layer"]
+__all__ = ["EPOCH_VARIABLE", "WASM_CONFIG", "WASM_LAYER", "Packed", "creation_time", "pack", "pack_file", "wasm_layer"]
 
 WASM_CONFIG = "application/vnd.wasm.config.v0+json"
 WASM_LAYER = "application/wasm"
@@ -126,6 +126,24 @@ def pack(
         open_layer=open_layer,
         binary=binary,
     )
+
+
+def pack_file(file: Path, environment: Mapping[str, str]) -> Packed:
+    """Pack a WebAssembly file that exists already.
+
+    Raises UsageFailed when it cannot be read or its name is not text, InvalidWasm when it is
+    something else.
+    """
+    name = file.name.removesuffix(".wasm")
+    try:
+        name.encode()
+        return pack(file, name, created=creation_time(environment))
+    except UnicodeEncodeError as error:
+        raise UsageFailed(
+            f"the file name {file.name!r} is not text", cause="an artifact's title is UTF-8", hint="rename the file"
+        ) from error
+    except OSError as error:
+        raise UsageFailed(f"{file} cannot be read", cause=error.strerror) from error
 
 
 def wasm_layer(manifest: Manifest) -> Descriptor:

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
@@ -13,7 +13,20 @@ from wasmbuild.errors import PasswordMissing, UsageFailed
 from wasmbuild.events import Note
 from wasmbuild.ui.console import Console
 
-__all__ = ["FILE", "FOLDER", "PASSWORD_VARIABLE", "argument", "option", "password", "registry_verb", "verb"]
+if TYPE_CHECKING:
+    from wasmbuild.trust.keys import PublicKey
+
+__all__ = [
+    "FILE",
+    "FOLDER",
+    "PASSWORD_VARIABLE",
+    "argument",
+    "option",
+    "password",
+    "public_key",
+    "registry_verb",
+    "verb",
+]
 
 PASSWORD_VARIABLE = "WASMBUILD_KEY_PASSWORD"  # noqa: S105 - a name, not a password
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -129,6 +142,15 @@ def _with_console(function: Callable[_P, _R]) -> Callable[..., _R]:
             console.close()
 
     return call
+
+
+def public_key(file: Path | None) -> "PublicKey | None":
+    """The key in a file that was given, if one was. Raises InvalidKey."""
+    if file is None:
+        return None
+    from wasmbuild.workflows.verify import load_public_key
+
+    return load_public_key(file)
 
 
 def password(*, confirm: bool) -> bytes:

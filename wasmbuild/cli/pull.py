@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from registry.client.registries import Registries
-from wasmbuild.cli.common import FILE, argument, option, registry_verb
+from wasmbuild.cli.common import FILE, argument, option, public_key, registry_verb
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note
 from wasmbuild.ui.console import Console
@@ -32,13 +32,12 @@ def command(
     from wasmbuild.caches import Caches
     from wasmbuild.workflows.platforms import Platform
     from wasmbuild.workflows.pull import pull
-    from wasmbuild.workflows.verify import load_public_key
 
     if output is not None and not output.name:
         raise UsageFailed("--output names no file")
     wanted = None if platform is None else Platform.parse(platform)
     asked = Reference.parse(reference)
-    public = None if key is None else load_public_key(key)
+    public = public_key(key)
     pulled = pull(
         asked,
         output,

@@ -64,7 +64,7 @@ def command(  # noqa: PLR0913 - one for each option
 
 
 def _packed(file: Path) -> "Packed":
-    from wasmbuild.workflows.build import pack_file
+    from wasmbuild.artifact import pack_file
 
     return pack_file(file, os.environ)
 

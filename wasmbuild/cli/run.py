@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from registry.client.registries import Registries
-from wasmbuild.cli.common import FILE, argument, option, registry_verb
+from wasmbuild.cli.common import FILE, argument, option, public_key, registry_verb
 from wasmbuild.errors import UsageFailed
 from wasmbuild.ui.console import Console
 
@@ -30,13 +30,12 @@ def command(
     """
     from wasmbuild.caches import Caches
     from wasmbuild.workflows.run import run_artifact
-    from wasmbuild.workflows.verify import load_public_key
 
     if console.format != "text" and _on_command_line("format_"):
         raise UsageFailed("run has no result of its own: what the guest prints is stdout", hint="leave out --format")
     if arguments[:1] == ("--",):
         arguments = arguments[1:]
-    public = None if key is None else load_public_key(key)
+    public = public_key(key)
     return run_artifact(
         artifact,
         arguments,

@@ -12,13 +12,12 @@ from registry.stores.layout import LayoutStore
 from wasmbuild.artifact import Packed, creation_time, pack
 from wasmbuild.build.action import ActionKey
 from wasmbuild.caches import Caches
-from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink, step
 from wasmbuild.project import Project
 from wasmbuild.workflows.compile import OUTPUT_FOLDER, compile_project
 from wasmbuild.workflows.remote import DEFAULT_TAG
 
-__all__ = ["Built", "build", "pack_file"]
+__all__ = ["Built", "build"]
 
 _PREFIX = "org.opencontainers.image"
 
@@ -60,24 +59,6 @@ def build(folder: Path, *, sink: Sink, caches: Caches, environment: Mapping[str,
         copy(packed, layout, packed.manifest)
         layout.tag(packed.manifest, _tag(project))
     return Built(packed, compiled.wasm_path, layout.root, compiled.action_key)
-
-
-def pack_file(file: Path, environment: Mapping[str, str]) -> Packed:
-    """Pack a WebAssembly file that exists already.
-
-    Raises UsageFailed when it cannot be read or its name is not text, InvalidWasm when it is
-    something else.
-    """
-    name = file.name.removesuffix(".wasm")
-    try:
-        name.encode()
-        return pack(file, name, created=creation_time(environment))
-    except UnicodeEncodeError as error:
-        raise UsageFailed(
-            f"the file name {file.name!r} is not text", cause="an artifact's title is UTF-8", hint="rename the file"
-        ) from error
-    except OSError as error:
-        raise UsageFailed(f"{file} cannot be read", cause=error.strerror) from error
 
 
 def _tag(project: Project) -> str:

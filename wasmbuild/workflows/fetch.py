@@ -9,6 +9,7 @@ import tempfile
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from registry.client.registries import Registries
 from registry.copying import copy
@@ -18,9 +19,11 @@ from registry.reference import Reference
 from registry.stores.layout import LayoutStore
 from wasmbuild.caches import Caches
 from wasmbuild.events import Note, Sink
-from wasmbuild.trust.keys import PublicKey
 from wasmbuild.workflows.locate import Located, locate
 from wasmbuild.workflows.remote import Remote, observed
+
+if TYPE_CHECKING:
+    from wasmbuild.trust.keys import PublicKey
 
 __all__ = ["Fetched", "existing_store", "fetch"]
 
@@ -51,7 +54,7 @@ class Fetched:
 
 
 def fetch(
-    reference: Reference, *, key: PublicKey | None, caches: Caches, registries: Registries, sink: Sink
+    reference: Reference, *, key: "PublicKey | None", caches: Caches, registries: Registries, sink: Sink
 ) -> Fetched:
     """Bring the WebAssembly file of an artifact here, its signature checked first when there is a key.
 

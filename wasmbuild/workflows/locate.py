@@ -1,18 +1,19 @@
 """Locate: which content of a registry is the WebAssembly file that a reference means, verified."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.client.registries import Registries
 from registry.model import Descriptor
 from registry.reference import Reference
 from wasmbuild.artifact import wasm_layer
 from wasmbuild.events import Note, Sink
-from wasmbuild.trust.keys import PublicKey
-from wasmbuild.trust.verifier import Evidence
 from wasmbuild.workflows.platforms import Platform, find_manifest
 from wasmbuild.workflows.remote import Remote
-from wasmbuild.workflows.verify import require_signature
+
+if TYPE_CHECKING:
+    from wasmbuild.trust.keys import PublicKey
+    from wasmbuild.trust.verifier import Evidence
 
 __all__ = ["Located", "locate"]
 
@@ -23,7 +24,7 @@ class Located:
 
     remote: Remote
     layer: Descriptor
-    evidence: Evidence | None
+    evidence: "Evidence | None"
     index: Descriptor | None
 
     @property
@@ -41,7 +42,7 @@ class Located:
 def locate(
     reference: Reference,
     *,
-    key: PublicKey | None,
+    key: "PublicKey | None",
     platform: Platform | None = None,
     registries: Registries,
     sink: Sink,
@@ -52,10 +53,16 @@ def locate(
     which it is not clear what is meant, and what the client raises.
     """
     asked = Remote.resolve(reference, registries)
-    evidence = None if key is None else require_signature(asked, key, sink)
+    evidence = None if key is None else _evidence(asked, key, sink)
     descriptor, manifest = find_manifest(asked.repository, asked.descriptor, platform)
     layer = wasm_layer(manifest)
     if descriptor.digest == asked.descriptor.digest:
         return Located(asked, layer, evidence, None)
     sink(Note("info", f"{asked.pinned.short} is an index: took {descriptor.digest}"))
     return Located(replace(asked, descriptor=descriptor), layer, evidence, asked.descriptor)
+
+
+def _evidence(asked: Remote, key: "PublicKey", sink: Sink) -> "Evidence":
+    from wasmbuild.workflows.verify import require_signature  # noqa: PLC0415 - imports cryptography
+
+    return require_signature(asked, key, sink)

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.client.registries import Registries
 from registry.content import Opener, VerifyingReader
@@ -17,11 +17,13 @@ from registry.words import printable
 from wasmbuild.caches import Caches
 from wasmbuild.errors import TargetExists
 from wasmbuild.events import Note, Sink
-from wasmbuild.trust.keys import PublicKey
 from wasmbuild.workflows.fetch import existing_store
 from wasmbuild.workflows.locate import Located, locate
 from wasmbuild.workflows.platforms import Platform
 from wasmbuild.workflows.remote import observed
+
+if TYPE_CHECKING:
+    from wasmbuild.trust.keys import PublicKey
 
 __all__ = ["Pulled", "pull", "safe_name"]
 
@@ -51,7 +53,7 @@ def pull(
     reference: Reference,
     output: Path | None,
     *,
-    key: PublicKey | None,
+    key: "PublicKey | None",
     platform: Platform | None,
     caches: Caches,
     registries: Registries,

@@ -11,13 +11,12 @@ from registry.reference import Reference
 from wasmbuild.artifact import Packed, creation_time
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink, step
-from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.workflows.places import checked_tags
 from wasmbuild.workflows.remote import Remote, counted, observed
-from wasmbuild.workflows.sign import attach_signature
 
 if TYPE_CHECKING:
     from registry.client.repository import Repository
+    from wasmbuild.trust.keys import PrivateKey
 
 __all__ = ["Destination", "Pushed", "push"]
 
@@ -77,7 +76,7 @@ def push(
     source: Packed,
     destination: Destination,
     *,
-    key: PrivateKey | None,
+    key: "PrivateKey | None",
     sink: Sink,
     environment: Mapping[str, str],
     concurrency: int = 4,
@@ -92,6 +91,8 @@ def push(
     report = copy(source, repository, manifest, hooks=observed(sink), concurrency=concurrency)
     signature = None
     if key is not None:
+        from wasmbuild.workflows.sign import attach_signature  # noqa: PLC0415 - imports cryptography
+
         signature = attach_signature(repository, remote.pinned, manifest, key, created, sink)
     with step(sink, "tag", destination.shown):
         repository.tag_all(manifest, destination.tags)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from registry.client.registries import Registries
 from registry.errors import InvalidReference
@@ -10,8 +11,10 @@ from wasmbuild.caches import Caches
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink
 from wasmbuild.run.sandbox import run
-from wasmbuild.trust.keys import PublicKey
 from wasmbuild.workflows.fetch import fetch
+
+if TYPE_CHECKING:
+    from wasmbuild.trust.keys import PublicKey
 
 __all__ = ["local_file", "run_artifact"]
 
@@ -20,7 +23,7 @@ def run_artifact(
     artifact: str,
     arguments: Sequence[str],
     *,
-    key: PublicKey | None,
+    key: "PublicKey | None",
     caches: Caches,
     registries: Registries,
     sink: Sink,
