@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import requests
 
-from registry.client.ahead import ReadAhead
+from registry.ahead import ReadAhead
 from registry.client.transport import Body, Request, Transport
 from registry.content import CHUNK, Opener, Readable, read_past
 from registry.digest import Digest

@@ -14,7 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
+from threading import Thread
+from typing import Self
 
+from registry.ahead import ReadAhead
 from registry.content import CHUNK, Opener, Readable, VerifyingReader, verifying
 from registry.errors import DigestMismatch, SizeMismatch, StorageFailed
 from registry.files import replacing, storage_errors, sync_folder
@@ -28,6 +31,8 @@ PARTIAL = ".partial"
 _SMALL = CHUNK
 """Bytes up to which content is held in memory, and comes again rather than being taken up."""
 
+_SYNC_EVERY = 64 * CHUNK
+"""Bytes after which the disk is told to begin."""
 _WEEK = 7 * 24 * 3600.0
 _MOST_NAMES = 1000
 _SCRATCH = re.compile(r"\..+\.partial|\.(?:[0-9a-f]{40}|index\.json|oci-layout)-[a-z0-9_]{8}")
@@ -121,6 +126,10 @@ class _Growing:
             self.path.replace(final)
             sync_folder(final.parent)
 
+    def syncing(self) -> "_EarlySync":
+        """Something that has the disk take bytes while more of them come."""
+        return _EarlySync(self._handle)
+
     def remove(self) -> None:
         """Take the file away, if it can be."""
         with suppress(OSError):
@@ -129,6 +138,44 @@ class _Growing:
     def close(self) -> None:
         """Let go of the file and of its lock."""
         os.close(self._handle)
+
+
+class _EarlySync:
+    """Syncs a file now and then on a thread of its own, so that there is little left to wait for at the end."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self._waiting = 0
+        self._thread: Thread | None = None
+        self._failure: OSError | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        if self._thread is not None:
+            self._thread.join()  # the handle is closed next
+        self._check()
+
+    def progress(self, count: int) -> None:
+        """Note that so many more bytes were written."""
+        self._check()
+        self._waiting += count
+        if self._waiting >= _SYNC_EVERY and (self._thread is None or not self._thread.is_alive()):
+            self._waiting = 0
+            self._thread = Thread(target=self._sync, name="early-sync", daemon=True)
+            self._thread.start()
+
+    def _sync(self) -> None:
+        try:
+            os.fdatasync(self._handle)
+        except OSError as error:
+            self._failure = error
+
+    def _check(self) -> None:
+        # Linux says only once that a write failed: the sync at the end would not know.
+        if self._failure is not None:
+            raise StorageFailed("the disk did not keep what was written", cause=self._failure.strerror)
 
 
 @contextmanager
@@ -198,8 +245,14 @@ def _fill(file: _Growing, descriptor: Descriptor, body: Opener) -> None:
 def _pour(reader: VerifyingReader, file: _Growing, *, resumed: bool) -> None:
     if not resumed:
         file.restart()
-    for chunk in reader:
-        file.append(chunk)
+    ahead = ReadAhead(reader)
+    try:
+        with file.syncing() as sync:
+            while chunk := ahead.read(CHUNK):
+                file.append(chunk)
+                sync.progress(len(chunk))
+    finally:
+        ahead.stop()
 
 
 class _Ended:

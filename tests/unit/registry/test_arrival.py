@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import io
 import os
@@ -10,6 +11,7 @@ import pytest
 from registry.content import VerifyingReader
 from registry.errors import DigestMismatch, SizeMismatch, StorageFailed, Unreachable
 from registry.model import describe
+from registry.stores import arrival
 from registry.stores.arrival import receive, remove_abandoned
 from tests.contract.making import BLOB
 
@@ -302,3 +304,27 @@ def test_what_is_in_use_is_not_removed_however_old(tmp_path):
 
 def test_removing_from_a_folder_that_is_not_there_is_fine(tmp_path):
     remove_abandoned(tmp_path / "missing")
+
+
+def test_a_disk_that_fails_early_is_heard(final, partial, monkeypatch):
+    """The early sync is told of it, and only once: the sync at the end would say that all is well."""
+    monkeypatch.setattr(arrival, "_SYNC_EVERY", 1)
+
+    def fail(handle):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fdatasync", fail)
+    with pytest.raises(StorageFailed, match="Input/output error"):
+        receive(final, CONTENT, Source(), partial=partial)
+    assert not final.exists()
+    assert not partial.exists()
+
+
+def test_the_disk_begins_before_the_end(final, partial, monkeypatch):
+    monkeypatch.setattr(arrival, "_SYNC_EVERY", 1)
+    synced, sync = [], os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda handle: (synced.append(partial.exists()), sync(handle)))
+    receive(final, CONTENT, Source(), partial=partial)
+    assert_arrived(final)
+    assert synced
+    assert all(synced)

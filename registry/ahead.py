@@ -1,8 +1,10 @@
-"""Reading ahead: what is sent next is read, and hashed, while the last piece is on its way."""
+"""Reading ahead: the next piece is read, and hashed, while the last one is being sent or written."""
 
+from contextlib import suppress
 from contextvars import copy_context
-from queue import Queue
+from queue import Empty, Queue
 from threading import Event, Thread
+from time import monotonic
 
 from registry.content import CHUNK, Readable
 
@@ -10,6 +12,8 @@ __all__ = ["ReadAhead"]
 
 _DEPTH = 2
 """Pieces of ``CHUNK`` bytes that may wait."""
+_FAREWELL = 2.0
+"""Seconds that the thread gets to end."""
 
 
 class ReadAhead(Readable):
@@ -17,9 +21,9 @@ class ReadAhead(Readable):
 
     def __init__(self, source: Readable) -> None:
         self._source = source
-        self._pieces: Queue[bytes | Exception] = Queue(_DEPTH)
+        self._pieces: Queue[bytes | BaseException] = Queue(_DEPTH)
         self._rest = b""
-        self._ended: Exception | bool = False
+        self._ended: BaseException | bool = False
         self._closing = Event()
         self._thread = Thread(target=copy_context().run, args=(self._fill,), name="read-ahead", daemon=True)
         self._thread.start()
@@ -30,22 +34,27 @@ class ReadAhead(Readable):
             return b"".join(iter(lambda: self.read(CHUNK), b""))
         if not self._rest and not self._ended:
             piece = self._pieces.get()
-            if isinstance(piece, Exception):
+            if isinstance(piece, BaseException):
                 self._ended = piece
             else:
                 self._rest, self._ended = piece, not piece
-        if isinstance(self._ended, Exception):
+        if isinstance(self._ended, BaseException):
             raise self._ended
         data, self._rest = self._rest[:size], self._rest[size:]
         return data
 
+    def stop(self) -> None:
+        """Stop reading; the source stays open. A read that nothing wakes is left to itself."""
+        self._closing.set()
+        deadline = monotonic() + _FAREWELL
+        while self._thread.is_alive() and monotonic() < deadline:
+            with suppress(Empty):
+                self._pieces.get_nowait()  # whoever waits for room is let go
+            self._thread.join(0.01)
+
     def close(self) -> None:
         """Stop reading, and close the source."""
-        self._closing.set()
-        while self._thread.is_alive():
-            while not self._pieces.empty():  # whoever waits for room is let go
-                self._pieces.get()
-            self._thread.join(0.01)
+        self.stop()
         self._source.close()
 
     def _fill(self) -> None:
@@ -55,5 +64,5 @@ class ReadAhead(Readable):
                 self._pieces.put(piece)
                 if not piece:
                     return
-        except Exception as error:  # noqa: BLE001 - it is raised where the bytes are read
+        except BaseException as error:  # noqa: BLE001 - it is raised where the bytes are read
             self._pieces.put(error)

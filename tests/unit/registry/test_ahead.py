@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.client.ahead import ReadAhead
+from registry.ahead import ReadAhead
 from registry.content import CHUNK, VerifyingReader
 from registry.errors import DigestMismatch
 from registry.model import describe
