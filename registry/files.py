@@ -21,11 +21,14 @@ __all__ = ["exclusive", "open_regular", "publish", "replacing", "storage_errors"
 
 
 @contextmanager
-def replacing(path: Path, *, scratch: Path | None = None, mode: int = 0o644) -> Iterator[BinaryIO]:
+def replacing(
+    path: Path, *, scratch: Path | None = None, mode: int = 0o644, sync_name: bool = True
+) -> Iterator[BinaryIO]:
     """A file to write that takes the name ``path`` when the block ends well, and vanishes otherwise.
 
-    It is written in ``scratch``, or beside ``path``: the same file system either way. Raises
-    StorageFailed in the operating system's own words.
+    It is written in ``scratch``, or beside ``path``: the same file system either way. Without
+    ``sync_name`` the bytes survive a power loss, and the name once the caller syncs the folder.
+    Raises StorageFailed in the operating system's own words.
     """
     with storage_errors(f"{path} could not be written"):
         folder = path.parent if scratch is None else scratch
@@ -39,7 +42,8 @@ def replacing(path: Path, *, scratch: Path | None = None, mode: int = 0o644) -> 
                 os.fchmod(file.fileno(), mode)
                 os.fsync(file.fileno())
             temporary.replace(path)
-            sync_folder(path.parent)
+            if sync_name:
+                sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -38,23 +38,24 @@ _MOST_NAMES = 1000
 _SCRATCH = re.compile(r"\..+\.partial|\.(?:[0-9a-f]{40}|index\.json|oci-layout)-[a-z0-9_]{8}")
 
 
-def receive(final: Path, descriptor: Descriptor, body: Opener, *, partial: Path) -> None:
+def receive(final: Path, descriptor: Descriptor, body: Opener, *, partial: Path, sync_name: bool = True) -> None:
     """Take content in under the name ``final``, whole, verified and synced, or not at all.
 
     Until then it is in the file ``partial``, on the same file system, which a broken connection,
     a signal or Ctrl-C leaves for the next run. While another process has that file, and where
-    something else has its name, a file of one's own is used. Raises DigestMismatch and SizeMismatch,
+    something else has its name, a file of one's own is used. Without ``sync_name``, syncing the folder
+    is left to the caller. Raises DigestMismatch and SizeMismatch,
     but for a partial file that was damaged only after one more attempt without it; StorageFailed.
     """
     if descriptor.size <= _SMALL:
         with verifying(body(), descriptor) as reader:
             data = reader.read()
-        with replacing(final, scratch=partial.parent) as whole:
+        with replacing(final, scratch=partial.parent, sync_name=sync_name) as whole:
             whole.write(data)
         return
     with _growing(partial) as file:
         _fill(file, descriptor, body)
-        file.publish(final)
+        file.publish(final, sync_name=sync_name)
 
 
 def remove_abandoned(folder: Path, *, age: float = _WEEK) -> None:
@@ -118,13 +119,14 @@ class _Growing:
             os.ftruncate(self._handle, 0)
         self.size = 0
 
-    def publish(self, final: Path) -> None:
-        """Give the file its final name, durably."""
+    def publish(self, final: Path, *, sync_name: bool) -> None:
+        """Give the synced file its final name."""
         with storage_errors(f"{final} could not be written"):
             os.fchmod(self._handle, 0o644)
             os.fsync(self._handle)
             self.path.replace(final)
-            sync_folder(final.parent)
+            if sync_name:
+                sync_folder(final.parent)
 
     def syncing(self) -> "_EarlySync":
         """Something that has the disk take bytes while more of them come."""

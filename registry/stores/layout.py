@@ -7,8 +7,8 @@ processes may write at once: a lock guards ``index.json``, and content is put in
 import errno
 import os
 import stat
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO, FileIO
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 from registry.content import Opener, VerifyingReader, verifying
 from registry.digest import Digest
 from registry.errors import ContentNotFound, DigestMismatch, Failure, InvalidDocument, SizeMismatch
-from registry.files import exclusive, storage_errors, write_atomically
+from registry.files import exclusive, storage_errors, sync_folder, write_atomically
 from registry.graph import describe_referrer
 from registry.model import MAX_MANIFEST, Descriptor, Index, is_document, parse_document
 from registry.stores.arrival import PARTIAL, receive, remove_abandoned
@@ -43,6 +43,8 @@ class LayoutStore(ListedStore):
             check_version(file.read(MAX_MANIFEST), str(root))
         self._index = IndexFile(root / INDEX_FILE, root / _LOCK_FILE)
         self._swept = False
+        self._gathering = 0
+        self._unsynced: set[Path] = set()
 
     @classmethod
     def create(cls, root: Path) -> "LayoutStore":
@@ -64,12 +66,21 @@ class LayoutStore(ListedStore):
         """
         return self._index.read()
 
-    def gathering(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
         """A block whose tags and referrers are written to ``index.json`` at once, at its end, however it ends.
 
-        For many of them: each write of its own would be as long as all that came before.
+        For many of them: each write of its own would be as long as all that came before. The names of
+        blobs are made durable then, too, before anything lists them.
         """
-        return self._index.gathering()
+        with self._index.gathering():
+            self._gathering += 1
+            try:
+                yield
+            finally:
+                self._gathering -= 1
+                while self._unsynced:
+                    sync_folder(self._unsynced.pop())
 
     def exists(self, descriptor: Descriptor, /) -> bool:
         """Whether a file of that digest and size is here; a document must be readable, and listed as a referrer."""
@@ -166,7 +177,9 @@ class LayoutStore(ListedStore):
         with storage_errors(f"{path.parent} could not be made"):
             path.parent.mkdir(parents=True, exist_ok=True)
         name = f".{descriptor.digest.algorithm}-{descriptor.digest.encoded}{PARTIAL}"
-        receive(path, descriptor, body, partial=self.root / name)
+        if self._gathering:
+            self._unsynced.add(path.parent)
+        receive(path, descriptor, body, partial=self.root / name, sync_name=not self._gathering)
 
     def _complete(self, descriptor: Descriptor) -> bool:
         """Whether a document can be read, and is listed if it has a subject: a broken run may have come between."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.peers import REGISTRIES, Commands, find, serving
+from tests.interop.peers import REGISTRIES, WITHOUT_REFERRERS, Addresses, Commands, find, serving
 
 HERE = Path(__file__).parent
 
@@ -21,22 +21,46 @@ def pytest_ignore_collect(config: pytest.Config) -> bool | None:
 
 
 @pytest.fixture(scope="session")
-def _addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
     """One of each registry, started when it is first needed."""
     with serving(tmp_path_factory.mktemp("registries")) as addresses:
         yield addresses
 
 
 @pytest.fixture(params=REGISTRIES)
-def registry(request: pytest.FixtureRequest, _addresses: dict[str, str]) -> str:
+def registry(request: pytest.FixtureRequest, addresses: Addresses) -> str:
     """Ours, and those of others; its address."""
-    return _addresses[request.param]
+    return addresses[request.param]
+
+
+@pytest.fixture(params=WITHOUT_REFERRERS)
+def without(request: pytest.FixtureRequest, addresses: Addresses) -> str:
+    """A registry of others, which has no referrers API; its address."""
+    return addresses[request.param]
 
 
 @pytest.fixture
-def ours(_addresses: dict[str, str]) -> str:
+def ours(addresses: Addresses) -> str:
     """The address of our own registry."""
-    return _addresses["wasmbuild"]
+    return addresses["wasmbuild"]
+
+
+@pytest.fixture(scope="session")
+def _keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two pairs of keys; each takes a while to be encrypted."""
+    folder = tmp_path_factory.mktemp("keys")
+    for name in ("release", "other"):
+        Commands(folder, os.environ | {"WASMBUILD_KEY_PASSWORD": "a password"}).data(
+            "wasmbuild", "keys", "generate", "-o", name
+        )
+    return folder
+
+
+@pytest.fixture
+def keys(_keys: Path, tmp_path: Path) -> None:
+    """Puts ``release`` and ``other``, each ``.key`` and ``.pub``, into the folder of this test."""
+    for path in _keys.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
 
 
 @pytest.fixture

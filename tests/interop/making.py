@@ -3,8 +3,10 @@
 import hashlib
 import json
 import os
+import tarfile
 import uuid
 from pathlib import Path
+from typing import Any
 
 from registry.model import Descriptor
 from registry.stores.layout import LayoutStore
@@ -70,3 +72,20 @@ def reachable(folder: Path, digest: str) -> set[str]:
         for entry in document.get(field, []):
             found |= reachable(folder, entry["digest"])
     return found | ({document["config"]["digest"]} if "config" in document else set())
+
+
+def tree(document: dict[str, Any]) -> list[Any]:
+    """What refers to what, of what ``wasmbuild discover`` or ``oras discover`` prints: digest, type, annotations."""
+    found = []
+    for each in document.get("referrers", []):
+        descriptor = each.get("descriptor", each)
+        found.append([descriptor["digest"], each["artifactType"], each.get("annotations", {}), tree(each)])
+    return sorted(found, key=lambda each: each[0])
+
+
+def image(folder: Path) -> Path:
+    """A tar file with one file in it, to make an image of."""
+    (folder / "content").write_bytes(os.urandom(10_000))
+    with tarfile.open(folder / "layer.tar", "w") as archive:
+        archive.add(folder / "content", "content")
+    return folder / "layer.tar"

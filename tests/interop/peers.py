@@ -22,9 +22,16 @@ START_SECONDS = 30
 COMMAND_SECONDS = 100
 CONFIG = """
 version: 0.1
-log: {{level: info, accesslog: {{disabled: true}}}}
+log: {{level: info}}
 storage: {{filesystem: {{rootdirectory: {data}}}, delete: {{enabled: true}}}}
 http: {{addr: "127.0.0.1:0"}}
+"""
+LOCKED = "-locked"
+"""Ends the name of a registry that wants the user below."""
+USER, PASSWORD = "ada", "a password"
+HTPASSWD = f"{USER}:$2b$04$0123456789abcdefghijkuJBaJN7kVimEf/chYXLbfaXAOztPSKcm\n"
+AUTH = """
+auth: {{htpasswd: {{realm: interop, path: {path}}}}}
 """
 
 
@@ -47,14 +54,23 @@ class Commands:
     folder: Path
     environment: Mapping[str, str]
 
-    def data(self, *command: str | Path, code: int = 0, **environment: str) -> bytes:
+    def data(self, *command: str | Path, **options: Any) -> bytes:
         """What a command prints on stdout; fails unless it ends with ``code``."""
+        return self._run(*command, **options).stdout
+
+    def said(self, *command: str | Path, **options: Any) -> str:
+        """What a command prints for people."""
+        return self._run(*command, **options).stderr.decode()
+
+    def _run(
+        self, *command: str | Path, code: int = 0, stdin: bytes = b"", **environment: str
+    ) -> "subprocess.CompletedProcess[bytes]":
         program, *arguments = map(str, command)
         finished = subprocess.run(
             [find(program), *arguments],
             cwd=self.folder,
             env={**self.environment, **environment},
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             capture_output=True,
             timeout=COMMAND_SECONDS,
             check=False,
@@ -62,25 +78,31 @@ class Commands:
         said = (finished.stdout + finished.stderr).decode(errors="replace")
         line = " ".join([program, *arguments])
         assert finished.returncode == code, f"{line} ended with {finished.returncode}:\n{said}"
-        return finished.stdout
+        return finished
 
     def text(self, *command: str | Path, **options: Any) -> str:
         """The same, as one text without the end of the last line."""
         return self.data(*command, **options).decode().strip()
 
-    def ours(self, *command: str | Path) -> dict[str, Any]:
+    def ours(self, *command: str | Path, **options: Any) -> dict[str, Any]:
         """The document that our command prints."""
-        return json.loads(self.data("wasmbuild", *command, "--format", "json"))
+        return json.loads(self.data("wasmbuild", *command, "--format", "json", **options))
+
+    def json(self, *command: str | Path, **options: Any) -> Any:
+        """What another command prints as JSON."""
+        return json.loads(self.data(*command, **options))
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[dict[str, str]]:
+def serving(folder: Path) -> Iterator["Addresses"]:
     """Registries by name; each is started when its address is first asked for."""
     with ExitStack() as stack:
-        yield _Addresses(folder, stack)
+        yield Addresses(folder, stack)
 
 
-class _Addresses(dict[str, str]):
+class Addresses(dict[str, str]):
+    """The addresses of registries by name."""
+
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         super().__init__()
         self._folder = folder
@@ -92,13 +114,22 @@ class _Addresses(dict[str, str]):
         self[name] = self._stack.enter_context(_served(_command(name, folder), folder / "log"))
         return self[name]
 
+    def requests(self, name: str, repository: str) -> list[str]:
+        """What one of the two others was asked for a repository: method, rest of the path, and status of each."""
+        path = repository.partition("/")[2]
+        found = re.findall(rf'"([A-Z]+) /v2/{path}/(\S*) HTTP/1.1" (\d+)', (self._folder / name / "log").read_text())
+        return [" ".join(each) for each in found]
+
 
 def _command(name: str, folder: Path) -> list[str]:
-    program = find(name)
+    program = find(name.removesuffix(LOCKED))
     if name == "wasmbuild":
         return [program, "serve", "--data", str(folder / "data"), "--listen", "127.0.0.1:0"]
     config = folder / "config.yml"
     config.write_text(CONFIG.format(data=folder / "data"))
+    if name.endswith(LOCKED):
+        (folder / "htpasswd").write_text(HTPASSWD)
+        config.write_text(config.read_text() + AUTH.format(path=folder / "htpasswd"))
     return [program, "serve", str(config)]
 
 

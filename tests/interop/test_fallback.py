@@ -2,23 +2,14 @@
 
 import json
 
-import pytest
-
 from tests.interop.making import REFERRER_TYPE, fresh, wasm_file
-from tests.interop.peers import WITHOUT_REFERRERS
-
-
-@pytest.fixture(params=WITHOUT_REFERRERS)
-def without(request, _addresses):
-    return _addresses[request.param]
 
 
 def tag_of(digest):
     return digest.replace(":", "-")
 
 
-def test_the_fallback_tag_has_what_the_specification_says(crane, without, tmp_path):
-    crane.data("wasmbuild", "keys", "generate", "-o", "release")
+def test_the_fallback_tag_has_what_the_specification_says(crane, keys, without, tmp_path):
     path, name = wasm_file(tmp_path), fresh(without)
     pushed = crane.ours("push", f"{name}:v1", path, "--sign", "--key", "release.key")
     (signature,) = pushed["referrers"]
@@ -31,14 +22,12 @@ def test_the_fallback_tag_has_what_the_specification_says(crane, without, tmp_pa
     assert entry["annotations"] == manifest["annotations"]
 
 
-def test_we_and_oras_keep_what_the_other_wrote(oras, without, tmp_path):
-    oras.data("wasmbuild", "keys", "generate", "-o", "release")
+def test_we_and_oras_keep_what_the_other_wrote(oras, keys, without, tmp_path):
     path, name = wasm_file(tmp_path), fresh(without)
     (tmp_path / "note.txt").write_text("a note")
     attach = ("oras", "attach", "--plain-http", "--artifact-type", REFERRER_TYPE, "--format", "json")
     pushed = oras.ours("push", f"{name}:v1", path, "--sign", "--key", "release.key")
     attached = json.loads(oras.data(*attach, f"{name}:v1", "note.txt"))["digest"]
-    oras.data("wasmbuild", "keys", "generate", "-o", "other")
     second = oras.ours("sign", f"{name}:v1", "--key", "other.key")["signature"]["digest"]
     found = json.loads(oras.data("oras", "discover", "--plain-http", "--format", "json", f"{name}:v1"))
     expected = {pushed["referrers"][0]["digest"], attached, second}
@@ -47,8 +36,7 @@ def test_we_and_oras_keep_what_the_other_wrote(oras, without, tmp_path):
         oras.ours("verify", f"{name}:v1", "--key", key)
 
 
-def test_referrers_arrive_on_a_registry_that_has_the_api_and_go_back(oras, without, ours, tmp_path):
-    oras.data("wasmbuild", "keys", "generate", "-o", "release")
+def test_referrers_arrive_on_a_registry_that_has_the_api_and_go_back(oras, keys, without, ours, tmp_path):
     path, name = wasm_file(tmp_path), fresh(without)
     oras.ours("push", f"{name}:v1", path, "--sign", "--key", "release.key")
     there, back = fresh(ours), fresh(without)

@@ -1,12 +1,10 @@
 """What the clients of others write to a registry, ours reads, byte for byte."""
 
 import json
-import os
-import tarfile
 
 import pytest
 
-from tests.interop.making import REFERRER_TYPE, blobs, fresh, layout, reachable, sha256, wasm_file
+from tests.interop.making import REFERRER_TYPE, blobs, fresh, image, layout, reachable, sha256, wasm_file
 
 WASM_CONFIG = "application/vnd.wasm.config.v0+json"
 
@@ -25,11 +23,8 @@ def by_oras(oras, registry, tmp_path):
 @pytest.fixture
 def by_crane(crane, registry, tmp_path):
     """An image of one layer, and where ``crane`` pushed it to."""
-    (tmp_path / "content").write_bytes(os.urandom(10_000))
-    with tarfile.open(tmp_path / "layer.tar", "w") as archive:
-        archive.add(tmp_path / "content", "content")
     name = fresh(registry)
-    crane.data("crane", "append", "-f", "layer.tar", "-t", f"{name}:v1")
+    crane.data("crane", "append", "-f", image(tmp_path), "-t", f"{name}:v1")
     return name
 
 
@@ -42,11 +37,10 @@ def test_we_pull_what_oras_pushed(run, by_oras, tmp_path):
     assert run.text("wasmbuild", "tags", name).splitlines() == ["v1"]
 
 
-def test_we_inspect_and_sign_what_oras_pushed(run, by_oras):
+def test_we_inspect_and_sign_what_oras_pushed(run, keys, by_oras):
     path, name = by_oras
     found = run.ours("inspect", f"{name}:v1")
     assert (found["kind"], found["size"]) == ("module", path.stat().st_size)
-    run.data("wasmbuild", "keys", "generate", "-o", "release")
     run.data("wasmbuild", "verify", f"{name}:v1", "--key", "release.pub", code=4)
     run.ours("sign", f"{name}:v1", "--key", "release.key")
     run.ours("verify", f"{name}:v1", "--key", "release.pub")
@@ -62,10 +56,9 @@ def test_we_copy_what_oras_attached(run, by_oras, tmp_path):
     assert sha256(b"a note") in blobs(tmp_path / "got")
 
 
-def test_oras_and_we_attach_beside_each_other(run, by_oras, tmp_path):
+def test_oras_and_we_attach_beside_each_other(run, keys, by_oras, tmp_path):
     _, name = by_oras
     (tmp_path / "note.txt").write_text("a note")
-    run.data("wasmbuild", "keys", "generate", "-o", "release")
     run.data("oras", "attach", "--plain-http", "--artifact-type", REFERRER_TYPE, f"{name}:v1", "note.txt")
     signature = run.ours("sign", f"{name}:v1", "--key", "release.key")["signature"]["digest"]
     (tmp_path / "note.txt").write_text("another note")

@@ -17,9 +17,8 @@ def pushed(run, registry, tmp_path):
 
 
 @pytest.fixture
-def signed(run, registry, tmp_path):
+def signed(run, keys, registry, tmp_path):
     """The same, with a signature."""
-    run.ours("keys", "generate", "-o", "release")
     path, name = wasm_file(tmp_path), fresh(registry)
     return path, name, run.ours("push", f"{name}:v1", path, "--sign", "--key", "release.key")
 
