@@ -37,7 +37,8 @@ def refusal(response: "requests.Response", what: str) -> Failure:
     if status == 404:
         return RemoteNotFound(what, cause=cause)
     if status in (401, 403):
-        return AuthenticationFailed(what, status=status, cause=cause, hint=_login_hint(response))
+        hint = "these credentials may not do this: ask for the right to do it" if status == 403 else None
+        return AuthenticationFailed(what, status=status, cause=cause, hint=hint)
     refused = RegistryRefused(what, status=status, cause=cause)
     refused.retry_after = _retry_after(response)
     return refused
@@ -112,12 +113,6 @@ def _body(response: "requests.Response") -> bytes:
         return b""
     finally:
         response.close()
-
-
-def _login_hint(response: "requests.Response") -> str | None:
-    if response.status_code == 401:
-        return f"wasmbuild login {urlsplit(response.url).netloc}"
-    return "these credentials may not do this: ask for the right to do it"
 
 
 def _innermost(error: BaseException) -> str:

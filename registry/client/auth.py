@@ -15,7 +15,7 @@ import requests
 from oras.auth.token import TokenAuth
 
 from registry.client.challenge import Challenge, parse_challenges
-from registry.client.credentials import Credentials, canonical_host
+from registry.client.credentials import Credentials
 from registry.client.keychain import Keychain
 from registry.client.realms import check_realm
 from registry.client.scopes import covers, merged, repository_of
@@ -71,6 +71,10 @@ class RegistryAuth(TokenAuth):
     def set_token_auth(self, token: str) -> None:
         """Send this token as it is, and use no other credentials."""
         self.use(Credentials.of_registry(token))
+
+    def advice(self) -> str | None:
+        """What a person can do when who we are is refused."""
+        return self._keychain.advice()
 
     def load_configs(self, container: object, configs: list[str] | None = None) -> None:
         """Nothing: credentials are looked for when a registry asks, by the keychain."""
@@ -164,7 +168,7 @@ class RegistryAuth(TokenAuth):
         check_realm(realm, self._host, plain=self.prefix == "http", realms=self._realms)
         credentials = self._keychain.find(repository_of(scope))
         request = TokenRequest(realm, challenge.get("service"), scopes, credentials)
-        return self._source.fetch(request, f"wasmbuild login {canonical_host(self._host)}")
+        return self._source.fetch(request, self.advice())
 
     @contextmanager
     def _exclusively(self, scope: str) -> Iterator[None]:

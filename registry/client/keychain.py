@@ -11,8 +11,8 @@ from threading import RLock
 
 from registry.client import helpers
 from registry.client.authfile import AuthFile, auth_files, key_of
-from registry.client.credentials import Credentials, names_of
-from registry.client.environment import from_environment
+from registry.client.credentials import Credentials, canonical_host, names_of
+from registry.client.environment import from_environment, variables_set
 from registry.errors import AuthenticationFailed
 
 __all__ = ["Kept", "Keychain", "forget", "keep"]
@@ -32,6 +32,15 @@ class Keychain:
         """Take these, and ask nobody."""
         with self._lock:
             self._given = credentials
+
+    def advice(self) -> str | None:
+        """What a person can do when who we are is refused; None when they have just said who they are."""
+        if self._given is not None:
+            return None
+        variables = variables_set(self._host)
+        if variables:
+            return f"correct or unset {' and '.join(variables)}"
+        return f"wasmbuild login {canonical_host(self._host)}"
 
     def find(self, repository: str = "") -> Credentials | None:
         """The credentials for a repository of the registry; None when we are nobody.

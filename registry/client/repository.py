@@ -106,8 +106,9 @@ class Repository:
 
     def describe_blob(self, digest: Digest) -> Descriptor:
         """How large a blob is. Raises RemoteNotFound."""
-        what = f"{self} has no blob {digest}"
-        with self.transport.send(self._request("HEAD", f"blobs/{digest}", what), 200) as response:
+        what = f"{self} did not say how large {digest} is"
+        request = self._request("HEAD", f"blobs/{digest}", what, missing=f"{self} has no blob {digest}")
+        with self.transport.send(request, 200) as response:
             length = response.headers.get("Content-Length", "")
         if not length.isdecimal() or len(length) > 19:
             raise UnexpectedAnswer(what, cause="it does not say how large it is")
@@ -118,8 +119,8 @@ class Repository:
 
         Raises RemoteNotFound; DigestMismatch when the registry gives other bytes than it says.
         """
-        what = f"{self.transport.host}/{self.name} has no {name}"
-        request = self._request("GET", f"manifests/{quote(name, safe=':')}", what)
+        what = f"{self} did not give {name}"
+        request = self._request("GET", f"manifests/{quote(name, safe=':')}", what, missing=f"{self} has no {name}")
         with self.transport.send(request, 200) as response:
             data = bounded(response, what)
             media_type = response.headers.get("Content-Type", "").split(";")[0].strip()
@@ -203,9 +204,9 @@ class Repository:
     def __str__(self) -> str:
         return f"{self.transport.host}/{self.name}"
 
-    def _request(self, method: str, path: str, what: str) -> Request:
+    def _request(self, method: str, path: str, what: str, missing: str | None = None) -> Request:
         headers = {"Accept": _ACCEPT} if path.startswith("manifests/") else {}
-        return Request(method, f"{self._url}/{path}", what, self._scope, headers)
+        return Request(method, f"{self._url}/{path}", what, self._scope, headers, missing=missing)
 
     def _path(self, descriptor: Descriptor) -> str:
         kind = "manifests" if is_document(descriptor.media_type) else "blobs"

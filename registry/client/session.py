@@ -41,6 +41,7 @@ def open_session(host: str, settings: HostSettings, connections: int) -> request
     Raises InvalidConfiguration for a certificate or key that is no file.
     """
     session = _Session()
+    session.auth = _as_it_is
     session.max_redirects = 5
     session.trust_env = not is_loopback(host)  # a proxy does not lead back to this machine
     _set_trust(session, settings)
@@ -82,3 +83,8 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401
         super().init_poolmanager(*arguments, blocksize=CHUNK, **options)
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """An authentication that changes nothing; without one, a session that prepares would ask netrc."""
+    return request

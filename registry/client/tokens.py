@@ -73,7 +73,7 @@ class TokenSource:
         self._without_forms: set[str] = set()
         self._lock = Lock()
 
-    def fetch(self, request: TokenRequest, login_hint: str) -> Token:
+    def fetch(self, request: TokenRequest, login_hint: str | None) -> Token:
         """Exchange credentials for a token.
 
         Raises AuthenticationFailed when the server refuses, RegistryRefused when it fails,
@@ -91,7 +91,7 @@ class TokenSource:
             return self._by_query(request, login_hint)
         return self._by_identity(request, credentials.secret, login_hint)
 
-    def _by_identity(self, request: TokenRequest, secret: str, login_hint: str) -> Token:
+    def _by_identity(self, request: TokenRequest, secret: str, login_hint: str | None) -> Token:
         """By a form, or as a password where the server does not speak OAuth 2."""
         try:
             return self._by_form(request, secret, login_hint)
@@ -102,7 +102,7 @@ class TokenSource:
         self._without_forms.add(request.realm)
         return token
 
-    def _by_query(self, request: TokenRequest, login_hint: str) -> Token:
+    def _by_query(self, request: TokenRequest, login_hint: str | None) -> Token:
         credentials = request.credentials
         parameters = [("scope", scope) for scope in request.scopes]
         if request.service:
@@ -110,7 +110,7 @@ class TokenSource:
         headers = {"Authorization": f"Basic {credentials.basic}"} if credentials else {}
         return self._ask("GET", request, login_hint, params=parameters, headers=headers)
 
-    def _by_form(self, request: TokenRequest, refresh: str, login_hint: str) -> Token:
+    def _by_form(self, request: TokenRequest, refresh: str, login_hint: str | None) -> Token:
         form = {"grant_type": "refresh_token", "client_id": _CLIENT, "refresh_token": refresh}
         form |= {"service": request.service} if request.service else {}
         form |= {"scope": " ".join(request.scopes)} if request.scopes else {}
@@ -120,7 +120,7 @@ class TokenSource:
                 self._refresh.setdefault(request.account, refresh)
         return token
 
-    def _ask(self, method: str, request: TokenRequest, login_hint: str, **options: Any) -> Token:  # noqa: ANN401
+    def _ask(self, method: str, request: TokenRequest, login_hint: str | None, **options: Any) -> Token:  # noqa: ANN401
         try:
             response = self._session.request(
                 method, request.realm, timeout=_TIMEOUT, stream=True, allow_redirects=False, **options
@@ -154,7 +154,7 @@ def _is_token(value: object) -> bool:
     return isinstance(value, str) and value.isascii() and value.isprintable() and value != "" and " " not in value
 
 
-def _refused(response: requests.Response, request: TokenRequest, form: Mapping[str, str], hint: str) -> Failure:
+def _refused(response: requests.Response, request: TokenRequest, form: Mapping[str, str], hint: str | None) -> Failure:
     status, server = response.status_code, urlsplit(request.realm).netloc
     failure = refusal(response, f"the token server {server} failed")
     cause = failure.cause = (failure.cause or "").replace(form.get("refresh_token", "\0"), "***")

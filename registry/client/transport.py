@@ -53,8 +53,8 @@ class Body:
 class Request:
     """One request: ``what`` says in words what it is for, ``scope`` which token it needs.
 
-    ``scope`` may be several scopes with spaces between them. ``again``: it may be sent more than
-    once, as most may.
+    ``missing`` says it for an answer of 404, where there is a better way to. ``scope`` may be several
+    scopes with spaces between them. ``again``: it may be sent more than once, as most may.
     """
 
     method: str
@@ -64,6 +64,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Body | None = None
     again: bool = True
+    missing: str | None = None
 
 
 class Transport(Registry):
@@ -106,7 +107,7 @@ class Transport(Registry):
                 response = self._authorized(request)
                 if response.status_code in expected:
                     return response
-                failure = self._failure(request.what, response)
+                failure = self._failure(request, response)
             except (Unreachable, RegistryRefused) as error:  # the latter is the token server's
                 if error.side is not None:  # it is another registry's, whose bytes we were sending
                     raise
@@ -241,12 +242,15 @@ class Transport(Registry):
         if new:
             self.settings.notice(f"{self.host}: {text}")
 
-    @staticmethod
-    def _failure(what: str, response: requests.Response) -> Failure:
-        if response.status_code < 400:
+    def _failure(self, request: Request, response: requests.Response) -> Failure:
+        status = response.status_code
+        if status < 400:
             response.close()
-            return UnexpectedAnswer(what, cause=f"{response.status_code} is no answer to {response.request.method}")
-        return refusal(response, what)
+            return UnexpectedAnswer(request.what, cause=f"{status} is no answer to {response.request.method}")
+        failure = refusal(response, request.missing if status == 404 and request.missing else request.what)
+        if status == 401:
+            failure.hint = self.auth.advice()
+        return failure
 
     @staticmethod
     def _scope_of(url: str) -> str:

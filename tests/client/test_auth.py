@@ -5,11 +5,14 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.client.challenge import Challenge, parse_challenges
-from registry.client.session import is_loopback
+from registry.client.environment import variables_of
+from registry.client.session import is_loopback, open_session
+from registry.client.settings import HostSettings
 from registry.content import read_all
 from registry.errors import AuthenticationFailed, RegistryRefused, UnexpectedAnswer, Unreachable
 from tests.client.scripted import Answer, scripted
@@ -352,3 +355,30 @@ def test_a_secret_that_is_said_back_is_not_shown_in_part(log_in, length):
         repository(server).resolve("v1")
     assert "s3c" not in str(caught.value)
     assert BASIC.removeprefix("Basic ")[:3] not in str(caught.value)
+
+
+def test_netrc_is_asked_for_nobody(tmp_path, monkeypatch):
+    (tmp_path / "netrc").write_text("machine registry.example.com login ada password s3cret\n")
+    (tmp_path / "netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    session = open_session("registry.example.com", HostSettings(), 1)
+    assert session.trust_env, "or this would show nothing"
+    prepared = session.prepare_request(requests.Request("GET", "https://registry.example.com/token"))
+    assert "Authorization" not in prepared.headers
+
+
+def test_a_refusal_is_not_an_absence():
+    with scripted(basic_only) as server, pytest.raises(AuthenticationFailed) as caught:
+        repository(server).resolve("v1")
+    assert caught.value.what == f"{server.address}/a/b did not give v1"
+    assert caught.value.hint == f"wasmbuild login {server.address}"
+
+
+def test_variables_that_are_refused_are_named(monkeypatch):
+    with scripted(basic_only) as server:
+        user, password, *_ = variables_of(server.address)
+        monkeypatch.setenv(user, "ada")
+        monkeypatch.setenv(password, "wrong")
+        with pytest.raises(AuthenticationFailed) as caught:
+            repository(server).resolve("v1")
+    assert caught.value.hint == f"correct or unset {user} and {password}"
