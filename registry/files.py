@@ -17,7 +17,16 @@ from typing import BinaryIO
 
 from registry.errors import StorageFailed
 
-__all__ = ["exclusive", "open_regular", "publish", "replacing", "storage_errors", "sync_folder", "write_atomically"]
+__all__ = [
+    "exclusive",
+    "exclusive_folder",
+    "open_regular",
+    "publish",
+    "replacing",
+    "storage_errors",
+    "sync_folder",
+    "write_atomically",
+]
 
 
 @contextmanager
@@ -82,6 +91,22 @@ def exclusive(path: Path) -> Iterator[None]:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
     try:
         with storage_errors(f"{path} could not be locked"):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def exclusive_folder(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder against other threads and processes that do so, for a short moment.
+
+    Waits for it. Raises StorageFailed.
+    """
+    with storage_errors(f"{folder} could not be locked"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with storage_errors(f"{folder} could not be locked"):
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:

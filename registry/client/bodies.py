@@ -34,7 +34,7 @@ class Incoming(Readable):
             # As much as one packet brings: a sender that drips is noticed between two of them.
             data: bytes = self._response.raw.read1(size, decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise unreachable(error, self._response.url) from error
+            raise unreachable(error, self._response.url) from None
         self._seen += len(data)
         waited = time.monotonic() - self._began
         if waited > _PATIENCE and self._seen < waited * _LEAST_SPEED:

@@ -27,6 +27,7 @@ from registry.model import (
     is_document,
     parse_document,
 )
+from registry.reference import valid_tag
 from registry.words import printable
 
 __all__ = ["Repository"]
@@ -152,14 +153,18 @@ class Repository:
         self._uploads.cancel_spare()
 
     def tags(self) -> list[str]:
-        """All tags, sorted; registries differ in the order of theirs."""
+        """All tags, sorted; registries differ in the order of theirs. What cannot be a tag is left out, and said."""
         try:
-            return sorted(self.transport.get_tags(self._container))
+            listed = self.transport.get_tags(self._container)
+            tags = sorted(name for name in listed if valid_tag(name))
         except Failure as failure:
             failure.what = f"{self} did not list its tags"
             raise
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UnexpectedAnswer(f"{self} did not list its tags", cause="the answer is no list of tags") from error
+        if len(tags) < len(listed):
+            self.transport.settings.notice(f"{self} lists {len(listed) - len(tags)} names that cannot be tags")
+        return tags
 
     def referrers(self, subject: Descriptor, artifact_type: str | None = None, /) -> list[Descriptor]:
         """Documents whose subject this is, by the referrers API or by the tag that stands in for it.

@@ -9,6 +9,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from registry.client.deadline import POOLS
 from registry.client.settings import HostSettings
 from registry.content import CHUNK
 from registry.errors import InvalidConfiguration
@@ -79,10 +80,16 @@ class _Session(requests.Session):
 
 
 class _Adapter(HTTPAdapter):
-    """Sends bodies a megabyte at a time instead of 16 kilobytes."""
+    """Sends bodies a megabyte at a time instead of 16 kilobytes, and does not wait for ever for an answer."""
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401
         super().init_poolmanager(*arguments, blocksize=CHUNK, **options)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+        manager = super().proxy_manager_for(*arguments, **options)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

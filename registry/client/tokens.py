@@ -126,7 +126,7 @@ class TokenSource:
                 method, request.realm, timeout=_TIMEOUT, stream=True, allow_redirects=False, **options
             )
         except (requests.RequestException, ValueError) as error:
-            raise unreachable(error, request.realm) from error
+            raise unreachable(error, request.realm) from None
         with response:
             if response.status_code != 200:
                 raise _refused(response, request, options.get("data", {}), login_hint)

@@ -23,7 +23,16 @@ from registry.client.patience import Patience
 from registry.client.session import open_session, speaks_plain
 from registry.client.settings import Settings
 from registry.content import CHUNK, Opener, Readable
-from registry.errors import ContentTooLarge, Failure, RegistryRefused, StorageFailed, UnexpectedAnswer, Unreachable
+from registry.errors import (
+    ContentTooLarge,
+    Failure,
+    InvalidDocument,
+    RegistryRefused,
+    StorageFailed,
+    UnexpectedAnswer,
+    Unreachable,
+)
+from registry.model import load_json
 from registry.words import printable
 
 __all__ = ["Body", "Request", "Transport"]
@@ -36,7 +45,9 @@ _HEADERS = {"User-Agent": "wasmbuild", "Accept": "*/*", "Accept-Encoding": "iden
 _SMALL = 64 * 1024
 _MAX_LESSONS = 2
 """How often a refusal may teach us something: that a token is needed, and what it lacked."""
-_MAX_PAGES = 10_000
+_MAX_PAGES = 2000
+_MAX_LIST = 64 * 1024 * 1024
+"""Bytes of all pages of a list."""
 _DEFAULT = Settings()
 _HUB = {"docker.io": "registry-1.docker.io"}
 
@@ -135,13 +146,20 @@ class Transport(Registry):
 
     def _do_paginated_request(self, url: str, callable: Callable[[requests.Response], bool]) -> None:  # noqa: A002
         """The pages of a list, as the inherited methods want them: one by one, of this host, and not for ever."""
-        for _ in range(_MAX_PAGES):
+        what = f"{self.host} did not list all of it"
+        seen, size = set[str](), 0
+        while len(seen) < _MAX_PAGES and size <= _MAX_LIST:
+            seen.add(url)
             response = self.do_request(url)
+            size += len(response.content)
+            _check_json(response, what)
             following = response.links.get("next", {}).get("url")
             if not callable(response) or not following:
                 return
-            url = self.page(response.url, following, f"{self.host} did not list all of it")
-        raise ContentTooLarge(f"{self.host} did not list all of it", cause=f"there are more than {_MAX_PAGES} pages")
+            url = self.page(response.url, following, what)
+            if url in seen:
+                raise UnexpectedAnswer(what, cause=f"its pages go in a circle, at {printable(following, 100)}")
+        raise ContentTooLarge(what, cause=f"there are more than {len(seen)} pages with {size} bytes")
 
     def location(self, response: requests.Response, what: str) -> str:
         """The absolute URL of a ``Location`` header.
@@ -195,7 +213,8 @@ class Transport(Registry):
         try:
             response = self._exchange(request, headers)
         except (urllib3.exceptions.HTTPError, OSError) as error:  # requests' own are OSErrors
-            raise unreachable(error, request.url) from error
+            # Without the chain: it quotes URLs, which may be signed.
+            raise unreachable(error, _asked_for(error) or request.url) from None
         except ValueError as error:  # of a URL that we were sent to
             raise UnexpectedAnswer(request.what, cause=printable(str(error))) from error
         self._reached = True
@@ -260,6 +279,12 @@ class Transport(Registry):
         return f"repository:{match[1]}:pull"
 
 
+def _asked_for(error: Exception) -> str | None:
+    """Where a redirect had led when it failed."""
+    asked = getattr(error, "request", None)
+    return getattr(asked, "url", None)
+
+
 def _opened(body: Body) -> Readable:
     try:
         return body.open()
@@ -279,6 +304,14 @@ def _let_go(response: requests.Response) -> None:
         with suppress(urllib3.exceptions.HTTPError, OSError):
             response.raw.read(_SMALL)
     response.close()
+
+
+def _check_json(response: requests.Response, what: str) -> None:
+    """Look at a page before the inherited methods parse it, without a bound on how deep it goes."""
+    try:
+        load_json(response.content, "the list")
+    except InvalidDocument as error:
+        raise UnexpectedAnswer(what, cause=str(error)) from error
 
 
 def _not_the_connections(failure: Exception) -> Exception:

@@ -14,7 +14,7 @@ from typing import NoReturn, Self
 from registry.content import Opener, VerifyingReader
 from registry.digest import Digest
 from registry.errors import ContentNotFound, InvalidDocument, StorageFailed
-from registry.files import open_regular
+from registry.files import open_regular, storage_errors
 from registry.model import MAX_MANIFEST, Descriptor
 from registry.stores.listed import INDEX_FILE, LAYOUT_FILE, ListedStore, Listing, check_version
 from registry.stores.sections import Section
@@ -38,7 +38,8 @@ class ArchiveStore(ListedStore):
         self.path = path
         self._file = _open(path)
         try:
-            self._members = find_members(self._file, _WANTED)
+            with storage_errors(f"{path} could not be read"):
+                self._members = find_members(self._file, _WANTED)
             check_version(self._small(LAYOUT_FILE), str(path))
             self._listing = Listing.parse(self._small(INDEX_FILE))
         except BaseException:

@@ -17,7 +17,7 @@ from pathlib import Path
 from registry.content import Readable
 from registry.digest import Digest
 from registry.errors import ContentTooLarge, InvalidDocument, StorageFailed
-from registry.files import replacing, storage_errors
+from registry.files import exclusive_folder, publish, replacing, storage_errors
 from registry.graph import read_document
 from registry.model import Descriptor, canonical_json, is_document
 from registry.stores.archive import ArchiveStore
@@ -49,9 +49,15 @@ def archive_for_writing(path: Path) -> Iterator[LayoutStore]:
                 _carry_over(existing, staging)
         with staging.gathering():
             yield staging
-        if _stamp(target) != before:
-            raise StorageFailed(f"{path} was changed by somebody else", hint="run the command again")
-        write_archive(staging, target)
+        written = folder / "archive.tar"
+        write_archive(staging, written)
+        # Between the look and the new name nobody else of us comes.
+        with exclusive_folder(target.parent), storage_errors(f"{path} could not be written"):
+            if _stamp(target) != before:
+                raise StorageFailed(f"{path} was changed by somebody else", hint="run the command again")
+            if before is not None:
+                written.chmod(target.stat().st_mode & 0o777)
+            publish(written, target)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -23,6 +23,7 @@ from registry.model import (
     load_json,
     parse_document,
 )
+from registry.words import printable
 
 __all__ = ["INDEX_FILE", "LAYOUT", "LAYOUT_FILE", "REF_NAME", "ListedStore", "Listing", "check_version"]
 
@@ -84,7 +85,9 @@ class Listing:
 
 
 def _tag(entry: Descriptor) -> str | None:
-    return entry.annotations.get(REF_NAME)
+    name = entry.annotations.get(REF_NAME)
+    # Other tools have whole references here; what would do something to a terminal is nobody's tag.
+    return name if name and printable(name) == name else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,17 @@
 """Tries, warnings, pages and TLS: what the transport does with whatever a registry answers."""
 
+import contextlib
 import datetime as dt
 import ipaddress
+import itertools
+import json
+import socket
 import ssl
+import threading
+import time
+import traceback
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
@@ -126,11 +134,80 @@ def test_a_list_does_not_lead_us_elsewhere(link):
         remote(server.address).tags()
 
 
+def endless(size=0):
+    numbers = itertools.count()
+
+    def script(_):
+        number = next(numbers)
+        body = json.dumps({"name": "a/b", "tags": [f"v{number}", "x" * size]}).encode()
+        return Answer(200, body, {"Link": f'</v2/a/b/tags/list?last=v{number}>; rel="next"'})
+
+    return script
+
+
 def test_a_list_that_has_no_end_is_given_up(monkeypatch):
     monkeypatch.setattr("registry.client.transport._MAX_PAGES", 20)
-    page = Answer(200, b'{"name":"a/b","tags":["v1"]}', {"Link": '</v2/a/b/tags/list?again>; rel="next"'})
-    with scripted(lambda _: page) as server, pytest.raises(ContentTooLarge, match="more than 20 pages"):
+    with scripted(endless()) as server, pytest.raises(ContentTooLarge, match="more than 20 pages"):
         remote(server.address).tags()
+
+
+def test_a_list_that_is_too_large_in_all_is_given_up():
+    with scripted(endless(3_000_000)) as server, pytest.raises(ContentTooLarge, match="bytes"):
+        remote(server.address).tags()
+    assert len(server.asked) < 30
+
+
+def test_a_list_that_goes_in_a_circle_is_given_up():
+    page = Answer(200, b'{"name":"a/b","tags":["v1"]}', {"Link": '</v2/a/b/tags/list?again>; rel="next"'})
+    with scripted(lambda _: page) as server, pytest.raises(UnexpectedAnswer, match="in a circle"):
+        remote(server.address).tags()
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("body", [b'{"tags":' + b"[" * 100_000, b'{"tags":["a"],"tags":["b"]}', b'{"tags":[NaN]}'])
+def test_a_list_is_parsed_as_strictly_as_everything(body):
+    with scripted(lambda _: Answer(200, body)) as server, pytest.raises(UnexpectedAnswer, match="did not list"):
+        remote(server.address).tags()
+
+
+def test_names_that_cannot_be_tags_are_left_out_and_said():
+    heard = []
+    names = ["v1", "", "-t", "..", "../x", "a\nb", "\x1b[31m", "a" * 200]
+    page = Answer(200, json.dumps({"name": "a/b", "tags": names}).encode())
+    with scripted(lambda _: page) as server:
+        assert remote(server.address, Settings().heard_by(heard.append)).tags() == ["v1"]
+    assert heard == [f"{server.address}/a/b lists 7 names that cannot be tags"]
+
+
+@pytest.mark.parametrize(
+    "drip", [b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 10_000, b"HTTP/1.1 100 Continue\r\n\r\n" * 1000]
+)
+def test_an_answer_that_never_begins_is_given_up(drip, monkeypatch):
+    """The clock runs a hundred times as fast here."""
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() * 100)
+    monkeypatch.setattr("registry.client.deadline.time", clock)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=dripping, args=(listener, drip), daemon=True).start()
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(Unreachable, match="had not begun after 90 seconds"):
+            remote(address, Settings(retry_for=0)).resolve("v1")
+
+
+def dripping(listener, data):
+    with contextlib.suppress(OSError):
+        connection, _ = listener.accept()
+        with connection:
+            for number in range(0, len(data), 25):
+                connection.sendall(data[number : number + 25])
+                time.sleep(0.02)
+
+
+def test_the_host_that_a_redirect_led_to_is_the_one_that_failed():
+    with scripted(lambda _: Answer(307, headers={"Location": "http://127.0.0.1:1/x?sig=s3cret"})) as server:
+        with pytest.raises(Unreachable) as caught:
+            remote(server.address, Settings(retry_for=0)).resolve("v1")
+    assert caught.value.what == "the registry 127.0.0.1:1 could not be reached"
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_list_is_read_within_bounds():
