@@ -203,9 +203,9 @@ def dripping(listener, data):
 
 
 def test_the_host_that_a_redirect_led_to_is_the_one_that_failed():
-    with scripted(lambda _: Answer(307, headers={"Location": "http://127.0.0.1:1/x?sig=s3cret"})) as server:
-        with pytest.raises(Unreachable) as caught:
-            remote(server.address, Settings(retry_for=0)).resolve("v1")
+    elsewhere = Answer(307, headers={"Location": "http://127.0.0.1:1/x?sig=s3cret"})
+    with scripted(lambda _: elsewhere) as server, pytest.raises(Unreachable) as caught:
+        remote(server.address, Settings(retry_for=0)).resolve("v1")
     assert caught.value.what == "the registry 127.0.0.1:1 could not be reached"
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 

@@ -4,6 +4,7 @@ import subprocess
 import tarfile
 import threading
 import tracemalloc
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from registry.copying import copy_with_referrers
 from registry.digest import Digest
 from registry.errors import ContentNotFound, ContentTooLarge, DigestMismatch, Failure, InvalidDocument, StorageFailed
 from registry.model import OCI_MANIFEST, Descriptor
-from registry.stores import tarindex
+from registry.stores import archiving, tarindex
 from registry.stores.archive import ArchiveStore
 from registry.stores.archiving import archive_for_writing, write_archive
 from registry.stores.layout import LayoutStore
@@ -582,6 +583,30 @@ def test_an_archive_that_changed_meanwhile_is_not_overwritten(path):
         slow.tag(slow.resolve("v1"), "slow")
     with ArchiveStore(path) as archive:
         assert archive.tags() == ["quick", "v1"]
+
+
+def test_an_archive_that_changed_while_the_new_one_was_written_is_not_overwritten(path, monkeypatch):
+    with archive_for_writing(path) as staging:
+        filled(staging)
+
+    def slowly(store, target):
+        write_archive(store, target)
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(archiving, "write_archive", write_archive)
+            with archive_for_writing(path) as quick:
+                quick.tag(quick.resolve("v1"), "quick")
+
+    monkeypatch.setattr(archiving, "write_archive", slowly)
+    with pytest.raises(StorageFailed, match="changed by somebody else"), archive_for_writing(path) as slow:
+        slow.tag(slow.resolve("v1"), "slow")
+    with ArchiveStore(path) as archive:
+        assert archive.tags() == ["quick", "v1"]
+    assert names(path.parent) == [path.name]
+
+
+def test_a_file_that_cannot_be_read_is_the_disks_failure():
+    with pytest.raises(StorageFailed, match="could not be read"):
+        ArchiveStore(Path("/proc/self/mem"))
 
 
 def test_a_folder_that_is_not_there(tmp_path):
