@@ -5,7 +5,7 @@
     Failure                       what / cause / hint, a code and an exit code
     |-- InvalidDigest             WB101  the text is not a digest
     |-- InvalidReference          WB102  the text is not a reference
-    |-- InvalidConfiguration      WB103  a setting of the server is malformed, unsafe or taken
+    |-- InvalidConfiguration      WB103  a setting of server or client is malformed, unsafe or taken
     |-- InvalidDocument           WB201  a manifest, index or descriptor is malformed
     |-- DigestMismatch            WB202  the bytes are not the ones that were named
     |-- SizeMismatch              WB203  the bytes are not as many as were promised
@@ -103,7 +103,7 @@ class InvalidReference(Failure):
 
 
 class InvalidConfiguration(Failure):
-    """A setting of the server is malformed, unsafe, or already taken by somebody else."""
+    """A setting of the server or the client is malformed, unsafe, or already taken by somebody else."""
 
     code = "WB103"
     exit_code = ExitCode.USAGE

@@ -54,7 +54,7 @@ def read_settings(path: Path) -> Settings:
     if str(path) == os.devnull:
         return Settings()
     try:
-        root = read_table(path)
+        root = read_table(path, str(path))
     except FileNotFoundError:
         return Settings()
     root.only({"registry"})

@@ -5,7 +5,7 @@
     Failure (registry.errors)     what / cause / hint, a code and an exit code
     |-- UsageFailed               WB110  flags that contradict each other, or are not enough
     |-- NoProject                 WB111  no project and no sources here
-    |-- InvalidProject            WB112  wasmbuild.toml or wasmbuild.lock is malformed
+    |-- InvalidProject            WB112  wasmbuild.toml, wasmbuild.lock or config.toml is malformed
     |-- UnknownTemplate           WB113
     |-- TargetExists              WB114  would overwrite something of the user's
     |-- PasswordMissing           WB115  a key needs a password and there is none
@@ -62,7 +62,7 @@ class NoProject(Failure):
 
 
 class InvalidProject(Failure):
-    """``wasmbuild.toml`` or ``wasmbuild.lock`` cannot be read as one."""
+    """``wasmbuild.toml``, ``wasmbuild.lock`` or the user's ``config.toml`` cannot be read as one."""
 
     code = "WB112"
     exit_code = ExitCode.USAGE

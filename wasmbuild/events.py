@@ -32,10 +32,13 @@ class ToolOutput:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Where one piece of content stands on its way; ``done`` and ``total`` are bytes."""
+    """Where one piece of content stands on its way; ``done`` and ``total`` are bytes.
+
+    ``streamed`` is the end of what went to stdout, where it speaks for itself.
+    """
 
     name: str
-    state: Literal["begun", "moving", "done", "skipped", "mounted"]
+    state: Literal["begun", "moving", "done", "skipped", "mounted", "streamed"]
     done: int
     total: int
 

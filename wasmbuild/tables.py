@@ -106,14 +106,15 @@ class Table:
         return value
 
 
-def read_table(path: Path) -> Table:
-    """The root table of a TOML file of at most ``MAX_DOCUMENT`` bytes.
+def read_table(path: Path, shown: str | None = None) -> Table:
+    """The root table of a TOML file of at most ``MAX_DOCUMENT`` bytes; errors call it ``shown``, or by its last part.
 
     Raises FileNotFoundError when there is no such file, InvalidProject when it cannot be read.
     """
+    file_name = shown or path.name
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
-            raise InvalidProject(f"{path.name} is not a file")
+            raise InvalidProject(f"{file_name} is not a file")
         with path.open("rb") as file:
             data = file.read(MAX_DOCUMENT + 1)
     except NotADirectoryError as error:
@@ -121,8 +122,8 @@ def read_table(path: Path) -> Table:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise InvalidProject(f"{path.name} cannot be read", cause=error.strerror) from error
-    return parse_table(path.name, data)
+        raise InvalidProject(f"{file_name} cannot be read", cause=error.strerror) from error
+    return parse_table(file_name, data)
 
 
 def parse_table(file: str, data: bytes) -> Table:

@@ -44,7 +44,7 @@ def test_a_blob_through_stdin_and_stdout(place):
     put = run("blob", "put", place, "-", stdin=data)
     assert put.stdout.decode() == f"{place}@{Digest.of(data)}\n"
     got = run("blob", "get", put.stdout.decode().strip())
-    assert got.returncode == 0
+    assert (got.returncode, got.stderr) == (0, b"")
     assert got.stdout == data
 
 
@@ -125,7 +125,7 @@ def test_a_person_is_told_what_goes_and_may_say_no(place, tmp_path):
         assert f"{digest}  SBOM (SPDX)" in terminal.shown
         terminal.type("\n")
         terminal.expect("nothing was deleted")
-        assert terminal.end() == 3
+        assert terminal.end() == 1
     assert run("resolve", f"{place}:1").returncode == 0
     with Terminal("delete", "--referrers", f"{place}@{NAME}", cwd=tmp_path) as terminal:
         terminal.expect("Delete? [y/N]")
@@ -133,6 +133,16 @@ def test_a_person_is_told_what_goes_and_may_say_no(place, tmp_path):
         terminal.type("y\n")
         assert terminal.end() == 0
     assert [run("resolve", f"{place}@{each}").returncode for each in (NAME, digest)] == [6, 6]
+
+
+def test_a_blob_stays_when_the_answer_is_no(place, tmp_path):
+    blob = run("blob", "put", place, "-", stdin=b"precious").stdout.decode().strip()
+    with Terminal("delete", "--blob", blob, cwd=tmp_path) as terminal:
+        terminal.expect("whatever needs it? [y/N]")
+        terminal.type("n\n")
+        terminal.expect("nothing was deleted")
+        assert terminal.end() == 1
+    assert run("blob", "get", blob).stdout == b"precious"
 
 
 def test_a_person_may_walk_away(place, tmp_path):

@@ -35,6 +35,12 @@ def test_a_full_stdout_is_an_error_of_storage(command):
     assert "Exception" not in finished.stderr
 
 
+@pytest.mark.parametrize(("columns", "widest"), [("60", 60), ("100", 100), ("500", 120)])
+def test_help_is_as_wide_as_the_terminal(columns, widest):
+    finished = run("wasmbuild push --help", env=os.environ | {"COLUMNS": columns})
+    assert widest - 12 < max(len(line) for line in finished.stdout.splitlines()) <= widest
+
+
 def test_a_closed_stdout_is_nobody():
     finished = run("wasmbuild version >&-")
     assert (finished.returncode, finished.stderr) == (0, "")

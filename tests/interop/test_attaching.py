@@ -39,7 +39,11 @@ def test_we_find_what_oras_attached_and_what_refers_to_that(oras, pushed):
     found = oras.ours("discover", pushed)
     (note,) = found["referrers"]
     assert found["complete"] is True
-    assert (note["descriptor"]["digest"], note["artifactType"], note["size"]) == (first["digest"], REFERRER_TYPE, 6)
+    assert (note["descriptor"]["digest"], note["artifactType"], note["layersSize"]) == (
+        first["digest"],
+        REFERRER_TYPE,
+        6,
+    )
     assert note["annotations"]["org.example.by"] == "oras"
     assert [each["descriptor"]["digest"] for each in note["referrers"]] == [second["digest"]]
 

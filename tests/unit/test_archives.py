@@ -17,6 +17,7 @@ from registry.server.testing import running_server
 from registry.stores.archive import ArchiveStore
 from registry.stores.archiving import write_archive
 from registry.stores.layout import LayoutStore
+from registry.stores.memory import MemoryStore
 from tests.client.oldregistry import OldRegistry
 from tests.client.scripted import scripted
 from tests.contract.making import blob, push_index, push_manifest
@@ -183,6 +184,26 @@ def test_what_has_no_tag_keeps_its_digest(repository, tmp_path):
     assert {artifact.descriptor.digest for artifact in loaded.artifacts} == {made["one"].digest, made["index"].digest}
     assert all(artifact.tags == () for artifact in loaded.artifacts)
     assert [entry.digest for entry in repository.referrers(made["one"])] == [made["sbom"].digest]
+
+
+def test_a_tag_that_means_two_things_is_refused(repository, tmp_path):
+    def same(annotations):
+        if NAME in annotations:
+            annotations[NAME] = "same"
+
+    _, archive = archive_of(tmp_path, same)
+    with pytest.raises(InvalidDocument, match="two artifacts with one tag"):
+        bring(archive, repository)
+
+
+def test_what_refers_to_something_elsewhere_is_brought_for_its_own_sake(repository, tmp_path):
+    elsewhere = push_manifest(MemoryStore(), blob(b"elsewhere"))
+    layout = LayoutStore.create(tmp_path / "layout")
+    sbom = push_manifest(layout, blob(b"sbom"), subject=elsewhere, artifact_type="application/spdx+json")
+    write_archive(layout, tmp_path / "x.tar")
+    loaded = bring(tmp_path / "x.tar", repository)
+    assert [artifact.descriptor.digest for artifact in loaded.artifacts] == [sbom.digest]
+    assert repository.exists(sbom)
 
 
 def test_nothing_is_left_where_saving_fails(repository, tmp_path):

@@ -162,7 +162,7 @@ def test_a_command_reads_it(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv(CONFIG_VARIABLE, str(file))
     assert run(["tags", "127.0.0.1:1/a/b"]) == 2
     err = capsys.readouterr().err
-    assert "error[WB112]: config.toml, line 2: " in err
+    assert f"error[WB112]: {file}, line 2: " in err
     assert "did you mean ca-file?" in err
 
 

@@ -182,7 +182,7 @@ def test_the_document(store, root):
             "kind": "SBOM (SPDX)",
             "tag": None,
             "created": None,
-            "size": 7,
+            "layersSize": 7,
             "annotations": {"who": "me"},
             "referrers": [],
         }

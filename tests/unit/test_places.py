@@ -10,7 +10,7 @@ from registry.client.registries import Registries
 from registry.digest import Digest
 from registry.errors import Failure, InvalidReference
 from wasmbuild.errors import UsageFailed
-from wasmbuild.workflows.places import Name, Place, checked_tags
+from wasmbuild.workflows.places import Name, Place, changing, checked_tags, in_registry
 
 DIGEST = Digest.of(b"x")
 
@@ -46,12 +46,20 @@ def test_anything_else_is_a_reference():
     [
         "oci:", "oci::", "oci::1", "oci:a:", "oci:a:-", "oci:a:b c", f"oci:a:{'x' * 129}", "oci:a@sha256:12",
         "oci:a@md5:00", f"oci:@{DIGEST}", f"oci:a:@{DIGEST}", f"oci:a:1@{str(DIGEST).upper()}", "oci:a\0b",
-        "oci-archive:", "oci-archive:x.tar:ä", "", "a//b", "r.io/A",
+        "oci-archive:", "oci-archive:x.tar:ä", "", "a//b", "r.io/A", "./a", "/a", "~/a", "..", ".",
     ],
 )  # fmt: skip
 def test_malformed_places(text):
     with pytest.raises(InvalidReference):
         Name.parse(text)
+
+
+@pytest.mark.parametrize("text", ["oci:a:1", "oci-archive:a.tar", "oci:"])
+def test_what_is_for_registries_takes_no_layout(text):
+    with pytest.raises(UsageFailed, match="verify is for registries") as refused:
+        in_registry(text, "verify")
+    assert refused.value.hint == f"wasmbuild copy {text} HOST/REPOSITORY:TAG"
+    assert str(in_registry("r.io/oci:a", "verify")) == "r.io/oci:a"
 
 
 @given(st.text(max_size=60))
@@ -86,6 +94,14 @@ def test_what_is_no_tag(tags):
 def test_an_archive_is_no_destination_to_be_changed_in_place(tmp_path):
     with pytest.raises(UsageFailed, match="cannot be changed in place"):
         Place.destination(f"oci-archive:{tmp_path}/x.tar:1", Registries())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["oci:{}/nothing:1", "oci-archive:{}/nothing.tar:1"])
+def test_what_is_not_there_is_not_added_to(tmp_path, text):
+    with pytest.raises(Failure) as refused, changing(Name.parse(text.format(tmp_path)), Registries()):
+        pass
+    assert "/nothing" in refused.value.what
     assert list(tmp_path.iterdir()) == []
 
 

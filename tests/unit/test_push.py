@@ -1,4 +1,5 @@
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 import wasmtime
@@ -18,6 +19,7 @@ from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.workflows.annotations import annotated, parse_annotations
 from wasmbuild.workflows.push import Destination, push
 from wasmbuild.workflows.rehearse import rehearse
+from wasmbuild.workflows.sign import attach_signature
 
 PACKED = pack(bytes(wasmtime.wat2wasm("(module)")), "empty")
 REFERENCE = Reference.parse("127.0.0.1:1/a/b:v1")
@@ -92,6 +94,16 @@ def test_signing_again_with_the_same_key_adds_nothing():
     assert len(store.referrers(PACKED.manifest)) == 2
 
 
+def test_the_signature_that_is_there_is_named():
+    store, key, other = Recording(), PrivateKey.generate(), PrivateKey.generate()
+    PACKED.push_to(store)
+    attach = partial(attach_signature, store, REFERENCE, PACKED.manifest, created="1970-01-01T00:00:00Z", sink=ignore)
+    first, second = attach(key=key), attach(key=other)
+    assert (first[1], second[1]) == (True, True)
+    assert attach(key=key) == (first[0], False)
+    assert attach(key=other) == (second[0], False)
+
+
 @pytest.mark.parametrize(
     ("given", "found"),
     [
@@ -139,7 +151,8 @@ def test_a_rehearsal_says_what_a_push_does_and_changes_nothing(registry_address,
     with opened(registry_address, repository_name, "v1", "v2") as destination:
         before = rehearse(PACKED, destination, signs=False)
         assert [content["exists"] for content in before.to_json()["contents"]] == [False] * 3
-        assert before.to_json()["tags"] == [{"tag": "v1", "now": None}, {"tag": "v2", "now": None}]
+        assert before.to_json()["tags"] == ["v1", "v2"]
+        assert before.to_json()["tagsNow"] == {"v1": None, "v2": None}
         assert not any(destination.repository.exists(each) for each in (PACKED.layer, PACKED.manifest))
         push(PACKED, destination, key=None, sink=ignore, environment={})
         after = rehearse(PACKED, destination, signs=True)
@@ -164,7 +177,7 @@ def test_a_rehearsal_only_reads():
 
     with scripted(script) as server:
         destination = Destination.open(Reference.parse(f"{server.address}/a/b:v1"), ("v2",), Registries())
-        assert rehearse(PACKED, destination, signs=False).to_json()["tags"][1] == {"tag": "v2", "now": None}
+        assert rehearse(PACKED, destination, signs=False).to_json()["tagsNow"]["v2"] is None
         assert {asked.method for asked in server.asked} == {"GET", "HEAD"}
 
 
@@ -184,5 +197,5 @@ def test_a_tag_that_means_something_of_docker_is_shown():
 
     with scripted(script) as server:
         destination = Destination.open(Reference.parse(f"{server.address}/a/b:v1"), (), Registries())
-        (tag,) = rehearse(PACKED, destination, signs=False).to_json()["tags"]
-        assert tag["now"]["mediaType"] == DOCKER_MANIFEST
+        now = rehearse(PACKED, destination, signs=False).to_json()["tagsNow"]
+        assert now["v1"]["mediaType"] == DOCKER_MANIFEST

@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 from wasmbuild.workflows.versions import by_version
 
 IN_ORDER = [
+    "01.0.0", "1", "1.0", "latest", "v1", "vv1.0.0",
     "0.9.0", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0-rc.1",
-    "1.0.0", "v1.0.1", "1.2.0_build.5", "1.10.0", "v2.0.0", "01.0.0", "1", "1.0", "latest", "v1", "vv1.0.0",
+    "1.0.0", "v1.0.1", "1.2.0_build.5", "1.10.0", "v2.0.0",
 ]  # fmt: skip
 
 
-def test_versions_come_first_and_the_rest_by_name():
+def test_the_newest_version_comes_last_and_what_is_none_first():
     shuffled = random.Random(1).sample(IN_ORDER, len(IN_ORDER))
     assert by_version(shuffled) == IN_ORDER
 

@@ -6,12 +6,16 @@ from registry.client.registries import Registries
 from wasmbuild.cli.common import argument, option, registry_verb
 from wasmbuild.ui.console import Console
 
+_EXAMPLE = (
+    "wasmbuild attach ghcr.io/acme/hello:1.0.0 sbom.json:application/spdx+json --artifact-type application/spdx+json"
+)
 
-@registry_verb("attach", "wasmbuild attach ghcr.io/acme/hello:1.0.0 sbom.json --artifact-type application/spdx+json")
+
+@registry_verb("attach", _EXAMPLE)
 @argument("subject")
 @argument("files", metavar="FILE[:TYPE]...", nargs=-1, required=True)
 @option("--artifact-type", required=True, help="What the files are together, as a media type.")
-@option("--annotation", "annotations", multiple=True, help="KEY=VALUE of the manifest; may be given several times.")
+@option("--annotation", "annotations", multiple=True, metavar="KEY=VALUE", help="For the manifest; may be given again.")
 def command(
     console: Console,
     registries: Registries,

@@ -41,7 +41,7 @@ def _get(console: Console, registries: Registries, reference: str, output: Path 
         if to_file is not None:
             _to_file(console, blob, to_file)
         elif is_stream(output) or not stdout_is_terminal():
-            write_out(console, blob.chunks(console.emit))
+            write_out(console, blob.chunks(console.emit, end="streamed"))
         else:
             _to_terminal(console, blob)
 
@@ -54,7 +54,7 @@ def _to_file(console: Console, blob: "Blob", output: Path) -> None:
 
 
 def _to_terminal(console: Console, blob: "Blob") -> None:
-    if blob.descriptor.size > _SHOWN or not show_text(console, b"".join(blob.chunks(console.emit))):
+    if blob.descriptor.size > _SHOWN or not show_text(console, b"".join(blob.chunks(console.emit, end="streamed"))):
         raise UsageFailed(
             f"{blob.reference} is not for a terminal",
             cause=f"it is not text of at most {_SHOWN} bytes",

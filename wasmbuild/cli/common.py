@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
+from wasmbuild.cli.parameters import FILE, FOLDER, OUTPUT, Shared, Verb, was_given
 from wasmbuild.errors import PasswordMissing, UsageFailed
 from wasmbuild.events import Note
 from wasmbuild.ui.console import Console
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FILE",
     "FOLDER",
+    "OUTPUT",
     "PASSWORD_VARIABLE",
     "argument",
     "option",
@@ -26,11 +28,10 @@ __all__ = [
     "public_key",
     "registry_verb",
     "verb",
+    "was_given",
 ]
 
 PASSWORD_VARIABLE = "WASMBUILD_KEY_PASSWORD"  # noqa: S105 - a name, not a password
-FILE = click.Path(path_type=Path, dir_okay=False)
-FOLDER = click.Path(path_type=Path, file_okay=False)
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -48,7 +49,7 @@ def verb(name: str, example: str, **settings: Any) -> Callable[[Callable[..., An
     """A command whose function gets the Console first; ``example`` is shown by ``--help``."""
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        decorated: click.Command = click.command(name, cls=click.Command, epilog=f"Example: {example}", **settings)(
+        decorated: click.Command = click.command(name, cls=Verb, epilog=f"Example: {example}", **settings)(
             _with_console(function)
         )
         decorated.params.extend(_common_options())
@@ -70,14 +71,17 @@ def registry_verb(name: str, example: str, **settings: Any) -> Callable[[Callabl
 
 def _registry_options() -> list[click.Option]:
     """How to speak to registries; what is given here goes before what the configuration file says."""
+    connection = functools.partial(_common, "Connection")
     return [
-        _common("--concurrency", type=click.IntRange(1, 64), help="Transfers at once. [default: 4]"),
-        _common("--retry-for", type=click.FloatRange(0, 3600), help="Seconds to go on after a failure. [default: 60]"),
-        _common("--ca-file", type=FILE, help="Authorities to trust, as PEM, in place of the system's."),
-        _common("--client-certificate", type=FILE, help="A certificate to show, as PEM."),
-        _common("--client-key", type=FILE, help="Its key, if that is not in the same file."),
-        _common("--plain-http", is_flag=True, help="Speak http: anybody in between can read and change it."),
-        _common("--insecure-skip-tls-verify", is_flag=True, help="Take any certificate: as unsafe as plain http."),
+        connection("--concurrency", type=click.IntRange(1, 64), help="Transfers at once. [default: 4]"),
+        connection(
+            "--retry-for", type=click.FloatRange(0, 3600), help="Seconds to go on after a failure. [default: 60]"
+        ),
+        connection("--ca-file", type=FILE, help="Authorities to trust, as PEM, in place of the usual ones."),
+        connection("--client-certificate", type=FILE, help="A certificate to show, as PEM."),
+        connection("--client-key", type=FILE, help="Its key, if that is not in the same file."),
+        connection("--plain-http", is_flag=True, help="Speak http: anybody in between can read and change it."),
+        connection("--insecure-skip-tls-verify", is_flag=True, help="Take any certificate: as unsafe as plain http."),
     ]
 
 
@@ -116,19 +120,21 @@ def _with_registries(function: Callable[..., _R]) -> Callable[..., _R]:
 
 
 def _common_options() -> list[click.Option]:
+    output = functools.partial(_common, "Output")
     formats, progress = ["text", "json"], ["auto", "tty", "plain", "json", "quiet"]
     return [
-        _common("--format", "format_", type=click.Choice(formats), default="text", help="What stdout gets."),
-        _common("--progress", type=click.Choice(progress), default="auto", help="What stderr gets."),
-        _common("-v", "--verbose", is_flag=True, help="Show what tools print."),
-        _common("--debug", is_flag=True, help="Show a traceback with an error."),
+        output("--format", "format_", type=click.Choice(formats), default="text", help="What stdout gets."),
+        output("--progress", type=click.Choice(progress), default="auto", help="What stderr gets."),
+        output("-v", "--verbose", is_flag=True, help="Show what tools print."),
+        output("--debug", is_flag=True, help="Show a traceback with an error."),
     ]
 
 
-def _common(*names: str, **settings: Any) -> click.Option:  # noqa: ANN401 - click's
-    """An option of every verb, with one environment variable for all of them."""
+def _common(section: str, *names: str, **settings: Any) -> click.Option:  # noqa: ANN401 - click's
+    """An option of many verbs, with one environment variable for all of them."""
     long = next(name for name in names if name.startswith("--"))
-    return click.Option(names, envvar=f"WASMBUILD_{long[2:].upper().replace('-', '_')}", show_envvar=True, **settings)
+    variable = f"WASMBUILD_{long[2:].upper().replace('-', '_')}"
+    return Shared(section, *names, envvar=variable, show_envvar=True, **settings)
 
 
 def _with_console(function: Callable[_P, _R]) -> Callable[..., _R]:

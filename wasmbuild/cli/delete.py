@@ -27,7 +27,8 @@ def command(console: Console, registries: Registries, reference: str, referrers:
     """Delete a tag, or with REPOSITORY@DIGEST a manifest with all its tags.
 
     A tag goes alone: the manifest stays. Manifests and blobs are asked about on a terminal, and need
-    --yes elsewhere. Prints what is gone. Ends with 3 when there was nothing to delete.
+    --yes elsewhere. Prints what is gone. Ends with 3, and prints nothing, when there was nothing to
+    delete, and with 1 when the answer was no.
     """
     from wasmbuild.workflows.delete import delete_blob, delete_tag, parse_target
 
@@ -40,9 +41,9 @@ def command(console: Console, registries: Registries, reference: str, referrers:
     if not yes:
         check_terminal(again)
     if blob:
-        gone = (yes or asked(f"Delete the blob {target}, whatever needs it?")) and delete_blob(
-            target, registries=registries, sink=console.emit
-        )
+        if not yes and not asked(f"Delete the blob {target}, whatever needs it?"):
+            return _report(console, target, None)
+        gone = delete_blob(target, registries=registries, sink=console.emit)
         return _report(console, target, [str(target)] if gone else [])
     return _report(console, target, _delete_manifest(console, registries, target, referrers=referrers, yes=yes))
 
@@ -54,13 +55,14 @@ def _check_flags(target: "Reference", *, referrers: bool, blob: bool) -> None:
         raise UsageFailed(
             f"{'--blob' if blob else '--referrers'} needs a digest",
             cause=f"{target} is a tag, and a tag is deleted alone",
-            hint=f"wasmbuild resolve {target}",
+            hint=f"wasmbuild {'manifest get' if blob else 'resolve'} {target}",
         )
 
 
 def _delete_manifest(
     console: Console, registries: Registries, target: "Reference", *, referrers: bool, yes: bool
-) -> list[str]:
+) -> list[str] | None:
+    """What is gone; None when the person said no."""
     from wasmbuild.workflows.delete import plan_deletion
 
     plan = plan_deletion(target, find_tags=not yes, registries=registries, sink=console.emit)
@@ -69,7 +71,7 @@ def _delete_manifest(
     if not yes:
         console.tell("\n".join(_consequences(plan, referrers=referrers)))
         if not asked("Delete?"):
-            return []
+            return None
     elif plan.discovered.referrers and not referrers:
         count = len(plan.discovered.referrers)
         text = "a manifest that refers to it stays" if count == 1 else f"{count} manifests that refer to it stay"
@@ -106,9 +108,12 @@ def _all_of(nodes: "Sequence[Found]") -> "Iterator[Found]":
         yield from _all_of(node.referrers)
 
 
-def _report(console: Console, target: "Reference", gone: list[str]) -> int:
+def _report(console: Console, target: "Reference", gone: list[str] | None) -> int:
+    """Say what is gone, or None for an answer of no; what the command ends with."""
     if not gone:
         console.emit(Note("info", f"nothing was deleted: {target}"))
     if gone or console.format == "json":
-        console.result("delete", "\n".join(gone), {"reference": str(target), "deleted": gone})
+        console.result("delete", "\n".join(gone or []), {"reference": str(target), "deleted": gone or []})
+    if gone is None:
+        return ExitCode.FAILED
     return ExitCode.OK if gone else ExitCode.NOTHING_TO_DO

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from wasmbuild.workflows.discover import Found
 
 _DRAWN = ("├── ", "└── ", "│   ", "    ")
+_EPOCH = "1970-01-01T00:00:00Z"
+"""The time of what was made without one, so that it is the same each time."""
 _PLAIN = ("|-- ", "`-- ", "|   ", "    ")
 
 
@@ -33,7 +35,9 @@ def command(console: Console, registries: Registries, reference: str, artifact_t
     with reading(Name.parse(reference), registries) as place:
         found = discover(place, artifact_type=artifact_type, concurrency=concurrency, sink=console.emit)
     if not found.referrers:
-        console.emit(Note("info", "nothing of that type refers to it" if artifact_type else "nothing refers to it"))
+        console.emit(
+            Note("info", "nothing refers to it" if artifact_type is None else "nothing of that type refers to it")
+        )
     text = "\n".join([found.reference, *tree_lines(found.referrers, _marks(), verbose=console.verbose)])
     console.result("discover", text, found.to_json())
 
@@ -56,7 +60,7 @@ def _described(node: "Found") -> str:
     from registry.words import printable
     from wasmbuild.ui.words import size
 
-    created = [f"created {printable(node.created, 40)}"] if node.created else []
+    created = [f"created {printable(node.created, 40)}"] if node.created not in (None, _EPOCH) else []
     return f"{node.descriptor.digest}  {', '.join([node.words, size(node.size), *created])}"
 
 

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import click
+
 from registry.client.registries import Registries
-from wasmbuild.cli.common import FILE, argument, option, registry_verb
+from wasmbuild.cli.common import argument, option, registry_verb
 from wasmbuild.ui.console import Console
 
 
 @registry_verb("load", "wasmbuild load hello.tar 127.0.0.1:5000/acme/hello")
-@argument("file", type=FILE)
+@argument("file", type=click.Path(path_type=Path))
 @argument("repository")
 @option("-t", "--tag", "tags", multiple=True, help="Load what has this tag; may be given again. [default: all]")
 def command(console: Console, registries: Registries, file: Path, repository: str, tags: tuple[str, ...]) -> None:

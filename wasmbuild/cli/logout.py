@@ -12,7 +12,7 @@ def command(console: Console, registry: str) -> int:
     """Forget the credentials of REGISTRY, in files and credential stores. Ends with 3 when there were none."""
     from wasmbuild.workflows.login import logout, registry_host
 
-    host = registry_host(registry)
+    host = registry_host(registry, "logout")
     places = logout(host, sink=console.emit)
     if not places:
         console.emit(Note("info", f"there are no credentials of {host}"))

@@ -15,6 +15,9 @@ from wasmbuild.ui.console import Console
 
 __all__ = ["VERBS", "run"]
 
+_WIDEST_HELP = 120
+"""Columns; a narrower terminal, or COLUMNS, decides before."""
+
 VERBS = {
     "new": "Start a project from a template.",
     "build": "Compile a project and pack it as an OCI artifact.",
@@ -29,6 +32,7 @@ VERBS = {
     "load": "Bring the artifacts of a file to a repository.",
     "ls": "List the repositories of a registry.",
     "tags": "List the tags of a repository.",
+    "tag": "Give an artifact more tags.",
     "resolve": "Say which digest a reference means.",
     "manifest": "Read and write manifests as they are.",
     "blob": "Read and write blobs as they are.",
@@ -67,10 +71,31 @@ class _Verbs(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
 
+def _tell_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from wasmbuild.cli.version import tell
+
+        tell(context.ensure_object(Console))
+        context.exit()
+
+
 @click.group(
     cls=_Verbs,
-    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "WASMBUILD"},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "auto_envvar_prefix": "WASMBUILD",
+        "max_content_width": _WIDEST_HELP,
+    },
     epilog="Example: wasmbuild new --template c-cli hello && cd hello && wasmbuild build",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_tell_version,
+    allow_from_autoenv=False,
+    help="Say which version this is and exit.",
 )
 def _program() -> None:
     """From source code to a WebAssembly artifact that people can trust."""

@@ -51,7 +51,7 @@ def _get(console: Console, registries: Registries, reference: str, descriptor: b
 @argument("reference")
 @argument("file", type=FILE)
 @option("--media-type", help="Of which type it is, when it does not say so.")
-@option("--tag", "tags", multiple=True, help="One more tag to set; may be given several times.")
+@option("-t", "--tag", "tags", multiple=True, help="Another tag to set; may be given again.")
 def _put(
     console: Console,
     registries: Registries,

@@ -3,15 +3,14 @@
 from pathlib import Path
 
 from registry.client.registries import Registries
-from wasmbuild.cli.common import FILE, argument, option, public_key, registry_verb
-from wasmbuild.errors import UsageFailed
+from wasmbuild.cli.common import FILE, OUTPUT, argument, option, public_key, registry_verb
 from wasmbuild.events import Note
 from wasmbuild.ui.console import Console
 
 
 @registry_verb("pull", "wasmbuild pull ghcr.io/acme/hello:1.0.0 -o hello.wasm --key wasmbuild.pub")
 @argument("reference")
-@option("-o", "--output", type=FILE, help="The file to write; replaced when it is there. [default: its own name]")
+@option("-o", "--output", type=OUTPUT, help="The file to write; replaced when it is there. [default: its own name]")
 @option("--key", type=FILE, help="A public key that must have signed the artifact.")
 @option("--platform", metavar="OS/ARCH", help="Which manifest of an index, such as wasi/wasm.")
 def command(
@@ -28,15 +27,13 @@ def command(
     name is the artifact's own, in this folder, and another file is never replaced. Prints the
     reference by digest.
     """
-    from registry.reference import Reference
     from wasmbuild.caches import Caches
+    from wasmbuild.workflows.places import in_registry
     from wasmbuild.workflows.platforms import Platform
     from wasmbuild.workflows.pull import pull
 
-    if output is not None and not output.name:
-        raise UsageFailed("--output names no file")
     wanted = None if platform is None else Platform.parse(platform)
-    asked = Reference.parse(reference)
+    asked = in_registry(reference, "pull")
     public = public_key(key)
     pulled = pull(
         asked,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.client.registries import Registries
-from wasmbuild.cli.common import FILE, FOLDER, argument, option, password, registry_verb
+from wasmbuild.cli.common import FILE, FOLDER, argument, option, password, registry_verb, was_given
 from wasmbuild.errors import UsageFailed
 from wasmbuild.ui.console import Console
 
@@ -40,15 +40,14 @@ def command(  # noqa: PLR0913 - one for each option
 
     Prints the reference by digest, and nothing else; with --dry-run, what would be pushed.
     """
-    from registry.reference import Reference
     from wasmbuild.workflows.annotations import annotated, parse_annotations
+    from wasmbuild.workflows.places import in_registry
     from wasmbuild.workflows.push import Destination, push
     from wasmbuild.workflows.rehearse import rehearse
 
-    if sign != (key is not None):
-        raise UsageFailed("--sign and --key go together", hint="wasmbuild push REFERENCE --sign --key wasmbuild.key")
+    _check_flags(file, sign=sign, key=key)
     more = parse_annotations(annotations)
-    destination = Destination.open(Reference.parse(reference), tags, registries)
+    destination = Destination.open(in_registry(reference, "push"), tags, registries, file=file)
     packed = None if file is None else _packed(file)
     signer = None if key is None else _signer(key, ask=not dry_run)
     if packed is None and not dry_run:
@@ -61,6 +60,17 @@ def command(  # noqa: PLR0913 - one for each option
     concurrency = registries.settings.concurrency
     pushed = push(source, destination, key=signer, sink=console.emit, environment=os.environ, concurrency=concurrency)
     console.result("push", str(pushed.reference), pushed.to_json())
+
+
+def _check_flags(file: Path | None, *, sign: bool, key: Path | None) -> None:
+    if sign != (key is not None):
+        raise UsageFailed("--sign and --key go together", hint="wasmbuild push REFERENCE --sign --key wasmbuild.key")
+    if file is not None and was_given("project"):
+        raise UsageFailed(
+            "--project and FILE do not go together",
+            cause=f"{file} is pushed as it is, and nothing is built",
+            hint=f"leave out --project, or {file}",
+        )
 
 
 def _packed(file: Path) -> "Packed":

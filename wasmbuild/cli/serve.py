@@ -21,7 +21,9 @@ def command(console: Console, data: Path, listen: str) -> None:
         from registry.server.runtime import serve
     except ImportError as error:
         raise ExtraMissing(
-            "the registry server is not installed", cause=str(error), hint="pip install 'wasmbuild[server]'"
+            "the registry server is not installed",
+            cause=str(error),
+            hint="install wasmbuild with its extra 'server'; in its folder: pip install '.[server]'",
         ) from error
 
     def ready(address: str) -> None:

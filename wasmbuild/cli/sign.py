@@ -13,13 +13,12 @@ from wasmbuild.ui.console import Console
 @option("--key", type=FILE, required=True, help="The private key to sign with.")
 def command(console: Console, registries: Registries, reference: str, key: Path) -> None:
     """Sign the artifact that REFERENCE means now. Prints the reference by digest."""
-    from registry.reference import Reference
     from wasmbuild.trust.keyfiles import read_key_file
     from wasmbuild.trust.keys import PrivateKey
+    from wasmbuild.workflows.places import in_registry
     from wasmbuild.workflows.sign import sign_remote
 
+    asked = in_registry(reference, "sign")
     signer = PrivateKey.load(read_key_file(key), password(confirm=False))
-    signed = sign_remote(
-        Reference.parse(reference), signer, registries=registries, sink=console.emit, environment=os.environ
-    )
+    signed = sign_remote(asked, signer, registries=registries, sink=console.emit, environment=os.environ)
     console.result("sign", str(signed.reference), signed.to_json())

@@ -12,8 +12,9 @@ from wasmbuild.ui.console import Console
 @option("--key", type=FILE, required=True, help="The public key that must have signed it.")
 def command(console: Console, registries: Registries, reference: str, key: Path) -> None:
     """Check that REFERENCE is signed by KEY. Prints the reference by digest; ends with 4 if it is not."""
-    from registry.reference import Reference
+    from wasmbuild.workflows.places import in_registry
     from wasmbuild.workflows.verify import load_public_key, verify_remote
 
-    verified = verify_remote(Reference.parse(reference), load_public_key(key), registries=registries, sink=console.emit)
+    asked = in_registry(reference, "verify")
+    verified = verify_remote(asked, load_public_key(key), registries=registries, sink=console.emit)
     console.result("verify", str(verified.reference), verified.to_json())

@@ -7,7 +7,7 @@ from wasmbuild.trust.bundle import BUNDLE, MAX_BUNDLE
 from wasmbuild.trust.referrer import PREDICATE_TYPE
 from wasmbuild.trust.statement import COSIGN_SIGN
 
-__all__ = ["MAX_REFERRERS", "signatures_of"]
+__all__ = ["MAX_REFERRERS", "found_signatures", "signatures_of"]
 
 MAX_REFERRERS = 100
 """Bundles of one artifact that we look at; notation's bound for signatures."""
@@ -16,7 +16,12 @@ _BUNDLE_TYPES = "application/vnd.dev.sigstore.bundle"
 
 
 def signatures_of(store: Referred, subject: Descriptor) -> list[bytes]:
-    """The bundles that refer to ``subject``, as bytes that match their digests.
+    """The bundles that refer to ``subject``, without their manifests (see :func:`found_signatures`)."""
+    return [bundle for _, bundle in found_signatures(store, subject)]
+
+
+def found_signatures(store: Referred, subject: Descriptor) -> list[tuple[Descriptor, bytes]]:
+    """The bundles that refer to ``subject``, as bytes that match their digests, each after its manifest.
 
     What only looks like a referrer (another subject, several layers), and what calls itself an
     attestation, is passed over and not fetched. Raises DigestMismatch or SizeMismatch for content
@@ -30,8 +35,12 @@ def signatures_of(store: Referred, subject: Descriptor) -> list[bytes]:
             cause=f"at most {MAX_REFERRERS} are looked at",
         )
     manifests = [parse_document(read_all(store, item), item.media_type) for item in listed]
-    layers = [layer for manifest in manifests for layer in _bundle_layers(manifest, subject)]
-    return [read_all(store, layer, MAX_BUNDLE) for layer in layers]
+    layers = [
+        (item, layer)
+        for item, manifest in zip(listed, manifests, strict=True)
+        for layer in _bundle_layers(manifest, subject)
+    ]
+    return [(item.plain(), read_all(store, layer, MAX_BUNDLE)) for item, layer in layers]
 
 
 def _bundle_layers(manifest: object, subject: Descriptor) -> tuple[Descriptor, ...]:

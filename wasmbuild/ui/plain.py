@@ -14,7 +14,7 @@ def line_of(event: Event, *, verbose: bool) -> str | None:
     """The line that an event is worth, if any."""
     match event:
         case Step(verb, subject, took):
-            return None if took is None else f"{verb:<9} {subject} ({seconds(took)})"
+            return None if took is None else f"{verb:<9} {printable(subject)} ({seconds(took)})"
         case Note("warning", text):
             return f"warning: {printable(text)}"
         case Note(_, text):

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TaskID, TextColumn, TransferSpeedColumn
 from rich.text import Text
 
+from registry.words import printable
 from wasmbuild.events import Event, Note, Step, ToolOutput, Transfer
 from wasmbuild.ui.plain import line_of
 
@@ -27,9 +28,9 @@ class TtyRenderer:
         """Show one event."""
         match event:
             case Step(verb, subject, None):
-                self._begin(self._steps, f"{verb} {subject}", None)
+                self._begin(self._steps, f"{verb} {printable(subject)}", None)
             case Step(verb, subject, _):
-                self._end(f"{verb} {subject}")
+                self._end(f"{verb} {printable(subject)}")
             case Transfer(name, "begun", _, total):
                 self._begin(self._bars, name, total)
             case Transfer(name, "moving", done, _) if name in self._tasks and self._live is not None:

@@ -3,7 +3,6 @@
 The file is an OCI image layout that other tools read, too; the same content gives the same bytes.
 """
 
-import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +16,7 @@ from registry.content import Store
 from registry.copying import CopyReport, copy_with_referrers, on_side
 from registry.digest import Digest
 from registry.errors import ContentNotFound, InvalidDocument
-from registry.files import storage_errors
+from registry.files import open_regular, storage_errors
 from registry.graph import read_document
 from registry.model import INDEX_TYPES, Descriptor, is_document
 from registry.reference import valid_tag
@@ -28,13 +27,11 @@ from registry.stores.listed import REF_NAME
 from registry.words import printable
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink, step
+from wasmbuild.workflows.cosigntags import REFERRERS_TAG
 from wasmbuild.workflows.places import Name, checked_tags, reading, set_tags, writing
-from wasmbuild.workflows.remote import counted, observed
+from wasmbuild.workflows.remote import counted, observed, resolved
 
 __all__ = ["Artifact", "Moved", "load", "save"]
-
-_REFERRERS_TAG = re.compile(r"sha(?:256|512)-[0-9a-f]{64}")
-"""A tag of the "Referrers Tag Schema" (distribution-spec 1.1), for the digests that we know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +79,27 @@ def save(source: str, output: Path, *, tags: Iterable[str], registries: Registri
         raise UsageFailed(f"{source} names a digest, and what is saved is found by its tag")
     wanted = checked_tags([*([name.tag] if name.tag else []), *tags])
     with on_side("source"), reading(name, registries) as place:
-        roots = _resolved(place.store, wanted or _own_tags(place.store))
+        roots = _meant(place.store, place.name, wanted or _own_tags(place.store))
         if not roots:
             raise ContentNotFound(f"{place.name} has nothing with a tag")
         with on_side("destination"), _staging(output) as staging:
             with staging.gathering():
-                moved = _move(place.store, place.name, staging, roots, registries.settings.concurrency, sink)
+                report = _copy(place.store, staging, roots, registries.settings.concurrency, sink)
+                for root in roots:
+                    for tag in root.tags:
+                        staging.tag(root.descriptor, tag)
             with step(sink, "write", str(output)):
                 write_archive(staging, output)
-    return moved
+    return _moved(place.name, roots, report)
 
 
 def load(file: Path, destination: str, *, tags: Iterable[str], registries: Registries, sink: Sink) -> Moved:
     """Bring the artifacts of a tar file, or those with the tags that are given, to a repository.
 
     What has no tag in the file keeps its digest. Where a registry knows no referrers, their list is
-    written, too. Raises UsageFailed for a destination that is one artifact, InvalidDocument for a file
-    that is no archive, ContentNotFound for a tag that it does not have, and what copying raises.
+    written, too. Raises UsageFailed for a file that cannot be read and for a destination that is one
+    artifact, InvalidDocument for a file that is no archive, ContentNotFound for a tag that it does not
+    have, and what copying raises.
     """
     name, wanted = Name.parse(destination), checked_tags(tags)
     if name.tag is not None or name.digest is not None:
@@ -106,31 +107,55 @@ def load(file: Path, destination: str, *, tags: Iterable[str], registries: Regis
             f"{destination} is one artifact, and a file may have many",
             hint=f"wasmbuild load {file} {name.where} --tag TAG",
         )
+    _check_file(file, name)
     with on_side("source"), ArchiveStore(file) as archive:
-        roots = _resolved(archive, wanted) if wanted else _listed(archive)
+        roots = _meant(archive, str(file), wanted) if wanted else _listed(archive)
         if not roots:
             raise ContentNotFound(f"{file} has no artifacts")
         with on_side("destination"), writing(name, registries) as place:
-            return _move(archive, place.name, place.store, roots, registries.settings.concurrency, sink)
+            report = _copy(archive, place.store, roots, registries.settings.concurrency, sink)
+            for root in roots:
+                set_tags(place, root.descriptor, root.tags, sink)
+            return _moved(place.name, roots, report)
 
 
-def _move(source: Store, name: str, destination: Store, roots: Sequence[_Root], concurrency: int, sink: Sink) -> Moved:
-    """Copy everything, and only then set tags."""
+def _check_file(file: Path, destination: Name) -> None:
+    """See that there is a file: what is in it is not looked at."""
+    kind, colon, path = str(file).partition(":")
+    if colon and kind in {"oci", "oci-archive"} and not file.exists():
+        place = f"wasmbuild copy -r {file} {destination.where}"
+        raise UsageFailed(
+            f"{file} is a place, and load takes a tar file",
+            hint=place if kind == "oci" else f"wasmbuild load {path} {destination.where}",
+        )
+    if file.is_dir():
+        raise UsageFailed(
+            f"{file} is a folder, and load takes a tar file",
+            hint=f"if it is an OCI image layout: wasmbuild copy -r oci:{file}:TAG {destination.where}",
+        )
+    try:
+        open_regular(file).close()
+    except OSError as error:
+        raise UsageFailed(f"{file} cannot be read", cause=error.strerror) from error
+
+
+def _copy(source: Store, destination: Store, roots: Sequence[_Root], concurrency: int, sink: Sink) -> CopyReport:
     report = CopyReport()
     for root in roots:
         report += copy_with_referrers(
             source, destination, root.descriptor, hooks=observed(sink), concurrency=concurrency
         )
-    for root in roots:
-        set_tags(destination, root.descriptor, root.tags)
-    return Moved(
-        tuple(Artifact(f"{name}@{root.descriptor.digest}", root.descriptor, root.tags) for root in roots), report
-    )
+    return report
 
 
-def _resolved(store: Store, tags: Iterable[str]) -> list[_Root]:
-    """What tags mean, each document once."""
-    return _grouped((tag, store.resolve(tag)) for tag in tags)
+def _moved(name: str, roots: Sequence[_Root], report: CopyReport) -> Moved:
+    artifacts = (Artifact(f"{name}@{root.descriptor.digest}", root.descriptor, root.tags) for root in roots)
+    return Moved(tuple(artifacts), report)
+
+
+def _meant(store: Store, name: str, tags: Iterable[str]) -> list[_Root]:
+    """What tags mean in a store that is called ``name``, each document once."""
+    return _grouped((tag, resolved(store, name, tag, None)) for tag in tags)
 
 
 def _grouped(named: Iterable[tuple[str, Descriptor]]) -> list[_Root]:
@@ -144,12 +169,13 @@ def _grouped(named: Iterable[tuple[str, Descriptor]]) -> list[_Root]:
 def _own_tags(store: Store) -> Iterator[str]:
     """All tags but those of lists of referrers."""
     for tag in store.tags():
-        if not (_REFERRERS_TAG.fullmatch(tag) and store.resolve(tag).media_type in INDEX_TYPES):
+        if not (REFERRERS_TAG.fullmatch(tag) and store.resolve(tag).media_type in INDEX_TYPES):
             yield tag
 
 
 def _listed(archive: ArchiveStore) -> list[_Root]:
     """All that an archive has, whoever wrote it: what has a tag, and what is listed without one."""
+    _check_tags(archive)
     named: dict[str, Descriptor] = {}
     for text in _own_tags(archive):
         tag, descriptor = text if valid_tag(text) else text.rpartition(":")[2], archive.resolve(text)
@@ -167,11 +193,21 @@ def _listed(archive: ArchiveStore) -> list[_Root]:
     return roots + [_Root(entry, ()) for entry in rest]
 
 
+def _check_tags(archive: ArchiveStore) -> None:
+    """Refuse an archive in which one tag means two things: nobody would notice which of them is loaded."""
+    known: dict[str, Digest] = {}
+    for entry in archive.entries():
+        tag = entry.annotations.get(REF_NAME)
+        if tag is not None and known.setdefault(tag, entry.digest) != entry.digest:
+            raise InvalidDocument(f"{archive.path} has two artifacts with one tag", cause=printable(tag, 120))
+
+
 def _stands_alone(archive: ArchiveStore, entry: Descriptor) -> bool:
-    """Whether an entry is there for its own sake, and not for what it refers to, or as a list of that."""
+    """Whether an entry is there for its own sake, and not for what it refers to, which brings it along."""
     if REF_NAME in entry.annotations or not is_document(entry.media_type):
         return False
-    return read_document(archive, entry)[1].subject is None
+    subject = read_document(archive, entry)[1].subject
+    return subject is None or archive.size_of(subject.digest) is None
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink
 from wasmbuild.workflows.blobs import OCTETS
 from wasmbuild.workflows.files import Contents, FileContent, described, steady
-from wasmbuild.workflows.places import Name, reading, writing
+from wasmbuild.workflows.places import Name, changing
 from wasmbuild.workflows.remote import observed
 
 __all__ = ["Attached", "NamedFile", "attach_files"]
@@ -92,9 +92,7 @@ def attach_files(
         )
     created = creation_time(environment)
     contents = _described(files)
-    name = Name.parse(subject)
-    # An archive is written anew; a folder that is no layout is not made one.
-    with (writing if name.kind == "oci-archive" else reading)(name, registries) as place:
+    with changing(Name.parse(subject), registries) as place:
         referred = place.resolve()
         manifest = Manifest(
             config=EMPTY,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from registry.client.registries import Registries
 from registry.content import Fetcher
@@ -33,8 +33,8 @@ class Blob:
     descriptor: Descriptor
     store: Fetcher
 
-    def chunks(self, sink: Sink) -> Iterator[bytes]:
-        """The bytes, piece by piece: a promise until the last one came, and verified then.
+    def chunks(self, sink: Sink, *, end: Literal["done", "streamed"] = "done") -> Iterator[bytes]:
+        """The bytes, piece by piece: a promise until the last one came, and verified then; ``end`` is told.
 
         Raises DigestMismatch and SizeMismatch, and what the store raises.
         """
@@ -46,7 +46,7 @@ class Blob:
                 done += len(chunk)
                 sink(Transfer(name, "moving", done, total))
                 yield chunk
-        sink(Transfer(name, "done", total, total))
+        sink(Transfer(name, end, total, total))
 
     def to_json(self) -> dict[str, Any]:
         """The fields of a command's document."""

@@ -58,7 +58,8 @@ def build(folder: Path, *, sink: Sink, caches: Caches, environment: Mapping[str,
             layout.heal(content)
         copy(packed, layout, packed.manifest)
         layout.tag(packed.manifest, _tag(project))
-    return Built(packed, compiled.wasm_path, layout.root, compiled.action_key)
+    wasm_path = folder / OUTPUT_FOLDER / compiled.wasm_path.name
+    return Built(packed, wasm_path, layout.root, compiled.action_key)
 
 
 def _tag(project: Project) -> str:

@@ -67,7 +67,7 @@ def copy_artifact(
             found = named.found if named else {}
             for name, document in found.items():
                 want.store.tag(document, name)
-            set_tags(want.store, root, wanted)
+            set_tags(want, root, wanted, sink)
     return Copied(want.pinned(root), root, wanted, tuple(sorted(found)), report)
 
 

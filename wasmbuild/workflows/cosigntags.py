@@ -1,6 +1,7 @@
 """cosign's tags: ``<algorithm>-<hex>.sig``, ``.att`` and ``.sbom``, which go along with a document by name alone.
 
-Signers that know no referrers keep their signatures, attestations and SBOMs so.
+Signers that know no referrers keep their signatures, attestations and SBOMs so. Here are also the names
+of the tags under which registries that know no referrers keep lists of them.
 """
 
 import re
@@ -11,9 +12,17 @@ from registry.content import Store
 from registry.digest import Digest
 from registry.model import Descriptor
 
-__all__ = ["CosignTags"]
+__all__ = ["REFERRERS_TAG", "CosignTags", "is_companion"]
+
+REFERRERS_TAG = re.compile(r"sha(?:256|512)-[0-9a-f]{64}")
+"""A tag of the "Referrers Tag Schema" (distribution-spec 1.1), for the digests that we know."""
 
 _SHAPE = re.compile(r"(?P<algorithm>sha256|sha512)-(?P<encoded>[0-9a-f]{64,128})\.(?:sig|att|sbom)")
+
+
+def is_companion(tag: str) -> bool:
+    """Whether a tag is there for another document's sake, by its name: cosign's, or a list of referrers."""
+    return bool(REFERRERS_TAG.fullmatch(tag) or _SHAPE.fullmatch(tag))
 
 
 class CosignTags:

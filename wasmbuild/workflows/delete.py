@@ -24,7 +24,7 @@ from registry.workers import Workers
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink, step
 from wasmbuild.workflows.discover import Discovered, Found, discover
-from wasmbuild.workflows.places import Place
+from wasmbuild.workflows.places import Place, in_registry
 
 if TYPE_CHECKING:
     from registry.client.repository import Repository
@@ -42,9 +42,7 @@ def parse_target(text: str) -> Reference:
 
     Raises UsageFailed for both, for neither, and for a layout; InvalidReference.
     """
-    if text.startswith(("oci:", "oci-archive:")):
-        raise UsageFailed("delete is for registries", cause=f"{text} is an OCI image layout of yours")
-    reference = Reference.parse(text)
+    reference = in_registry(text, "delete", hint="copy what shall stay to a new one: wasmbuild copy")
     if reference.tag and reference.digest:
         name = reference.name
         raise UsageFailed(

@@ -76,7 +76,7 @@ class Found:
             "kind": self.words,
             "tag": self.tag,
             "created": self.created,
-            "size": self.size,
+            "layersSize": self.size,
             "annotations": dict(sorted(self.document.annotations.items())),
             "referrers": [each.to_json() for each in self.referrers],
         }

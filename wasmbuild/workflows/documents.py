@@ -1,4 +1,4 @@
-"""``manifest``: the exact bytes of a manifest or an index, out of a store and into one.
+"""``manifest`` and ``tag``: the exact bytes of a manifest or an index, out of a store and into one, and its tags.
 
 What is below a manifest does not move with it: that is ``copy``'s.
 """
@@ -16,9 +16,9 @@ from registry.model import INDEX_TYPES, MANIFEST_TYPES, Descriptor, describe, lo
 from registry.stores.listed import ListedStore
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink, step
-from wasmbuild.workflows.places import Name, Place, checked_tags, reading, set_tags
+from wasmbuild.workflows.places import Name, Place, changing, checked_tags, reading, set_tags
 
-__all__ = ["Document", "Stored", "get_document", "put_document"]
+__all__ = ["Document", "Stored", "get_document", "put_document", "tag_document"]
 
 _SHOWN = 5
 
@@ -80,8 +80,21 @@ def put_document(
     with step(sink, "push", f"{place.name}@{descriptor.digest.algorithm}:{descriptor.digest.encoded[:12]}"):
         push_bytes(place.store, descriptor, data)
     names = tuple(dict.fromkeys([place.tag, *wanted] if place.tag else wanted))
-    set_tags(place.store, descriptor, names)
+    set_tags(place, descriptor, names, sink)
     return Stored(place.pinned(descriptor), descriptor, names)
+
+
+def tag_document(text: str, tags: Iterable[str], *, registries: Registries, sink: Sink) -> Stored:
+    """Let tags mean what a place means now; those that it has stay.
+
+    Raises UsageFailed for what is no tag, before anything is opened; ContentNotFound, and what the
+    client raises.
+    """
+    name, wanted = Name.parse(text), checked_tags(tags)
+    with changing(name, registries) as place:
+        descriptor = place.resolve()
+        set_tags(place, descriptor, wanted, sink)
+    return Stored(place.pinned(descriptor), descriptor, wanted)
 
 
 def _media_type(data: bytes, given: str | None) -> str:

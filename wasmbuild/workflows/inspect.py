@@ -6,13 +6,13 @@ from typing import Any
 
 from registry.client.registries import Registries
 from registry.files import storage_errors
-from registry.reference import Reference
 from registry.words import printable
 from wasmbuild.artifact import pack
 from wasmbuild.caches import Caches
 from wasmbuild.events import Sink
 from wasmbuild.wasm.model import WasmBinary
 from wasmbuild.workflows.fetch import fetch
+from wasmbuild.workflows.places import in_registry
 from wasmbuild.workflows.run import local_file
 
 __all__ = ["Inspected", "inspect"]
@@ -55,7 +55,7 @@ def inspect(artifact: str, *, caches: Caches, registries: Registries, sink: Sink
     file = local_file(artifact)
     if file is not None:
         return Inspected(artifact, _read(file))
-    fetched = fetch(Reference.parse(artifact), key=None, caches=caches, registries=registries, sink=sink)
+    fetched = fetch(in_registry(artifact, "inspect"), key=None, caches=caches, registries=registries, sink=sink)
     return Inspected(str(fetched.reference), _read(fetched.path))
 
 

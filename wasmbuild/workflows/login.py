@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from registry.client.credentials import Credentials
 from registry.client.registries import Registries
-from registry.errors import AuthenticationFailed
+from registry.errors import AuthenticationFailed, InvalidReference
 from registry.reference import Reference
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink, step
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from registry.client.keychain import Kept
 
 __all__ = ["LoggedIn", "login", "logout", "registry_host", "with_password", "with_token"]
+
+
+_EXAMPLE = "ghcr.io"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +28,29 @@ class LoggedIn:
     kept: "Kept"
 
 
-def registry_host(text: str) -> str:
+def registry_host(text: str, command: str = "login") -> str:
     """The host that a person means: a registry, or any reference into one.
 
-    Raises UsageFailed, InvalidReference.
+    Raises UsageFailed, InvalidReference; a URL, in which there may be a password, is not shown.
     """
+    if "://" in text:
+        raise UsageFailed(
+            "this is a URL, and not the host of a registry", hint=f"wasmbuild {command} {_host_in_url(text)}"
+        )
     if "/" in text:
         return Reference.parse(text).host
     reference = Reference.parse(f"{text}/any") if text else None
     if reference is None or reference.host != text.lower():
-        raise UsageFailed(f"{text[:80]!r} is not the host of a registry", hint="wasmbuild login ghcr.io")
+        raise UsageFailed(f"{text[:80]!r} is not the host of a registry", hint=f"wasmbuild {command} {_EXAMPLE}")
     return reference.host
+
+
+def _host_in_url(url: str) -> str:
+    host = url.partition("://")[2].partition("/")[0]
+    try:
+        return _EXAMPLE if "@" in url else Reference.parse(f"{host}/any").host
+    except InvalidReference:
+        return _EXAMPLE
 
 
 def with_password(username: str, password: str) -> Credentials:

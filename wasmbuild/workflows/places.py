@@ -3,7 +3,7 @@
 ``host/repository[:tag][@digest]``, ``oci:FOLDER[:tag][@digest]`` or ``oci-archive:FILE[:tag][@digest]``.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +17,13 @@ from registry.model import Descriptor
 from registry.reference import Reference, valid_tag
 from registry.stores.layout import LayoutStore
 from wasmbuild.errors import UsageFailed
-from wasmbuild.workflows.remote import DEFAULT_TAG
+from wasmbuild.events import Sink, step
+from wasmbuild.workflows.remote import resolved
 
-__all__ = ["Name", "Place", "checked_tags", "reading", "set_tags", "writing"]
+__all__ = ["Name", "Place", "changing", "checked_tags", "in_registry", "reading", "set_tags", "writing"]
 
 Kind = Literal["oci", "oci-archive", "registry"]
+_LOCAL = ("oci:", "oci-archive:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,12 @@ class Name:
             return _local("oci", text)
         if text.startswith("oci-archive:"):
             return _local("oci-archive", text)
+        if text.startswith((".", "/", "~")):
+            raise InvalidReference(
+                f"{text[:120]!r} is not a place",
+                cause="it looks like a path",
+                hint=f"for a folder: oci:{text[:120]}\nfor a tar file: oci-archive:{text[:120]}",
+            )
         reference = Reference.parse(text)
         return cls("registry", reference.name, reference.tag, reference.digest)
 
@@ -93,7 +101,7 @@ class Place:
 
         Raises ContentNotFound.
         """
-        return self.store.resolve(str(self.digest) if self.digest else self.tag or DEFAULT_TAG)
+        return resolved(self.store, self.name, self.tag, self.digest)
 
     def pinned(self, descriptor: Descriptor) -> str:
         """The same place, with an artifact named by digest."""
@@ -136,6 +144,21 @@ def writing(name: Name, registries: Registries) -> Iterator[Place]:
         yield Place(store, name.where, name.tag, name.digest)
 
 
+@contextmanager
+def changing(name: Name, registries: Registries) -> Iterator[Place]:
+    """A place to add to what it has already: what is no layout is not made one, and an archive is written anew.
+
+    Raises ContentNotFound when what is meant is not there, and what :func:`writing` raises.
+    """
+    with reading(name, registries) as place:
+        if name.kind != "oci-archive":
+            yield place
+            return
+        place.resolve()  # what is not there is missing in the archive, and not in what replaces it
+    with writing(name, registries) as place:
+        yield place
+
+
 def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """The tags that a person gave, each once, in their order. Raises UsageFailed for what is none."""
     wanted = tuple(dict.fromkeys(tags))
@@ -148,13 +171,31 @@ def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
     return wanted
 
 
-def set_tags(store: Store, descriptor: Descriptor, tags: Iterable[str]) -> None:
+def set_tags(place: Place, descriptor: Descriptor, tags: Sequence[str], sink: Sink) -> None:
     """Let tags mean a document, in one request where the store can do that."""
-    if isinstance(store, _TagsAtOnce):
-        store.tag_all(descriptor, tags)
+    if not tags:
         return
-    for tag in tags:
-        store.tag(descriptor, tag)
+    with step(sink, "tag", f"{place.name}:{', '.join(tags)}"):
+        if isinstance(place.store, _TagsAtOnce):
+            place.store.tag_all(descriptor, tags)
+            return
+        for tag in tags:
+            place.store.tag(descriptor, tag)
+
+
+def in_registry(text: str, command: str, *, hint: str | None = None) -> Reference:
+    """Read what a command is given that is for registries alone.
+
+    Raises UsageFailed for a layout or an archive, with ``hint`` or the way into a registry;
+    InvalidReference.
+    """
+    if text.startswith(_LOCAL):
+        raise UsageFailed(
+            f"{command} is for registries",
+            cause=f"{text[:120]} is an OCI image layout of yours",
+            hint=hint or f"wasmbuild copy {text[:120]} HOST/REPOSITORY:TAG",
+        )
+    return Reference.parse(text)
 
 
 def _local(kind: Kind, text: str) -> Name:

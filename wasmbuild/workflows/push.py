@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.client.registries import Registries
-from registry.copying import CopyReport, copy
+from registry.copying import CopyReport, copy, on_side
 from registry.model import Descriptor
 from registry.reference import Reference
 from wasmbuild.artifact import Packed, creation_time
@@ -30,8 +31,10 @@ class Destination:
     tags: tuple[str, ...]
 
     @classmethod
-    def open(cls, reference: Reference, more_tags: Iterable[str], registries: Registries) -> "Destination":
-        """Where a reference says: its own tag and ``more_tags``.
+    def open(
+        cls, reference: Reference, more_tags: Iterable[str], registries: Registries, *, file: Path | None = None
+    ) -> "Destination":
+        """Where a reference says: its own tag and ``more_tags``; ``file`` is what is pushed, if it is one.
 
         Raises UsageFailed for a reference with a digest, without any tag, or for what is no tag.
         """
@@ -39,7 +42,8 @@ class Destination:
             raise UsageFailed(f"{reference} names a digest, and a push decides it", hint=f"{reference.name}:TAG")
         tags = checked_tags([reference.tag, *more_tags] if reference.tag else more_tags)
         if not tags:
-            raise UsageFailed(f"{reference} names no tag", hint=f"wasmbuild push {reference.name}:1.0.0")
+            pushed = "" if file is None else f" {file}"
+            raise UsageFailed(f"{reference} names no tag", hint=f"wasmbuild push {reference.name}:1.0.0{pushed}")
         return cls(reference, registries.repository(reference), tags)
 
     @property
@@ -50,7 +54,7 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What a registry has now that it may not have had before."""
+    """What a registry has now that it may not have had before; ``signature`` is None when none was added."""
 
     remote: Remote
     tags: tuple[str, ...]
@@ -93,7 +97,8 @@ def push(
     if key is not None:
         from wasmbuild.workflows.sign import attach_signature  # noqa: PLC0415 - imports cryptography
 
-        signature = attach_signature(repository, remote.pinned, manifest, key, created, sink)
-    with step(sink, "tag", destination.shown):
+        attached, added = attach_signature(repository, remote.pinned, manifest, key, created, sink)
+        signature = attached if added else None
+    with on_side("destination"), step(sink, "tag", destination.shown):
         repository.tag_all(manifest, destination.tags)
     return Pushed(remote, destination.tags, report, signature)

@@ -44,9 +44,6 @@ class _Tag:
             return f"{'same tag':<9} {self.name}"
         return f"{'move tag':<9} {self.name} from {self.now.digest}"
 
-    def to_json(self) -> dict[str, Any]:
-        return {"tag": self.name, "now": self.now.to_json() if self.now else None}
-
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
@@ -71,7 +68,8 @@ class Rehearsed:
             "reference": str(self.reference),
             "descriptor": self.manifest.to_json(),
             "contents": [content.to_json() for content in self.contents],
-            "tags": [tag.to_json() for tag in self.tags],
+            "tags": [tag.name for tag in self.tags],
+            "tagsNow": {tag.name: tag.now.to_json() if tag.now else None for tag in self.tags},
             "signs": self.signs,
         }
 

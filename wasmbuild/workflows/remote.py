@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from registry.client.registries import Registries
+from registry.content import TagStore
 from registry.copying import CopyHooks, CopyReport
+from registry.digest import Digest
+from registry.errors import RemoteNotFound
 from registry.model import TITLE, Descriptor, is_document
 from registry.reference import Reference
 from registry.words import printable
@@ -13,7 +16,7 @@ from wasmbuild.events import Sink, Transfer
 if TYPE_CHECKING:
     from registry.client.repository import Repository
 
-__all__ = ["DEFAULT_TAG", "Remote", "counted", "observed"]
+__all__ = ["DEFAULT_TAG", "Remote", "counted", "observed", "resolved"]
 
 DEFAULT_TAG = "latest"
 """What a reference without tag and digest means, as for every other client."""
@@ -34,7 +37,7 @@ class Remote:
         Raises RemoteNotFound, and what the client raises.
         """
         repository = registries.repository(reference)
-        return cls(reference, repository, repository.resolve(reference.selector or DEFAULT_TAG))
+        return cls(reference, repository, resolved(repository, reference.name, reference.tag, reference.digest))
 
     @property
     def pinned(self) -> Reference:
@@ -44,6 +47,19 @@ class Remote:
     def to_json(self) -> dict[str, Any]:
         """The fields that every result about an artifact has."""
         return {"reference": str(self.pinned), "descriptor": self.descriptor.to_json()}
+
+
+def resolved(store: TagStore, name: str, tag: str | None, digest: Digest | None) -> Descriptor:
+    """What a tag or a digest means in a store that is called ``name``: the digest if there is one.
+
+    Raises ContentNotFound, for a tag with the command that lists those that there are.
+    """
+    try:
+        return store.resolve(str(digest) if digest else tag or DEFAULT_TAG)
+    except RemoteNotFound as failure:
+        if digest is None:
+            failure.hint = failure.hint or f"wasmbuild tags {name}"
+        raise
 
 
 def counted(report: CopyReport) -> dict[str, int]:

@@ -12,6 +12,7 @@ from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink
 from wasmbuild.run.sandbox import run
 from wasmbuild.workflows.fetch import fetch
+from wasmbuild.workflows.places import in_registry
 
 if TYPE_CHECKING:
     from wasmbuild.trust.keys import PublicKey
@@ -36,7 +37,7 @@ def run_artifact(
     """
     file = local_file(artifact)
     if file is None:
-        fetched = fetch(Reference.parse(artifact), key=key, caches=caches, registries=registries, sink=sink)
+        fetched = fetch(in_registry(artifact, "run"), key=key, caches=caches, registries=registries, sink=sink)
         file, name = fetched.path, fetched.remote.asked.repository.rsplit("/", 1)[-1]
     elif key is not None:
         raise UsageFailed(f"{file} is a file, and a key verifies artifacts in a registry")

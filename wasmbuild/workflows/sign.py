@@ -12,7 +12,7 @@ from registry.reference import Reference
 from registry.stores.memory import MemoryStore
 from wasmbuild.artifact import creation_time
 from wasmbuild.events import Note, Sink, step
-from wasmbuild.trust.discovery import signatures_of
+from wasmbuild.trust.discovery import found_signatures
 from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.trust.signer import sign
 from wasmbuild.trust.verifier import Outcome, verify
@@ -23,10 +23,11 @@ __all__ = ["Signed", "attach_signature", "sign_remote"]
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """An artifact and the manifest of its new signature; None when there was one already."""
+    """An artifact and the manifest of its signature; ``added`` is False when that was there before."""
 
     remote: Remote
-    signature: Descriptor | None
+    signature: Descriptor
+    added: bool
 
     @property
     def reference(self) -> Reference:
@@ -35,7 +36,7 @@ class Signed:
 
     def to_json(self) -> dict[str, Any]:
         """The document of the command."""
-        return {**self.remote.to_json(), "signature": self.signature.to_json() if self.signature else None}
+        return {**self.remote.to_json(), "signature": self.signature.to_json(), "added": self.added}
 
 
 def sign_remote(
@@ -44,24 +45,25 @@ def sign_remote(
     """Sign what a reference means now."""
     created = creation_time(environment)
     remote = Remote.resolve(reference, registries)
-    signature = attach_signature(remote.repository, remote.pinned, remote.descriptor, key, created, sink)
-    return Signed(remote, signature)
+    signature, added = attach_signature(remote.repository, remote.pinned, remote.descriptor, key, created, sink)
+    return Signed(remote, signature, added)
 
 
 def attach_signature(
     repository: Store, reference: Reference, subject: Descriptor, key: PrivateKey, created: str, sink: Sink
-) -> Descriptor | None:
-    """Sign a manifest and push the signature next to it; returns the signature's manifest.
+) -> tuple[Descriptor, bool]:
+    """Sign a manifest and push the signature next to it; the signature's manifest, and whether it is new.
 
-    None when the key has signed it before: a signature does not become better by another one, and
+    It is not when the key has signed before: a signature does not become better by another one, and
     what is repeated by a machine would pile up.
     """
-    if verify(subject, signatures_of(repository, subject), key.public).outcome is Outcome.VERIFIED:
-        sink(Note("info", f"{reference.short} is signed by this key already"))
-        return None
+    for manifest, bundle in found_signatures(repository, subject):
+        if verify(subject, [bundle], key.public).outcome is Outcome.VERIFIED:
+            sink(Note("info", f"{reference.short} is signed by this key already"))
+            return manifest, False
     with step(sink, "sign", reference.short):
         referrer = sign(subject, reference.name, key, created)
         made = MemoryStore()
         referrer.push_to(made)
     copy(made, repository, referrer.manifest, hooks=observed(sink))
-    return referrer.manifest
+    return referrer.manifest, True

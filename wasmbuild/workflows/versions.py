@@ -8,7 +8,7 @@ __all__ = ["by_version"]
 
 
 def by_version(tags: Iterable[str]) -> list[str]:
-    """The tags, lowest version first; then those that name no version, by name.
+    """Those of the tags that name no version, by name; then the others, the newest version last.
 
     A leading ``v`` is passed over, and ``_`` stands for ``+``, which no tag may have.
     """
@@ -20,4 +20,4 @@ def by_version(tags: Iterable[str]) -> list[str]:
             versions.append((Version.parse(text), tag))
         else:
             others.append(tag)
-    return [tag for _, tag in sorted(versions)] + sorted(others)
+    return sorted(others) + [tag for _, tag in sorted(versions)]
