@@ -171,9 +171,10 @@ class Repository:
 
         Raises whatever the registry answers other than a list: it is never taken for "none".
         """
-        found = self._by_api(subject.digest)
+        found = self._by_api(subject.digest, artifact_type)
         if found is None:
             found = self._stand_in.referrers(subject.digest)
+        # Registries need not filter, and say in OCI-Filters-Applied whether they did.
         return [entry for entry in found if artifact_type in (None, entry.artifact_type)]
 
     def untag(self, name: str, /) -> None:
@@ -263,10 +264,11 @@ class Repository:
             )
         return descriptor
 
-    def _by_api(self, subject: Digest) -> list[Descriptor] | None:
+    def _by_api(self, subject: Digest, artifact_type: str | None = None) -> list[Descriptor] | None:
         """What the referrers API lists; None when there is none, which is remembered."""
         if not self._lists_referrers:
             return None
-        found = list_referrers(self.transport, f"{self._url}/referrers/{subject}", self._scope, str(self))
+        query = "" if artifact_type is None else f"?{urlencode({'artifactType': artifact_type})}"
+        found = list_referrers(self.transport, f"{self._url}/referrers/{subject}{query}", self._scope, str(self))
         self._lists_referrers = found is not None
         return found

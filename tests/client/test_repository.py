@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -205,6 +206,20 @@ def test_referrers_by_the_api():
     found, asked = referrers(LISTED)
     assert found == [ENTRY]
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("filters", [True, False])
+def test_one_type_of_referrers_is_asked_for_and_looked_at(filters):
+    """Whether the registry filters or not: what it gives is not believed to be filtered."""
+    wanted, other = (replace(describe(OCI_MANIFEST, kind.encode()), artifact_type=kind) for kind in ("a/b+c", "a/d"))
+
+    def script(asked):
+        entries = (wanted,) if filters and "artifactType=a%2Fb%2Bc" in asked.path else (wanted, other)
+        return Answer(200, Index(manifests=entries).encode(), {"Content-Type": OCI_INDEX})
+
+    with scripted(script) as server:
+        assert repository(server).referrers(DESCRIPTOR, "a/b+c") == [wanted]
+        assert "artifactType=a%2Fb%2Bc" in server.asked[0].path
 
 
 @pytest.mark.parametrize(

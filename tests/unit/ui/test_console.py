@@ -43,6 +43,7 @@ def test_json_events_are_objects(capfd):
     [
         (Step("compile", "hello"), None, None),
         (Step("compile", "hello", 0.25), "compile   hello (250 ms)", "compile   hello (250 ms)"),
+        (Step("write", "a\nb\x1b[31m", 1), "write     a\\x0ab\\x1b[31m (1.0 s)", "write     a\\x0ab\\x1b[31m (1.0 s)"),
         (Note("info", "hi"), "hi", "hi"),
         (Note("warning", "hi"), "warning: hi", "warning: hi"),
         (ToolOutput("zig", "line"), None, "zig: line"),
