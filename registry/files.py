@@ -10,7 +10,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
@@ -81,32 +81,28 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-@contextmanager
-def exclusive(path: Path) -> Iterator[None]:
+def exclusive(path: Path) -> AbstractContextManager[None]:
     """Hold the lock of a file, which is made at need and stays, against other threads and processes.
 
     Waits for it. Raises StorageFailed.
     """
-    with storage_errors(f"{path} could not be locked"):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
-    try:
-        with storage_errors(f"{path} could not be locked"):
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+    return _locked(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
-@contextmanager
-def exclusive_folder(folder: Path) -> Iterator[None]:
+def exclusive_folder(folder: Path) -> AbstractContextManager[None]:
     """Hold the lock of a folder against other threads and processes that do so, for a short moment.
 
     Waits for it. Raises StorageFailed.
     """
-    with storage_errors(f"{folder} could not be locked"):
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    return _locked(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+
+@contextmanager
+def _locked(path: Path, flags: int) -> Iterator[None]:
+    with storage_errors(f"{path} could not be locked"):
+        handle = os.open(path, flags | os.O_CLOEXEC, 0o644)
     try:
-        with storage_errors(f"{folder} could not be locked"):
+        with storage_errors(f"{path} could not be locked"):
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from registry.content import Fetcher, Pusher, Referred, read_all
+from registry.content import Fetcher, Pusher, read_all
 from registry.digest import Digest
 from registry.errors import GraphTooLarge
 from registry.model import Descriptor, Index, Manifest, is_document, parse_document
@@ -17,7 +17,6 @@ __all__ = [
     "Budget",
     "Limits",
     "describe_referrer",
-    "genuine_referrers",
     "push_bytes",
     "read_document",
     "walk",
@@ -75,17 +74,6 @@ def push_bytes(store: Pusher, descriptor: Descriptor, data: bytes) -> None:
 def describe_referrer(descriptor: Descriptor, document: Manifest | Index) -> Descriptor:
     """How a referrers list shows a document (distribution-spec 1.1, "Listing Referrers")."""
     return replace(descriptor.plain(), artifact_type=document.kind, annotations=document.annotations)
-
-
-def genuine_referrers(store: Referred, subject: Descriptor, artifact_type: str | None = None) -> Iterator[Descriptor]:
-    """The listed referrers whose own manifest names ``subject``: what a list claims is not believed.
-
-    Raises what the store raises.
-    """
-    for listed in store.referrers(subject, artifact_type):
-        named = read_document(store, listed)[1].subject
-        if named is not None and named.digest == subject.digest:
-            yield listed
 
 
 def walk(

@@ -25,6 +25,7 @@ __all__ = [
     "OCI_EMPTY",
     "OCI_INDEX",
     "OCI_MANIFEST",
+    "OCTETS",
     "TITLE",
     "Descriptor",
     "Index",
@@ -43,6 +44,8 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_LIST})
+OCTETS = "application/octet-stream"
+"""The media type of what nothing else is known about (RFC 2046 section 4.5.1)."""
 TITLE = "org.opencontainers.image.title"
 
 MAX_MANIFEST = 4 * 1024 * 1024

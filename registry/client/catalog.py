@@ -4,6 +4,7 @@ It is not in distribution-spec 1.1; the Docker Registry HTTP API V2 ("Listing Re
 """
 
 from registry.client.bodies import bounded
+from registry.client.patience import is_transient
 from registry.client.transport import Request, Transport
 from registry.errors import (
     ContentTooLarge,
@@ -23,7 +24,6 @@ _MOST_PAGES = 1000
 _MOST_NAMES = 200_000
 _PAGE = 1000
 """Names that are asked for at a time; registries may give fewer."""
-_PASSING = frozenset({408, 425, 429})
 _HINT = "many registries have no list of repositories: name the repository, as in wasmbuild tags HOST/REPOSITORY"
 
 
@@ -74,5 +74,5 @@ def _explain(failure: Failure) -> None:
     status = failure.status if isinstance(failure, RegistryRefused) else 404
     if status == 401:
         failure.hint = f"{failure.hint}, unless it lets nobody list them"
-    elif status < 500 and status not in _PASSING:
+    elif status < 500 and not is_transient(failure):
         failure.hint = _HINT

@@ -71,8 +71,8 @@ class _Repository(Fetcher, TagStore, Protocol):
     def untag(self, name: str, /) -> None:
         """Delete a tag."""
 
-    def delete(self, digest: Digest, /) -> None:
-        """Delete a document."""
+    def discard(self, digest: Digest, /) -> None:
+        """Delete a document that refers to nothing."""
 
 
 class StandIn:
@@ -149,6 +149,6 @@ class StandIn:
         """Delete a list that another one has replaced, where the registry lets us."""
         if self._deletes:
             try:
-                self._repository.delete(old.digest)
+                self._repository.discard(old.digest)
             except Failure:
                 self._deletes = False

@@ -22,6 +22,7 @@ from registry.model import (
     MANIFEST_TYPES,
     OCI_INDEX,
     OCI_MANIFEST,
+    OCTETS,
     Descriptor,
     describe,
     is_document,
@@ -33,7 +34,6 @@ from registry.words import printable
 __all__ = ["Repository"]
 
 _ACCEPT = ", ".join([OCI_MANIFEST, OCI_INDEX, *sorted((MANIFEST_TYPES | INDEX_TYPES) - {OCI_MANIFEST, OCI_INDEX})])
-_OCTETS = "application/octet-stream"
 
 
 class Repository:
@@ -113,7 +113,7 @@ class Repository:
             length = response.headers.get("Content-Length", "")
         if not length.isdecimal() or len(length) > 19:
             raise UnexpectedAnswer(what, cause="it does not say how large it is")
-        return Descriptor(_OCTETS, digest, int(length))
+        return Descriptor(OCTETS, digest, int(length))
 
     def resolve(self, name: str, /) -> Descriptor:
         """The document behind a tag or a digest: fetched, so that the digest is a computed one.
@@ -190,10 +190,14 @@ class Repository:
         Raises RemoteNotFound.
         """
         subject = self._subject_of(digest)
-        self._delete(f"manifests/{digest}", f"{self} did not delete {digest}")
-        self._documents.forget(digest)
+        self.discard(digest)
         if subject is not None and self._by_api(subject) is None:
             self._stand_in.remove(subject, digest)
+
+    def discard(self, digest: Digest, /) -> None:
+        """Delete a document that is known to refer to nothing, without another look at it."""
+        self._delete(f"manifests/{digest}", f"{self} did not delete {digest}")
+        self._documents.forget(digest)
 
     def delete_blob(self, digest: Digest) -> None:
         """Delete a blob from this repository, whatever needs it.

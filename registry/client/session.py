@@ -71,7 +71,7 @@ def _set_trust(session: requests.Session, settings: HostSettings) -> None:
 class _Session(requests.Session):
     """A session that sends credentials only where we put them: never netrc's, never across hosts.
 
-    Requests are prepared by the transport: what a session would add to them, netrc's, is never asked.
+    Netrc is asked for nobody: the transport prepares its requests itself, and ``auth`` adds nothing to others.
     """
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:

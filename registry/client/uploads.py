@@ -16,13 +16,12 @@ from registry.client.transport import Body, Request, Transport
 from registry.content import CHUNK, Opener, Readable, read_past
 from registry.digest import Digest
 from registry.errors import Failure, RegistryRefused, RemoteNotFound, UnexpectedAnswer
-from registry.model import Descriptor
+from registry.model import OCTETS, Descriptor
 
 __all__ = ["Uploads"]
 
 _CHUNKED_HOSTS = {"ghcr.io": 4 * 1024 * 1024}
 """Hosts that end long requests: bytes of a chunk that they take."""
-_OCTETS = "application/octet-stream"
 _EMPTY = {"Content-Length": "0"}
 _LARGE = 8 * 1024 * 1024
 """Bytes from which on another thread reads ahead."""
@@ -179,7 +178,7 @@ class _Upload:
 
     def _patch(self, session: _Session, part: "_Part", count: int) -> None:
         end = session.offset + count
-        headers = {"Content-Type": _OCTETS, "Content-Range": f"{session.offset}-{end - 1}"}
+        headers = {"Content-Type": OCTETS, "Content-Range": f"{session.offset}-{end - 1}"}
         request = self._uploads.request("PATCH", session.location, self._what, headers, Body(lambda: part, count))
         with self._transport.send(request, 202, 201, 204) as response:
             session.location = self._transport.location(response, self._what)
@@ -189,7 +188,7 @@ class _Upload:
         session.offset = end
 
     def _finish(self, session: _Session, body: Body | None) -> None:
-        headers = {"Content-Type": _OCTETS} if body else dict(_EMPTY)
+        headers = {"Content-Type": OCTETS} if body else dict(_EMPTY)
         location = _with_digest(session.location, self._descriptor.digest)
         with self._transport.send(
             self._uploads.request("PUT", location, self._what, headers, body), 201, 204

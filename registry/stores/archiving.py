@@ -19,13 +19,13 @@ from registry.digest import Digest
 from registry.errors import ContentTooLarge, InvalidDocument, StorageFailed
 from registry.files import exclusive_folder, publish, replacing, storage_errors
 from registry.graph import read_document
-from registry.model import Descriptor, canonical_json, is_document
+from registry.model import OCTETS, Descriptor, canonical_json, is_document
 from registry.stores.archive import ArchiveStore
 from registry.stores.layout import LayoutStore
 from registry.stores.listed import INDEX_FILE, LAYOUT, LAYOUT_FILE, REF_NAME, ListedStore
 from registry.stores.tarindex import MOST_MEMBERS
 
-__all__ = ["archive_for_writing", "write_archive"]
+__all__ = ["archive_for_writing", "staging_beside", "write_archive"]
 
 _Stamp = tuple[int, int, int, int]
 
@@ -40,16 +40,13 @@ def archive_for_writing(path: Path) -> Iterator[LayoutStore]:
     """
     target = _target(path)
     before = _stamp(target)
-    with storage_errors(f"{path} could not be written"):
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name[:40]}-", dir=target.parent))
-    try:
-        staging = LayoutStore.create(folder)
+    with staging_beside(target) as staging:
         if before is not None:
             with ArchiveStore(target) as existing:
                 _carry_over(existing, staging)
         with staging.gathering():
             yield staging
-        written = folder / "archive.tar"
+        written = staging.root / "archive.tar"
         write_archive(staging, written)
         # Between the look and the new name nobody else of us comes.
         with exclusive_folder(target.parent), storage_errors(f"{path} could not be written"):
@@ -58,6 +55,15 @@ def archive_for_writing(path: Path) -> Iterator[LayoutStore]:
             if before is not None:
                 written.chmod(target.stat().st_mode & 0o777)
             publish(written, target)
+
+
+@contextmanager
+def staging_beside(path: Path) -> Iterator[LayoutStore]:
+    """A layout of its own beside a file that is to be written, for the length of a block. Raises StorageFailed."""
+    with storage_errors(f"{path} could not be written"):
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}-", dir=path.absolute().parent))
+    try:
+        yield LayoutStore.create(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -130,7 +136,7 @@ def _reachable(store: ListedStore) -> dict[Digest, Descriptor]:
 
 def _carry_over(existing: ListedStore, staging: LayoutStore) -> None:
     for content in _reachable(existing).values():
-        blob = replace(content.plain(), media_type="application/octet-stream")
+        blob = replace(content.plain(), media_type=OCTETS)
         staging.push(blob, partial(existing.fetch, blob))
     staging.replace_entries(existing.entries())
 

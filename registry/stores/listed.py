@@ -16,6 +16,7 @@ from registry.graph import describe_referrer, read_document
 from registry.model import (
     OCI_INDEX,
     OCI_MANIFEST,
+    OCTETS,
     Descriptor,
     Index,
     canonical_json,
@@ -31,7 +32,6 @@ REF_NAME = "org.opencontainers.image.ref.name"
 LAYOUT_FILE = "oci-layout"
 INDEX_FILE = "index.json"
 LAYOUT = canonical_json({"imageLayoutVersion": "1.0.0"})
-_UNKNOWN_TYPE = "application/octet-stream"
 _MOST_FACTS = 20_000
 
 
@@ -201,7 +201,7 @@ class ListedStore(ABC):
         size = self.size_of(digest)
         if size is None:
             raise ContentNotFound(f"{self._name} has no {digest}")
-        value = load_json(read_all(self, Descriptor(_UNKNOWN_TYPE, digest, size)), str(digest))
+        value = load_json(read_all(self, Descriptor(OCTETS, digest, size)), str(digest))
         media_type = _type_of(value) if isinstance(value, dict) else None
         if media_type is None or not is_document(media_type):
             raise ContentNotFound(f"{digest} is not a manifest or an index")

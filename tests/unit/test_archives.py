@@ -10,7 +10,7 @@ from registry.client.referrers import referrers_tag
 from registry.client.registries import Registries
 from registry.content import read_all
 from registry.errors import ContentNotFound, InvalidDocument, InvalidReference, StorageFailed
-from registry.graph import genuine_referrers
+from registry.graph import read_document
 from registry.model import parse_document
 from registry.reference import Reference
 from registry.server.testing import running_server
@@ -34,6 +34,14 @@ def open_repository(text):
 @pytest.fixture
 def repository(registry_address, repository_name):
     return open_repository(f"{registry_address}/{repository_name}")
+
+
+def genuine_referrers(store, subject):
+    """Those that are listed and say so themselves."""
+    for listed in store.referrers(subject):
+        named = read_document(store, listed)[1].subject
+        if named is not None and named.digest == subject.digest:
+            yield listed
 
 
 def fill(store, seed=0):

@@ -17,7 +17,7 @@ from wasmbuild.events import Note, ignore
 from wasmbuild.workflows import discover as module
 from wasmbuild.workflows.discover import discover
 from wasmbuild.workflows.kinds import referrer_in_words
-from wasmbuild.workflows.places import Place
+from wasmbuild.workflows.places import Name, Place, reading
 
 MARKS = ("|-", "`-", "| ", "  ")
 SIGN = {"dev.sigstore.bundle.predicateType": "https://sigstore.dev/cosign/sign/v1"}
@@ -249,17 +249,22 @@ def answering(status):
     return script
 
 
+def artifact_of(server):
+    return reading(Name.parse(f"{server.address}/a:1"), Registries())
+
+
 def test_tags_that_may_not_be_listed_are_a_warning():
     notes = []
-    with scripted(answering({"tags": 403, "referrers": 200})) as server:
-        found = discover(Place.source(f"{server.address}/a:1", Registries()), sink=notes.append)
+    with scripted(answering({"tags": 403, "referrers": 200})) as server, artifact_of(server) as place:
+        found = discover(place, sink=notes.append)
     assert found.referrers == ()
     assert ["not yours" in note.text for note in notes if note.level == "warning"] == [True]
 
 
 def test_a_registry_that_cannot_answer_is_an_error():
-    with scripted(answering({"tags": 200, "referrers": 403})) as server, pytest.raises(AuthenticationFailed):
-        discover(Place.source(f"{server.address}/a:1", Registries()), sink=ignore)
+    refusing = answering({"tags": 200, "referrers": 403})
+    with scripted(refusing) as server, artifact_of(server) as place, pytest.raises(AuthenticationFailed):
+        discover(place, sink=ignore)
 
 
 def test_an_artifact_that_is_not_there(store):

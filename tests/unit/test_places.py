@@ -107,5 +107,5 @@ def test_what_is_not_there_is_not_added_to(tmp_path, text):
 
 def test_a_source_that_is_not_there_is_not_made(tmp_path):
     with pytest.raises(Failure):
-        Place.source(f"oci:{tmp_path}/nothing:1", Registries())
+        Name.parse(f"oci:{tmp_path}/nothing:1").open(Registries())
     assert list(tmp_path.iterdir()) == []

@@ -3,10 +3,7 @@
 The file is an OCI image layout that other tools read, too; the same content gives the same bytes.
 """
 
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +13,12 @@ from registry.content import Store
 from registry.copying import CopyReport, copy_with_referrers, on_side
 from registry.digest import Digest
 from registry.errors import ContentNotFound, InvalidDocument
-from registry.files import open_regular, storage_errors
+from registry.files import open_regular
 from registry.graph import read_document
 from registry.model import INDEX_TYPES, Descriptor, is_document
 from registry.reference import valid_tag
 from registry.stores.archive import ArchiveStore
-from registry.stores.archiving import write_archive
-from registry.stores.layout import LayoutStore
+from registry.stores.archiving import staging_beside, write_archive
 from registry.stores.listed import REF_NAME
 from registry.words import printable
 from wasmbuild.errors import UsageFailed
@@ -82,7 +78,7 @@ def save(source: str, output: Path, *, tags: Iterable[str], registries: Registri
         roots = _meant(place.store, place.name, wanted or _own_tags(place.store))
         if not roots:
             raise ContentNotFound(f"{place.name} has nothing with a tag")
-        with on_side("destination"), _staging(output) as staging:
+        with on_side("destination"), staging_beside(output) as staging:
             with staging.gathering():
                 report = _copy(place.store, staging, roots, registries.settings.concurrency, sink)
                 for root in roots:
@@ -208,15 +204,3 @@ def _stands_alone(archive: ArchiveStore, entry: Descriptor) -> bool:
         return False
     subject = read_document(archive, entry)[1].subject
     return subject is None or archive.size_of(subject.digest) is None
-
-
-@contextmanager
-def _staging(output: Path) -> Iterator[LayoutStore]:
-    """A layout beside a file that is to be written, for the length of a block."""
-    parent = output.absolute().parent
-    with storage_errors(f"{output} could not be written"):
-        folder = Path(tempfile.mkdtemp(prefix=f".{output.name[:40]}-", dir=parent))
-    try:
-        yield LayoutStore.create(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

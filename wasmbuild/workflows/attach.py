@@ -16,11 +16,10 @@ from registry.client.registries import Registries
 from registry.content import Store
 from registry.copying import copy
 from registry.graph import push_bytes
-from registry.model import EMPTY, EMPTY_BYTES, MAX_MANIFEST, TITLE, Descriptor, Manifest, describe
+from registry.model import EMPTY, EMPTY_BYTES, MAX_MANIFEST, OCTETS, TITLE, Descriptor, Manifest, describe
 from wasmbuild.artifact import creation_time
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink
-from wasmbuild.workflows.blobs import OCTETS
 from wasmbuild.workflows.files import Contents, FileContent, described, steady
 from wasmbuild.workflows.places import Name, changing
 from wasmbuild.workflows.remote import observed

@@ -11,7 +11,7 @@ from registry.content import Fetcher
 from registry.copying import copy
 from registry.digest import Digest
 from registry.errors import ContentNotFound, DigestMismatch
-from registry.model import Descriptor
+from registry.model import OCTETS, Descriptor
 from registry.stores.listed import ListedStore
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink, Transfer
@@ -19,10 +19,7 @@ from wasmbuild.workflows.files import Contents, described, steady
 from wasmbuild.workflows.places import Name, Place, reading
 from wasmbuild.workflows.remote import observed
 
-__all__ = ["OCTETS", "Blob", "found_blob", "put_blob"]
-
-OCTETS = "application/octet-stream"
-"""The media type of what nothing else is known about."""
+__all__ = ["Blob", "found_blob", "put_blob"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Files that a person named: described and read as content, or written whole or not at all."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,11 +11,11 @@ from pathlib import Path
 from registry.content import Opener, VerifyingReader
 from registry.digest import Digest
 from registry.errors import ContentNotFound, DigestMismatch, SizeMismatch, StorageFailed
-from registry.files import open_regular, replacing
+from registry.files import open_regular, replacing, storage_errors
 from registry.model import Descriptor
 from wasmbuild.errors import TargetExists, UsageFailed
 
-__all__ = ["Contents", "FileContent", "described", "steady", "write_file"]
+__all__ = ["Contents", "FileContent", "behind_links", "described", "steady", "write_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +73,26 @@ def steady() -> Iterator[None]:
         raise
 
 
+def behind_links(output: Path) -> Path:
+    """The file that a path to be written leads to.
+
+    Raises TargetExists for what is no file, such as a device; StorageFailed.
+    """
+    with storage_errors(f"{output} could not be written"):
+        target = Path(os.path.realpath(output))
+        if target.exists() and not target.is_file():
+            raise TargetExists(f"{output} is not a file, and is not replaced by one")
+    return target
+
+
 def write_file(output: Path, chunks: Iterable[bytes]) -> None:
     """Write a file, which gets its name when all chunks are there. A symbolic link is followed.
 
     Raises TargetExists for what is no file, such as a device; StorageFailed; what the chunks raise.
     """
-    target = output.resolve()
     if not output.name:
         raise UsageFailed("--output names no file")
-    if target.exists() and not target.is_file():
-        raise TargetExists(f"{output} is not a file, and is not replaced by one")
+    target = behind_links(output)
     with replacing(target) as file:
         for chunk in chunks:
             file.write(chunk)

@@ -79,15 +79,6 @@ class Place:
     digest: Digest | None
 
     @classmethod
-    def source(cls, text: str, registries: Registries) -> "Place":
-        """A place to read from; an archive stays open until the process ends (see :func:`reading`).
-
-        Raises InvalidReference, and InvalidDocument for what is no layout.
-        """
-        name = Name.parse(text)
-        return cls(name.open(registries), name.where, name.tag, name.digest)
-
-    @classmethod
     def destination(cls, text: str, registries: Registries) -> "Place":
         """A place to write to: a layout is made where there is none.
 

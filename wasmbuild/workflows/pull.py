@@ -9,7 +9,7 @@ from registry.client.registries import Registries
 from registry.content import Opener, VerifyingReader
 from registry.copying import copy
 from registry.errors import ContentNotFound, DigestMismatch, Failure, SizeMismatch
-from registry.files import open_regular, storage_errors
+from registry.files import open_regular
 from registry.model import TITLE, Descriptor
 from registry.reference import Reference
 from registry.stores.arrival import PARTIAL, receive
@@ -18,6 +18,7 @@ from wasmbuild.caches import Caches
 from wasmbuild.errors import TargetExists
 from wasmbuild.events import Note, Sink
 from wasmbuild.workflows.fetch import existing_store
+from wasmbuild.workflows.files import behind_links
 from wasmbuild.workflows.locate import Located, locate
 from wasmbuild.workflows.platforms import Platform
 from wasmbuild.workflows.remote import observed
@@ -67,7 +68,7 @@ def pull(
     """
     located = locate(reference, key=key, platform=platform, registries=registries, sink=sink)
     file = Path(safe_name(located.layer, reference)) if output is None else output
-    place = _Place(file if output is None else _behind_links(file), named=output is not None)
+    place = _Place(file if output is None else behind_links(file), named=output is not None)
     if not _take_from_cache(located.layer, place, caches, sink):
         copy(located.remote.repository, place, located.layer, hooks=observed(sink))
     return Pulled(located, file)
@@ -98,14 +99,6 @@ def _take_from_cache(layer: Descriptor, place: "_Place", caches: Caches, sink: S
         sink(Note("warning", f"the cache was passed over: {failure}"))
         return False
     return True
-
-
-def _behind_links(output: Path) -> Path:
-    with storage_errors(f"{output} could not be written"):
-        target = Path(os.path.realpath(output))
-        if target.exists() and not target.is_file():
-            raise TargetExists(f"{output} is not a file, and is not replaced by one")
-    return target
 
 
 class _Place:
