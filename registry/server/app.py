@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from registry.server.access import LoopbackGuard
+from registry.server.access.loopback import LoopbackGuard
 from registry.server.config import ServerConfig
 from registry.server.connections import CloseUnread
 from registry.server.refusal import Refusal, error_response
@@ -86,7 +86,7 @@ async def _lifespan(services: Services) -> AsyncIterator[None]:
     finally:
         expiry.cancel()
         await asyncio.wait({expiry})
-        services.close()
+        await services.close()
 
 
 async def _expire(services: Services) -> None:

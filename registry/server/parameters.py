@@ -1,5 +1,6 @@
 """What a request names: parsed here, once, and refused here when it is malformed."""
 
+import time
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -8,12 +9,13 @@ from registry.digest import ALGORITHMS, Digest
 from registry.errors import InvalidDigest
 from registry.reference import valid_repository, valid_tag
 from registry.server.refusal import Refusal, manifest_unknown, upload_unknown
-from registry.server.spool import valid_upload
+from registry.server.storage.spool import valid_upload
 
 __all__ = [
     "Page",
     "algorithm_of",
     "digest_of",
+    "lease_of",
     "page_of",
     "parse_digest",
     "pushed_tags",
@@ -26,6 +28,7 @@ MAX_PAGE = 10_000
 """Entries of a list that are sent at once, whatever is asked for."""
 
 _MAX_TAGS = 100
+_MAX_LEASE = 7 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,20 @@ def pushed_tags(request: Request) -> tuple[str, ...]:
     if bad:
         raise Refusal(400, "MANIFEST_INVALID", "this is not a tag", details=bad)
     return names
+
+
+def lease_of(request: Request) -> float | None:
+    """Until when (seconds since the epoch) a manifest is kept although nothing leads to it; None: no such wish.
+
+    A release that is being made asks for ``Wasmbuild-Lease: SECONDS``, so that what it leaves behind
+    when it fails goes away.
+    """
+    text = request.headers.get("wasmbuild-lease")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 0 < int(text) <= _MAX_LEASE):
+        raise Refusal(400, "UNSUPPORTED", f"a lease is a number of seconds, at most {_MAX_LEASE}")
+    return time.time() + int(text)
 
 
 def upload_of(request: Request) -> str:

@@ -21,6 +21,7 @@ __all__ = [
     "manifest_unknown",
     "name_unknown",
     "upload_unknown",
+    "warning_text",
 ]
 
 Code = Literal[
@@ -35,6 +36,8 @@ Code = Literal[
     "NAME_INVALID",
     "NAME_UNKNOWN",
     "SIZE_INVALID",
+    "TOOMANYREQUESTS",
+    "UNAUTHORIZED",
     "UNKNOWN",
     "UNSUPPORTED",
 ]
@@ -93,3 +96,9 @@ def name_unknown(name: str) -> Refusal:
 def upload_unknown() -> Refusal:
     """There is no such upload in this repository, or it has ended."""
     return Refusal(404, "BLOB_UPLOAD_UNKNOWN", "there is no such upload in this repository")
+
+
+def warning_text(text: str) -> str:
+    """A text as it stands in a ``Warning`` header (distribution-spec, "Warnings"; RFC 7234, section 5.5)."""
+    plain = "".join(character if " " <= character <= "~" else "?" for character in text[:1000])
+    return plain.replace("\\", "\\\\").replace('"', '\\"')

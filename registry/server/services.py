@@ -1,55 +1,77 @@
-"""What the routes of one server share: settings, bytes and rows."""
+"""What the routes of one server share: settings, bytes, rows, and who may do what."""
 
 import asyncio
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
 from typing import IO, TypeVar
 
 from sqlalchemy import Connection
+from starlette.requests import Request
 from starlette.responses import Response
 
+from registry.server.access.gate import Gate, OpenGate, Permit
+from registry.server.access.principals import ANYONE_HERE, Principal
 from registry.server.bodies import HELD
 from registry.server.config import ServerConfig
 from registry.server.database import Database, open_database
 from registry.server.downloads import FileResponse
-from registry.server.metadata.uploads import expired_uploads, remove_uploads
+from registry.server.metadata.uploads import KnownUpload, idle_uploads, remove_uploads
 from registry.server.ranges import Span
-from registry.server.spool import SpoolBusy, SpoolFolder
-from registry.server.storage import BlobFolder, prepare_folders
+from registry.server.storage.folder import open_folder
+from registry.server.storage.protocol import BlobStorage
 
-__all__ = ["Services", "open_services"]
+__all__ = ["PRINCIPAL", "Services", "open_services"]
+
+PRINCIPAL = "registry.principal"
+"""Where in an ASGI scope the one who asks is."""
 
 _DOCUMENTS_AT_ONCE = 2
+_IDLE_AT_ONCE = 100
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One open data folder."""
+    """One open registry."""
 
     config: ServerConfig
-    blobs: BlobFolder
-    spools: SpoolFolder
+    storage: BlobStorage
     database: Database
+    gate: Gate
     documents: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_DOCUMENTS_AT_ONCE))
     """Held by whoever has a whole manifest, and what it says, in memory; nobody waits for a client with it."""
 
-    def read(self, work: Callable[[Connection], Result]) -> Result:
+    async def read(self, work: Callable[[Connection], Result]) -> Result:
         """Look something up."""
-        return self.database.read(work)
+        return await self.database.read(work)
 
     async def write(self, work: Callable[[Connection], Result]) -> Result:
         """Change something, durably."""
         return await self.database.write(work)
 
+    def permit(self, request: Request) -> Permit:
+        """What whoever sent a request may do."""
+        principal: Principal = request.scope.get(PRINCIPAL, ANYONE_HERE)
+        return Permit(self.gate, principal)
+
+    def due(self) -> float:
+        """Until when, from now on, whatever nobody needs is kept."""
+        return time.time() + self.config.collection.grace
+
+    def scratch(self) -> IO[bytes]:
+        """A nameless file for a body; what is over ``HELD`` bytes is on the disk and not in memory."""
+        return tempfile.SpooledTemporaryFile(HELD, dir=str(self.config.data / "uploads"))
+
     def answer(self, content: bytes, headers: Mapping[str, str]) -> Response:
         """An answer of bytes; many wait on the disk, and not for ever, for a client that stands still."""
         if len(content) <= HELD:
             return Response(content, headers=headers)
-        file: IO[bytes] = self.spools.scratch(HELD)
+        file = self.scratch()
         try:
             file.write(content)  # a change of threads would let others' contents pile up in memory
         except OSError:
@@ -59,34 +81,36 @@ class Services:
 
     async def expire_uploads(self) -> int:
         """Delete uploads that nobody has added to for a lifetime; how many those were."""
-        before = time.time() - self.config.upload_lifetime
-        idle = [upload for upload in self.spools.idle_since(before) if self._discard_idle(upload)]
-        known = self.read(lambda connection: expired_uploads(connection, before))
-        ended = {*idle, *(upload for upload in known if not self.spools.holds(upload))}
-        if ended:
-            await self.write(lambda connection: remove_uploads(connection, ended))
-        return len(idle)
+        before, count = time.time() - self.config.upload_lifetime, 0
+        async for idle in self._idle(before):
+            gone = [upload.id for upload in idle if await self.storage.abandon(upload, before)]
+            if gone:
+                await self.write(partial(remove_uploads, ids=gone))
+            count += len(gone)
+        return count
 
-    def _discard_idle(self, upload: str) -> bool:
-        try:
-            spool = self.spools.open(upload, "sha256")
-        except SpoolBusy:
-            return False
-        except FileNotFoundError:
-            return True
-        self.spools.discard(upload)
-        spool.close()
-        return True
+    async def _idle(self, before: float) -> AsyncIterator[list[KnownUpload]]:
+        yield [KnownUpload(upload, "", "sha256", "", 0, "") for upload in await self.storage.idle(before)]
+        after = ""
+        while rows := await self.read(partial(idle_uploads, before=before, after=after, limit=_IDLE_AT_ONCE)):
+            yield rows
+            after = rows[-1].id
 
-    def close(self) -> None:
-        """Finish what has begun, and let go of the folder."""
+    async def close(self) -> None:
+        """Finish what has begun, and let go of everything."""
+        await self.storage.close()
         self.database.close()
 
 
 def open_services(config: ServerConfig) -> Services:
-    """Open, or create, the data folder.
+    """Open, or create, what the settings name.
 
     Raises StorageFailed when it cannot be written to, or its database cannot be used.
     """
-    folders = prepare_folders(config.data)
-    return Services(config, folders.blobs, SpoolFolder(folders.uploads), open_database(folders.database))
+    storage = open_folder(config.data, config.patience)
+    return Services(
+        config,
+        storage,
+        open_database(config.database or config.data / "registry.db", durable=config.durable),
+        OpenGate(),
+    )

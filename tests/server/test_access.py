@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.server.access import is_loopback_host
+from registry.server.access.loopback import is_loopback_host
 
 
 @pytest.mark.parametrize(

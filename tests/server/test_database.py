@@ -14,7 +14,7 @@ from registry.errors import StorageFailed
 from registry.server.app import create_app
 from registry.server.config import ServerConfig
 from registry.server.database import open_database
-from registry.server.metadata.blobs import blob_size, link_blob
+from registry.server.metadata.blobs import find_blob, link_blob
 from registry.server.metadata.repositories import repository_names
 from registry.server.schema import REVISION, metadata
 from registry.server.services import open_services
@@ -48,7 +48,7 @@ def test_settings_that_durability_rests_on(tmp_path: Path) -> None:
         names = ("journal_mode", "synchronous", "foreign_keys")
         return tuple(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names)
 
-    assert database.read(settings) == ("wal", 2, 1)
+    assert asyncio.run(database.read(settings)) == ("wal", 2, 1)
     assert asyncio.run(database.write(settings)) == ("wal", 2, 1)
     database.close()
 
@@ -63,9 +63,9 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError, match="half way"):
         asyncio.run(database.write(fail))
-    assert database.read(lambda connection: repository_names(connection, "", 10)) == []
+    assert asyncio.run(database.read(lambda connection: repository_names(connection, "", 10))) == []
     asyncio.run(database.write(lambda connection: link_blob(connection, "demo", digest, 1)))
-    assert database.read(lambda connection: blob_size(connection, "demo", digest)) == 1
+    assert asyncio.run(database.read(lambda connection: find_blob(connection, "demo", digest))).size == 1
     database.close()
 
 
@@ -76,8 +76,8 @@ def test_a_folder_of_any_name_holds_its_database(tmp_path: Path, name: str) -> N
     for run in range(2):
         services = open_services(ServerConfig(folder))
         asyncio.run(services.write(lambda connection: link_blob(connection, "demo", digest, 1)))
-        assert services.read(lambda connection: repository_names(connection, "", 10)) == ["demo"], run
-        services.close()
+        assert asyncio.run(services.read(lambda connection: repository_names(connection, "", 10))) == ["demo"], run
+        asyncio.run(services.close())
     assert (folder / "registry.db").stat().st_size > 0
     assert list(tmp_path.iterdir()) == [folder]
 

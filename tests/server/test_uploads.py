@@ -15,7 +15,7 @@ import pytest
 import requests
 from sqlalchemy import select, update
 
-from registry.server import database
+from registry.server.database import sqlite as database
 from registry.server.config import ServerConfig
 from registry.server.metadata.uploads import add_upload
 from registry.server.schema import uploads
@@ -291,15 +291,17 @@ def test_files_without_a_row_and_rows_without_a_file_expire(data: Path) -> None:
         path.touch()
         os.utime(path, (now - age, now - age))
     for name in (kept, old, busy, lost, missing):
-        asyncio.run(services.write(lambda connection, name=name: add_upload(connection, name, "demo", "sha256")))
-    aged = update(uploads).where(uploads.c.id != missing).values(created=now - 2000)
+        asyncio.run(
+            services.write(lambda connection, name=name: add_upload(connection, name, "demo", "sha256", "local"))
+        )
+    aged = update(uploads).where(uploads.c.id != missing).values(touched=now - 2000)
     asyncio.run(services.write(lambda connection: connection.execute(aged)))
-    spool = services.spools.open(busy, "sha256")
-    assert asyncio.run(services.expire_uploads()) == 2
+    spool = services.storage.spools.open(busy, "sha256")
+    assert asyncio.run(services.expire_uploads()) == 3
     spool.close()
     assert {path.name for path in (data / "uploads").iterdir()} == {kept, busy}
-    rows = services.read(lambda connection: set(connection.execute(select(uploads.c.id)).scalars()))
-    services.close()
+    rows = asyncio.run(services.read(lambda connection: set(connection.execute(select(uploads.c.id)).scalars())))
+    asyncio.run(services.close())
     assert rows == {kept, busy, missing}
 
 
@@ -308,7 +310,7 @@ def test_a_full_database_is_an_answer_and_leaves_nothing(
 ) -> None:
     with running_server(data) as address, requests.Session() as session:
         body = tools.Api(address, session).image(annotations={"a": "x" * 20_000})
-    monkeypatch.setattr(database, "_PRAGMAS", (*database._PRAGMAS, "PRAGMA max_page_count=1"))
+    monkeypatch.setattr(database, "_PRAGMAS", (*database._PRAGMAS, "max_page_count=1"))
     with running_server(data) as address, requests.Session() as session:
         api = tools.Api(address, session)
         answers = [api.put_manifest("latest", body)]

@@ -1,63 +1,217 @@
-"""Blobs: which repository has which, and how large they are."""
+"""Blobs: which repository has which, how large they are, and where their bytes are.
+
+A blob that no manifest of the repository needs has a ``due``: when somebody asks again. Everyone who
+was told that it is there must find it there for a while, so to be told moves that time.
+"""
 
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, exists, literal, select, update
+from sqlalchemy.dialects.postgresql import insert  # what it writes, SQLite understands as well
 
 from registry.digest import Digest
-from registry.server.metadata.repositories import ensure_repository, repository_id
-from registry.server.schema import blobs, repositories, repository_blobs
+from registry.server.access.gate import Permit
+from registry.server.access.principals import Action
+from registry.server.database.statements import Statement
+from registry.server.metadata.repositories import claim_repository, count_bytes, create_repository
+from registry.server.schema import blobs, edges, repositories, repository_blobs
 
-__all__ = ["blob_size", "link_blob", "mount_blob", "unlink_blob"]
+__all__ = [
+    "StoredBlob",
+    "blob_key",
+    "find_blob",
+    "link_blob",
+    "mount_blob",
+    "needed_blobs",
+    "postpone_blobs",
+    "release_blobs",
+    "unlink_blob",
+]
 
-_LINKED = (
-    select(blobs.c.size)
-    .join(repository_blobs, repository_blobs.c.digest == blobs.c.digest)
-    .join(repositories, repositories.c.id == repository_blobs.c.repository_id)
+_LINK = repository_blobs.c
+_HERE = (
+    select(blobs.c.size, blobs.c.key, _LINK.due)
+    .join(repository_blobs, _LINK.digest == blobs.c.digest)
+    .join(repositories, repositories.c.id == _LINK.repository_id)
+    .where(blobs.c.digest == bindparam("digest"), blobs.c.state == "live")
 )
-_SIZE = _LINKED.where(repositories.c.name == bindparam("repository"), blobs.c.digest == bindparam("digest"))
+_FIND = Statement(_HERE.where(repositories.c.name == bindparam("repository")))
+_ANYWHERE = Statement(
+    select(repositories.c.name, blobs.c.size, blobs.c.key)
+    .join(repository_blobs, _LINK.digest == blobs.c.digest)
+    .join(repositories, repositories.c.id == _LINK.repository_id)
+    .where(blobs.c.digest == bindparam("digest"), blobs.c.state == "live", repositories.c.name > bindparam("after"))
+    .order_by(repositories.c.name)
+    .limit(100)
+)
+_STATE = Statement(select(blobs.c.state, blobs.c.key).where(blobs.c.digest == bindparam("digest")).with_for_update())
+_ADD = Statement(
+    insert(blobs)
+    .values(
+        digest=bindparam("digest"),
+        size=bindparam("size"),
+        created=bindparam("now"),
+        key=bindparam("key"),
+        state="live",
+        changed=bindparam("now"),
+        checked=bindparam("now"),
+    )
+    .on_conflict_do_nothing()
+)
+_REVIVE = Statement(
+    update(blobs)
+    .where(blobs.c.digest == bindparam("blob"))
+    .values(
+        size=bindparam("bytes"),
+        key=bindparam("place"),
+        state="live",
+        changed=bindparam("now"),
+        checked=bindparam("now"),
+    )
+)
+_CONNECT = Statement(
+    insert(repository_blobs)
+    .values(
+        repository_id=bindparam("repository"),
+        digest=bindparam("digest"),
+        created=bindparam("now"),
+        due=bindparam("due"),
+    )
+    .on_conflict_do_nothing()
+)
+_POSTPONE = Statement(
+    update(repository_blobs)
+    .where(_LINK.repository_id == bindparam("here"), _LINK.digest == bindparam("blob"), _LINK.due < bindparam("later"))
+    .values(due=bindparam("later"))
+)
+_UNLINK = Statement(
+    delete(repository_blobs).where(_LINK.repository_id == bindparam("here"), _LINK.digest == bindparam("blob"))
+)
+_SIZE = Statement(select(blobs.c.size).where(blobs.c.digest == bindparam("digest")))
+_KEPT = Statement(
+    update(repository_blobs)
+    .where(_LINK.repository_id == bindparam("here"), _LINK.digest == bindparam("blob"))
+    .values(due=None)
+)
 
 
-def blob_size(connection: Connection, repository: str, digest: Digest) -> int | None:
-    """The size of a blob in bytes; None when the repository does not have it."""
-    names = {"repository": repository, "digest": str(digest)}
-    return connection.execute(_SIZE, names).scalar_one_or_none()
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """A blob that a repository has: its size in bytes, and where the storage has it.
+
+    ``due`` is when it may be collected, unless somebody needs it by then; None: somebody does.
+    """
+
+    size: int
+    key: str
+    due: float | None
 
 
-def link_blob(connection: Connection, repository: str, digest: Digest, size: int) -> None:
-    """Let a repository have a blob, whose bytes are safe on the disk."""
-    now = time.time()
-    name = str(digest)
-    key = ensure_repository(connection, repository)
-    if connection.execute(select(blobs.c.digest).where(blobs.c.digest == name)).first() is None:
-        connection.execute(insert(blobs).values(digest=name, size=size, created=now))
-    link = repository_blobs.c
-    linked = select(link.digest).where(link.repository_id == key, link.digest == name)
-    if connection.execute(linked).first() is None:
-        connection.execute(insert(repository_blobs).values(repository_id=key, digest=name, created=now))
+def find_blob(connection: Connection, repository: str, digest: Digest) -> StoredBlob | None:
+    """A blob; None when the repository does not have it."""
+    row = _FIND.first(connection, repository=repository, digest=str(digest))
+    return StoredBlob(*row) if row else None
 
 
-def mount_blob(connection: Connection, repository: str, digest: Digest, source: str | None) -> bool:
+def blob_key(connection: Connection, digest: Digest) -> str | None:
+    """Where the bytes of a blob are that some repository has; None: none does."""
+    row = _STATE.first(connection, digest=str(digest))
+    return row[1] if row and row[0] == "live" else None
+
+
+def link_blob(
+    connection: Connection, repository: str, digest: Digest, size: int, key: str = "", *, due: float = 0.0
+) -> bool:
+    """Let a repository have a blob, whose bytes are safe at ``key``, and keep it until ``due``.
+
+    False: the same bytes were already safe somewhere else, which stays; those at ``key`` are surplus.
+    """
+    name, now = str(digest), time.time()
+    here = create_repository(connection, repository)
+    used = True
+    if not _ADD.change(connection, digest=name, size=size, now=now, key=key):
+        row = _STATE.first(connection, digest=name)
+        assert row is not None
+        used = row[0] != "live" or row[1] == key
+        if row[0] != "live":
+            _REVIVE.change(connection, blob=name, bytes=size, place=key, now=now)
+    _connect(connection, here, name, size, due)
+    return used
+
+
+def _connect(connection: Connection, here: int, name: str, size: int, due: float) -> None:
+    if _CONNECT.change(connection, repository=here, digest=name, now=time.time(), due=due):
+        count_bytes(connection, here, size)
+    else:
+        _POSTPONE.change(connection, here=here, blob=name, later=due)
+
+
+def mount_blob(
+    connection: Connection, permit: Permit, repository: str, digest: Digest, source: str | None, *, due: float = 0.0
+) -> bool:
     """Let a repository have a blob that ``source``, or when it is None any repository, has.
 
-    False when there is none to be had. distribution-spec, "Mounting a blob from another repository".
+    False when there is none that the principal may pull from. distribution-spec, "Mounting a blob
+    from another repository".
     """
-    query = _LINKED.where(blobs.c.digest == str(digest)).limit(1)
-    if source is not None:
-        query = query.where(repositories.c.name == source)
-    size = connection.execute(query).scalar_one_or_none()
+    size = _readable(connection, permit, digest, source)
     if size is None:
         return False
-    link_blob(connection, repository, digest, size)
+    here = create_repository(connection, repository)
+    row = _STATE.first(connection, digest=str(digest))
+    if row is None or row[0] != "live":
+        return False
+    _connect(connection, here, str(digest), size, due)
     return True
+
+
+def _readable(connection: Connection, permit: Permit, digest: Digest, source: str | None) -> int | None:
+    if source is not None:
+        if not permit.may(connection, source, Action.PULL):
+            return None
+        found = find_blob(connection, source, digest)
+        return found.size if found else None
+    after = ""
+    while rows := _ANYWHERE.all(connection, digest=str(digest), after=after):
+        for name, size, _ in rows:
+            if permit.may(connection, name, Action.PULL):
+                return int(size)
+        after = rows[-1][0]
+    return None
+
+
+def postpone_blobs(connection: Connection, repository: str, digests: Iterable[Digest], due: float) -> None:
+    """Keep blobs that nobody needs yet until ``due``: somebody was told that they are there."""
+    here = claim_repository(connection, repository)
+    if here is not None:
+        for digest in digests:
+            _POSTPONE.change(connection, here=here, blob=str(digest), later=due)
 
 
 def unlink_blob(connection: Connection, repository: str, digest: Digest) -> bool:
     """Take a blob from a repository; the bytes stay until they are collected. False: it had none."""
-    key = repository_id(connection, repository)
-    gone = connection.execute(
-        delete(repository_blobs).where(
-            repository_blobs.c.repository_id == key, repository_blobs.c.digest == str(digest)
-        )
+    here = claim_repository(connection, repository)
+    if here is None or not _UNLINK.change(connection, here=here, blob=str(digest)):
+        return False
+    row = _SIZE.first(connection, digest=str(digest))
+    count_bytes(connection, here, -row[0] if row else 0)
+    return True
+
+
+def needed_blobs(connection: Connection, here: int, digests: Iterable[str]) -> None:
+    """A manifest needs these now: nobody has to ask about them."""
+    for digest in digests:
+        _KEPT.change(connection, here=here, blob=digest)
+
+
+def release_blobs(connection: Connection, here: int, parent: str, due: float) -> None:
+    """A manifest goes, whose edges are still there: ask at ``due`` about each blob that it needed."""
+    children = select(edges.c.child).where(edges.c.repository_id == here, edges.c.parent == parent)
+    others = exists(literal(1)).where(
+        edges.c.repository_id == here, edges.c.child == _LINK.digest, edges.c.parent != parent
     )
-    return gone.rowcount > 0
+    connection.execute(
+        update(repository_blobs).where(_LINK.repository_id == here, _LINK.digest.in_(children), ~others).values(due=due)
+    )

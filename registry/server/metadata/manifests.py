@@ -3,15 +3,18 @@
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, union_all
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, delete, insert, select, union_all, update
 
 from registry.digest import Digest
 from registry.model import Descriptor, Index, Manifest, canonical_json, load_json
-from registry.server.metadata.repositories import ensure_repository, repository_id
-from registry.server.metadata.tags import set_tag
+from registry.server.access.gate import Permit
+from registry.server.database.statements import Statement
+from registry.server.metadata.blobs import needed_blobs, release_blobs
+from registry.server.metadata.repositories import claim_repository, count_bytes, create_repository
+from registry.server.metadata.tags import remove_tags_of, set_tag
 from registry.server.schema import blobs, edges, manifests, repositories, repository_blobs, tags
 
 __all__ = [
@@ -33,20 +36,27 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class NewManifest:
-    """A manifest that somebody pushes: its name, the bytes as they came, and what they say."""
+    """A manifest that somebody pushes: its name, the bytes as they came, and what they say.
+
+    ``pinned``: it was pushed by its digest, and somebody knows it by that alone. ``lease``: until
+    when (seconds since the epoch) it is kept although nothing leads to it; then it is not pinned.
+    """
 
     digest: Digest
     content: bytes
     document: Manifest | Index
+    pinned: bool = True
+    lease: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StoredManifest:
-    """A manifest that the repository has; ``content`` only when it was asked for. Size in bytes."""
+    """A manifest that the repository has. Size in bytes; ``yanked`` is why nobody should use it any more."""
 
-    digest: Digest
+    digest: str
     media_type: str
     size: int
+    yanked: str | None
     content: bytes
 
 
@@ -58,45 +68,100 @@ class MissingContent(Exception):  # no Failure: the route turns it into an answe
         self.digests = digests
 
 
-def find_manifest(
-    connection: Connection, repository: str, reference: Digest | str, *, content: bool
-) -> StoredManifest | None:
+_HERE = manifests.c.repository_id == bindparam("repository"), manifests.c.digest == bindparam("digest")
+_KNOWN = Statement(select(manifests.c.pinned, manifests.c.lease).where(*_HERE))
+_COLUMNS = manifests.c.digest, manifests.c.media_type, manifests.c.size, manifests.c.yanked
+_NAMED = (
+    select(*_COLUMNS, manifests.c.content)
+    .join(repositories, repositories.c.id == manifests.c.repository_id)
+    .where(repositories.c.name == bindparam("repository"))
+)
+_BY_DIGEST = Statement(_NAMED.where(manifests.c.digest == bindparam("reference")))
+_BY_TAG = Statement(
+    _NAMED.join(
+        tags, (tags.c.repository_id == manifests.c.repository_id) & (tags.c.digest == manifests.c.digest)
+    ).where(tags.c.name == bindparam("reference"))
+)
+_ADD = Statement(
+    insert(manifests).values(
+        repository_id=bindparam("repository"),
+        digest=bindparam("digest"),
+        media_type=bindparam("media_type"),
+        size=bindparam("size"),
+        subject=bindparam("subject"),
+        artifact_type=bindparam("artifact_type"),
+        created=bindparam("now"),
+        annotations=bindparam("annotations"),
+        content=bindparam("content"),
+        pinned=bindparam("pinned"),
+        lease=bindparam("lease"),
+        due=bindparam("due"),
+    )
+)
+_KEEP = Statement(
+    update(manifests)
+    .where(manifests.c.repository_id == bindparam("here"), manifests.c.digest == bindparam("name"))
+    .values(pinned=bindparam("stays"), lease=bindparam("until"), due=bindparam("later"))
+)
+_ASK_CHILDREN = (
+    update(manifests)
+    .where(
+        manifests.c.repository_id == bindparam("here"),
+        manifests.c.digest.in_(
+            select(edges.c.child).where(edges.c.repository_id == bindparam("here"), edges.c.parent == bindparam("name"))
+        ),
+    )
+    .values(due=bindparam("later"))
+)
+_ASK_REFERRERS = (
+    update(manifests)
+    .where(manifests.c.repository_id == bindparam("here"), manifests.c.subject == bindparam("name"))
+    .values(due=bindparam("later"))
+)
+
+
+def find_manifest(connection: Connection, repository: str, reference: Digest | str) -> StoredManifest | None:
     """The manifest behind a digest or, when it is a text, a tag."""
-    query = _LOOK_UP[isinstance(reference, Digest), content]
-    row = connection.execute(query, {"repository": repository, "reference": str(reference)}).first()
-    if row is None:
-        return None
-    return StoredManifest(Digest.parse(row.digest), row.media_type, row.size, row.content if content else b"")
+    statement = _BY_DIGEST if isinstance(reference, Digest) else _BY_TAG
+    row = statement.first(connection, repository=repository, reference=str(reference))
+    return StoredManifest(*row) if row else None
 
 
-def _look_up(by_digest: bool, content: bool) -> Select[tuple[str, str, int]]:
-    columns = [manifests.c.digest, manifests.c.media_type, manifests.c.size]
-    query: Select[tuple[str, str, int]] = select(*columns, *([manifests.c.content] if content else []))
-    query = query.join(repositories, repositories.c.id == manifests.c.repository_id)
-    query = query.where(repositories.c.name == bindparam("repository"))
-    if by_digest:
-        return query.where(manifests.c.digest == bindparam("reference"))
-    same = (tags.c.repository_id == manifests.c.repository_id) & (tags.c.digest == manifests.c.digest)
-    return query.join(tags, same).where(tags.c.name == bindparam("reference"))
+def store_manifest(
+    connection: Connection, permit: Permit, repository: str, new: NewManifest, names: Iterable[str], *, due: float = 0.0
+) -> None:
+    """Keep a manifest and let tags mean it, all or nothing; ``due`` is for what this makes superfluous.
 
-
-# Made once: to build a statement takes longer than to run it.
-_LOOK_UP = {key: _look_up(*key) for key in product((True, False), repeat=2)}
-
-
-def store_manifest(connection: Connection, repository: str, new: NewManifest, names: Iterable[str]) -> None:
-    """Keep a manifest and let tags mean it, all or nothing.
-
-    Raises MissingContent when the repository lacks what the manifest needs.
+    Raises MissingContent when the repository lacks what the manifest needs, Refusal when a tag may
+    not be moved.
     """
-    key = ensure_repository(connection, repository)
-    known = select(manifests.c.size).where(manifests.c.repository_id == key, manifests.c.digest == str(new.digest))
-    if connection.execute(known).first() is None:
+    here = create_repository(connection, repository)
+    name = str(new.digest)
+    known = _KNOWN.first(connection, repository=here, digest=name)
+    if known is None:
         needed = _needed(new.document)
-        _check_present(connection, key, needed)
-        _insert(connection, key, new, needed)
-    for name in names:
-        set_tag(connection, key, name, new.digest)
+        _check_present(connection, here, needed)
+        _insert(connection, here, new, needed, due)
+        needed_blobs(connection, here, needed)
+        count_bytes(connection, here, len(new.content))
+    else:
+        _renew(connection, here, new, known, due)
+    for tag in names:
+        set_tag(connection, permit, (here, repository), tag, new.digest, due=due)
+
+
+def _renew(connection: Connection, here: int, new: NewManifest, known: tuple[Any, ...], due: float) -> None:
+    pinned, lease = bool(known[0]) or new.pinned, known[1]
+    if new.lease is not None:
+        lease = max(lease or 0.0, new.lease)
+    _KEEP.change(
+        connection,
+        here=here,
+        name=str(new.digest),
+        stays=pinned,
+        until=lease,
+        later=None if pinned else max(due, lease or 0.0),
+    )
 
 
 def _needed(document: Manifest | Index) -> dict[str, set[int]]:
@@ -112,54 +177,80 @@ def _check_present(connection: Connection, repository: int, needed: dict[str, se
     sizes: dict[str, set[int]] = {}
     digests = iter(needed)
     while batch := list(islice(digests, _BATCH)):
-        for row in connection.execute(_sizes(repository, batch)):
+        for row in connection.execute(_SIZES, {"repository": repository, "digests": batch}):
             sizes.setdefault(row.digest, set()).add(row.size)
     missing = [digest for digest, promised in needed.items() if promised - sizes.get(digest, set())]
     if missing:
         raise MissingContent(missing)
 
 
-def _sizes(repository: int, digests: list[str]) -> Select[tuple[str, int]]:
+def _sizes() -> Select[tuple[str, int]]:
+    digests: BindParameter[Any] = bindparam("digests", expanding=True)
     linked = (
         select(blobs.c.digest, blobs.c.size)
         .join(repository_blobs, repository_blobs.c.digest == blobs.c.digest)
-        .where(repository_blobs.c.repository_id == repository, blobs.c.digest.in_(digests))
+        .where(
+            repository_blobs.c.repository_id == bindparam("repository"),
+            blobs.c.digest.in_(digests),
+            blobs.c.state == "live",
+        )
     )
     documents = select(manifests.c.digest, manifests.c.size).where(
-        manifests.c.repository_id == repository, manifests.c.digest.in_(digests)
+        manifests.c.repository_id == bindparam("repository"), manifests.c.digest.in_(digests)
     )
     both = union_all(linked, documents).subquery()
     return select(both.c.digest, both.c.size)
 
 
-def _insert(connection: Connection, repository: int, new: NewManifest, needed: Iterable[str]) -> None:
-    document = new.document
-    connection.execute(
-        insert(manifests).values(
-            repository_id=repository,
-            digest=str(new.digest),
-            media_type=document.media_type,
-            size=len(new.content),
-            subject=str(document.subject.digest) if document.subject else None,
-            artifact_type=document.kind,
-            created=time.time(),
-            annotations=canonical_json(dict(document.annotations)).decode(),
-            content=new.content,
-        )
+_SIZES = _sizes()  # made once: to build a statement takes longer than to run it
+
+
+def _insert(connection: Connection, here: int, new: NewManifest, needed: Iterable[str], due: float) -> None:
+    document, pinned = new.document, new.pinned and new.lease is None
+    _ADD.change(
+        connection,
+        repository=here,
+        digest=str(new.digest),
+        media_type=document.media_type,
+        size=len(new.content),
+        subject=str(document.subject.digest) if document.subject else None,
+        artifact_type=document.kind,
+        now=time.time(),
+        annotations=canonical_json(dict(document.annotations)).decode(),
+        content=new.content,
+        pinned=pinned,
+        lease=new.lease,
+        due=None if pinned else max(due, new.lease or 0.0),
     )
-    rows = [{"repository_id": repository, "parent": str(new.digest), "child": child} for child in needed]
+    rows = [{"repository_id": here, "parent": str(new.digest), "child": child} for child in needed]
     if rows:
         connection.execute(insert(edges), rows)
 
 
-def remove_manifest(connection: Connection, repository: str, digest: Digest) -> bool:
-    """Delete a manifest and the tags that mean it. False: there was none."""
-    key = repository_id(connection, repository)
+def remove_manifest(
+    connection: Connection, permit: Permit, repository: str, digest: Digest, *, due: float = 0.0
+) -> bool:
+    """Delete a manifest and the tags that mean it. False: there was none.
+
+    What only it led to is asked about at ``due``. Raises Refusal when one of the tags is immutable.
+    """
+    here = claim_repository(connection, repository)
+    if here is None:
+        return False
     name = str(digest)
-    connection.execute(delete(tags).where(tags.c.repository_id == key, tags.c.digest == name))
-    connection.execute(delete(edges).where(edges.c.repository_id == key, edges.c.parent == name))
-    gone = connection.execute(delete(manifests).where(manifests.c.repository_id == key, manifests.c.digest == name))
-    return gone.rowcount > 0
+    remove_tags_of(connection, permit, (here, repository), name)
+    release_blobs(connection, here, name, due)
+    for statement in (_ASK_CHILDREN, _ASK_REFERRERS):
+        connection.execute(statement, {"here": here, "name": name, "later": due})
+    connection.execute(delete(edges).where(edges.c.repository_id == here, edges.c.parent == name))
+    size = connection.execute(
+        select(manifests.c.size).where(manifests.c.repository_id == here, manifests.c.digest == name)
+    ).scalar_one_or_none()
+    if size is None:
+        return False
+    connection.execute(delete(manifests).where(manifests.c.repository_id == here, manifests.c.digest == name))
+    count_bytes(connection, here, -size)
+    return True
 
 
 def referrers(

@@ -1,14 +1,14 @@
 """Blobs: look, get, delete (distribution-spec 1.1, end-2 and end-10)."""
 
-import os
-from io import FileIO
+import time
 
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
 from registry.digest import Digest
-from registry.server.downloads import FileResponse
-from registry.server.metadata.blobs import blob_size, unlink_blob
+from registry.server.access.principals import Action
+from registry.server.metadata.blobs import StoredBlob, find_blob, postpone_blobs, unlink_blob
 from registry.server.parameters import digest_of, repository_of
 from registry.server.ranges import Span, parse_range
 from registry.server.refusal import Refusal, blob_unknown
@@ -26,35 +26,44 @@ class Blobs:
     async def get(self, request: Request) -> Response:
         """The bytes, or with HEAD only what they are; or a range of them."""
         repository, digest = repository_of(request), digest_of(request)
-        if self._services.read(lambda connection: blob_size(connection, repository, digest)) is None:
+        permit = self._services.permit(request)
+
+        def find(connection: Connection) -> StoredBlob | None:
+            permit.require(connection, repository, Action.PULL)
+            return find_blob(connection, repository, digest)
+
+        found = await self._services.read(find)
+        if found is None:
             raise blob_unknown(digest)
-        file = self._open(digest)
-        try:
-            # What is sent is what is on the disk: a client checks the digest, and so finds damage.
-            size = os.fstat(file.fileno()).st_size
-            span = _span(request, digest, size)
-        except BaseException:
-            file.close()
-            raise
+        await self._postpone(repository, digest, found)
         headers = _headers(digest)
-        if span is None:
-            return FileResponse(file, Span(0, size), 200, headers, self._services.config.patience)
-        headers["content-range"] = f"bytes {span.start}-{span.stop - 1}/{size}"
-        return FileResponse(file, span, 206, headers, self._services.config.patience)
+        span = _span(request, digest, found.size)
+        if span is not None:
+            headers["content-range"] = f"bytes {span.start}-{span.stop - 1}/{found.size}"
+        try:
+            return await self._services.storage.response(digest, found.key, found.size, span, headers, request.method)
+        except FileNotFoundError as error:
+            # Its row has outlived its bytes: said to be missing, it is mended by the next push.
+            raise blob_unknown(digest) from error
+
+    async def _postpone(self, repository: str, digest: Digest, found: StoredBlob) -> None:
+        """Whoever is told of a blob that nobody needs yet may be about to need it."""
+        if found.due is not None and found.due < time.time() + self._services.config.collection.grace / 2:
+            due = self._services.due()
+            await self._services.write(lambda connection: postpone_blobs(connection, repository, [digest], due))
 
     async def delete(self, request: Request) -> Response:
         """Take the blob from this repository."""
         repository, digest = repository_of(request), digest_of(request)
-        if not await self._services.write(lambda connection: unlink_blob(connection, repository, digest)):
+        permit = self._services.permit(request)
+
+        def unlink(connection: Connection) -> bool:
+            permit.require(connection, repository, Action.DELETE)
+            return unlink_blob(connection, repository, digest)
+
+        if not await self._services.write(unlink):
             raise blob_unknown(digest)
         return Response(status_code=202, headers={"docker-content-digest": str(digest)})
-
-    def _open(self, digest: Digest) -> FileIO:
-        try:
-            return self._services.blobs.open(digest)
-        except FileNotFoundError as error:
-            # Its row has outlived its bytes: said to be missing, it is mended by the next push.
-            raise blob_unknown(digest) from error
 
 
 def _span(request: Request, digest: Digest, size: int) -> Span | None:

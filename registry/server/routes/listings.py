@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from urllib.parse import urlencode
 
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
 from registry.model import MAX_MANIFEST, OCI_INDEX, Descriptor, Index, canonical_json
+from registry.server.access.gate import Permit
+from registry.server.access.principals import Action
 from registry.server.metadata.manifests import referrers
 from registry.server.metadata.repositories import repository_names
 from registry.server.metadata.tags import tag_names
@@ -16,6 +20,9 @@ from registry.server.refusal import name_unknown
 from registry.server.services import Services
 
 __all__ = ["Listings"]
+
+_NAMES_SEEN = 100_000
+"""Repositories that are looked at for one page, however few of them the reader may see."""
 
 
 class Listings:
@@ -30,26 +37,39 @@ class Listings:
         return Response("{}", headers=headers, media_type="application/json")
 
     async def repositories(self, request: Request) -> Response:
-        """Names of repositories."""
-        page = page_of(request)
-        names = self._services.read(lambda connection: repository_names(connection, page.after, page.limit + 1))
-        return _names(request, page, {}, "repositories", names)
+        """Names of repositories that may be pulled from."""
+        page, permit = page_of(request), self._services.permit(request)
+
+        def names(connection: Connection) -> list[str]:
+            return list(islice(_readable(connection, permit, page), page.limit + 1))
+
+        return _names(request, page, {}, "repositories", await self._services.read(names))
 
     async def tags(self, request: Request) -> Response:
         """Tags of a repository."""
         repository, page = repository_of(request), page_of(request)
-        names = self._services.read(lambda connection: tag_names(connection, repository, page.after, page.limit + 1))
-        if names is None:
+        permit = self._services.permit(request)
+
+        def names(connection: Connection) -> list[str] | None:
+            permit.require(connection, repository, Action.PULL)
+            return tag_names(connection, repository, page.after, page.limit + 1)
+
+        found = await self._services.read(names)
+        if found is None:
             raise name_unknown(repository)
-        return _names(request, page, {"name": repository}, "tags", names)
+        return _names(request, page, {"name": repository}, "tags", found)
 
     async def referrers(self, request: Request) -> Response:
         """Descriptors of what has a manifest as its subject, in an index; never 404."""
         repository, digest = repository_of(request), digest_of(request)
         kind, page = request.query_params.get("artifactType"), page_of(request)
-        found, more = self._services.read(
-            lambda connection: _fill(referrers(connection, repository, digest, kind, page.after), page.limit)
-        )
+        permit = self._services.permit(request)
+
+        def find(connection: Connection) -> tuple[list[Descriptor], bool]:
+            permit.require(connection, repository, Action.PULL)
+            return _fill(referrers(connection, repository, digest, kind, page.after), page.limit)
+
+        found, more = await self._services.read(find)
         content = Index(manifests=tuple(found)).encode()
         response = self._services.answer(content, {"content-type": OCI_INDEX})
         if kind is not None:
@@ -58,6 +78,13 @@ class Listings:
             query = {"artifactType": kind} if kind is not None else {}
             _link(response, request, page, {**query, "last": str(found[-1].digest)})
         return response
+
+
+def _readable(connection: Connection, permit: Permit, page: Page) -> Iterator[str]:
+    after, seen = page.after, 0
+    while seen < _NAMES_SEEN and (names := repository_names(connection, after, page.limit + 1)):
+        yield from (name for name in names if permit.may(connection, name, Action.PULL))
+        after, seen = names[-1], seen + len(names)
 
 
 def _fill(entries: Iterator[Descriptor], limit: int) -> tuple[list[Descriptor], bool]:

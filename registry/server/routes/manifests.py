@@ -1,28 +1,33 @@
 """Manifests and indexes: get, push, delete (distribution-spec 1.1, end-3, end-7 and end-9)."""
 
 import asyncio
+from dataclasses import replace
 from typing import IO
 
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
 from registry.digest import Digest
 from registry.errors import InvalidDocument
 from registry.model import MAX_MANIFEST, parse_document
-from registry.server.bodies import HELD, write_body
+from registry.server.access.gate import Permit
+from registry.server.access.principals import Action
+from registry.server.bodies import write_body
 from registry.server.metadata.manifests import (
     MissingContent,
     NewManifest,
+    StoredManifest,
     find_manifest,
     remove_manifest,
     store_manifest,
 )
 from registry.server.metadata.tags import remove_tag
-from registry.server.parameters import pushed_tags, reference_of, repository_of
-from registry.server.refusal import Refusal, manifest_unknown
+from registry.server.parameters import lease_of, pushed_tags, reference_of, repository_of
+from registry.server.refusal import Refusal, manifest_unknown, warning_text
 from registry.server.services import Services
 
-__all__ = ["Manifests"]
+__all__ = ["Manifests", "manifest_headers"]
 
 _MAX_DETAILS = 100
 
@@ -36,38 +41,42 @@ class Manifests:
     async def get(self, request: Request) -> Response:
         """The bytes as they were pushed, or with HEAD only what they are."""
         repository, reference = repository_of(request), reference_of(request)
-        content = request.method != "HEAD"
-        found = self._services.read(
-            lambda connection: find_manifest(connection, repository, reference, content=content)
-        )
+        permit = self._services.permit(request)
+
+        def find(connection: Connection) -> StoredManifest | None:
+            permit.require(connection, repository, Action.PULL)
+            return find_manifest(connection, repository, reference)
+
+        found = await self._services.read(find)
         if found is None:
             raise manifest_unknown(str(reference))
-        headers = {
-            "content-type": found.media_type,
-            "content-length": str(found.size),
-            "docker-content-digest": str(found.digest),
-            "etag": f'"{found.digest}"',
-        }
-        if not content:
-            return Response(headers=headers)
-        return self._services.answer(found.content, headers)
+        if request.method == "HEAD":
+            return Response(headers=manifest_headers(found))
+        return self._services.answer(found.content, manifest_headers(found))
 
     async def put(self, request: Request) -> Response:
         """Keep a manifest and let its tags mean it."""
         repository, reference = repository_of(request), reference_of(request)
-        extra = pushed_tags(request)
+        permit, extra, lease = self._services.permit(request), pushed_tags(request), lease_of(request)
+        await self._services.read(lambda connection: permit.require(connection, repository, Action.PUSH))
         names = extra if isinstance(reference, Digest) else (reference, *extra)
-        with self._services.spools.scratch(HELD) as body:
+        with self._services.scratch() as body:
             await write_body(request, body, MAX_MANIFEST, self._services.config.patience)
             async with self._services.documents:
                 # Parsing up to 4 MiB of JSON would keep everyone else waiting.
                 new = await asyncio.to_thread(_parse, body, request.headers.get("content-type", ""), reference)
-                await self._store(repository, new, names)
+                await self._store(permit, repository, replace(new, lease=lease), names)
                 return _created(repository, new, extra)
 
-    async def _store(self, repository: str, new: NewManifest, names: tuple[str, ...]) -> None:
+    async def _store(self, permit: Permit, repository: str, new: NewManifest, names: tuple[str, ...]) -> None:
+        due = self._services.due()
+
+        def store(connection: Connection) -> None:
+            permit.require(connection, repository, Action.PUSH)
+            store_manifest(connection, permit, repository, new, names, due=due)
+
         try:
-            await self._services.write(lambda connection: store_manifest(connection, repository, new, names))
+            await self._services.write(store)
         except MissingContent as error:
             missing = tuple(error.digests[:_MAX_DETAILS])
             raise Refusal(
@@ -77,13 +86,30 @@ class Manifests:
     async def delete(self, request: Request) -> Response:
         """Delete a tag; or, by digest, a manifest and all tags that mean it."""
         repository, reference = repository_of(request), reference_of(request)
-        if isinstance(reference, Digest):
-            gone = await self._services.write(lambda connection: remove_manifest(connection, repository, reference))
-        else:
-            gone = await self._services.write(lambda connection: remove_tag(connection, repository, reference))
-        if not gone:
+        permit, due = self._services.permit(request), self._services.due()
+
+        def remove(connection: Connection) -> bool:
+            permit.require(connection, repository, Action.DELETE)
+            if isinstance(reference, Digest):
+                return remove_manifest(connection, permit, repository, reference, due=due)
+            return remove_tag(connection, permit, repository, reference, due=due)
+
+        if not await self._services.write(remove):
             raise manifest_unknown(str(reference))
         return Response(status_code=202)
+
+
+def manifest_headers(found: StoredManifest) -> dict[str, str]:
+    """What is said of a manifest: how to read it, its name, and whether it should be used."""
+    headers = {
+        "content-type": found.media_type,
+        "content-length": str(found.size),
+        "docker-content-digest": found.digest,
+        "etag": f'"{found.digest}"',
+    }
+    if found.yanked is not None:
+        headers["warning"] = f'299 - "{warning_text(found.yanked)}"'
+    return headers
 
 
 def _parse(body: IO[bytes], content_type: str, reference: Digest | str) -> NewManifest:
@@ -97,7 +123,7 @@ def _parse(body: IO[bytes], content_type: str, reference: Digest | str) -> NewMa
         document = parse_document(content, content_type.partition(";")[0].strip())
     except InvalidDocument as error:
         raise Refusal(400, "MANIFEST_INVALID", str(error)) from error
-    return NewManifest(digest, content, document)
+    return NewManifest(digest, content, document, pinned=expected is not None)
 
 
 def _created(repository: str, new: NewManifest, tags: tuple[str, ...]) -> Response:

@@ -1,20 +1,22 @@
 """Uploads: how blobs arrive (distribution-spec 1.1, end-4 to end-6, end-11, end-13, end-14)."""
 
-import asyncio
+import uuid
 
 from sqlalchemy import Connection
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from registry.digest import Digest
+from registry.server.access.gate import Permit
+from registry.server.access.principals import Action
 from registry.server.bodies import batches, declared_length
-from registry.server.metadata.blobs import link_blob, mount_blob
-from registry.server.metadata.uploads import add_upload, remove_uploads, upload_algorithm
+from registry.server.metadata.blobs import blob_key, link_blob, mount_blob
+from registry.server.metadata.uploads import KnownUpload, add_upload, find_upload, remove_uploads, store_upload
 from registry.server.parameters import algorithm_of, parse_digest, repository_of, upload_of
 from registry.server.ranges import Span, parse_content_range
 from registry.server.refusal import Refusal, upload_unknown
 from registry.server.services import Services
-from registry.server.spool import Spool, SpoolBusy
+from registry.server.storage.protocol import Incoming, UploadBusy, WrongDigest
 
 __all__ = ["Uploads"]
 
@@ -28,140 +30,172 @@ class Uploads:
     async def begin(self, request: Request) -> Response:
         """Mount, push in one request, or begin an upload: whatever the query asks for."""
         repository, query = repository_of(request), request.query_params
+        permit = await self._permit(request, repository)
         if "mount" in query:
             digest = parse_digest(query["mount"])
-            if await self._mount(repository, digest, query.get("from")):
+            if await self._mount(permit, repository, digest, query.get("from")):
                 return _created(repository, digest)
         if "digest" in query:
-            return await self._push_at_once(request, repository, parse_digest(query["digest"]))
+            return await self._push_at_once(request, permit, repository, parse_digest(query["digest"]))
         algorithm = algorithm_of(request)
-        upload, spool = self._services.spools.create(algorithm)
-        spool.close()
-        try:
-            await self._services.write(lambda connection: add_upload(connection, upload, repository, algorithm))
-        except BaseException:
-            self._services.spools.discard(upload)
-            raise
-        return _progress(202, repository, upload, 0)
+        incoming, state = await self._services.storage.begin(str(uuid.uuid4()), algorithm)
+        await self._remember(permit, repository, incoming, algorithm, state)
+        await incoming.suspend()
+        return self._progress(202, repository, incoming.id, 0)
 
     async def status(self, request: Request) -> Response:
         """How far the upload is."""
-        repository, upload = repository_of(request), upload_of(request)
-        self._algorithm(repository, upload)
+        repository = repository_of(request)
+        upload = await self._known(await self._permit(request, repository), repository, upload_of(request))
         try:
-            return _progress(204, repository, upload, self._services.spools.size(upload))
+            return self._progress(204, repository, upload.id, await self._services.storage.size(upload))
         except FileNotFoundError as error:
             raise upload_unknown() from error
 
     async def append(self, request: Request) -> Response:
         """One chunk, or a stream of unknown length."""
-        repository, upload = repository_of(request), upload_of(request)
-        spool = self._open(repository, upload)
+        repository = repository_of(request)
+        incoming = await self._open(await self._permit(request, repository), repository, upload_of(request))
         try:
-            await self._take(request, repository, upload, spool)
+            await self._take(request, repository, incoming)
         finally:
-            self._services.spools.suspend(upload, spool)
-        return _progress(202, repository, upload, spool.size)
+            await self._suspend(incoming)
+        return self._progress(202, repository, incoming.id, incoming.size)
 
     async def finish(self, request: Request) -> Response:
         """The end of an upload, perhaps with its last or only chunk."""
-        repository, upload = repository_of(request), upload_of(request)
+        repository = repository_of(request)
+        permit = await self._permit(request, repository)
         if "digest" not in request.query_params:
             raise Refusal(400, "DIGEST_INVALID", "the query has no digest")
         digest = parse_digest(request.query_params["digest"])
-        spool = self._open(repository, upload)
+        incoming = await self._open(permit, repository, upload_of(request))
         try:
-            await self._take(request, repository, upload, spool)
+            await self._take(request, repository, incoming)
         except BaseException:
-            self._services.spools.suspend(upload, spool)
+            await self._suspend(incoming)
             raise
-        return await self._commit(repository, upload, spool, digest)
+        return await self._commit(permit, repository, incoming, digest)
 
     async def cancel(self, request: Request) -> Response:
         """Give the upload up."""
-        repository, upload = repository_of(request), upload_of(request)
-        spool = self._open(repository, upload)
-        self._services.spools.discard(upload)
-        spool.close()
-        await self._services.write(lambda connection: remove_uploads(connection, [upload]))
+        repository = repository_of(request)
+        incoming = await self._open(await self._permit(request, repository), repository, upload_of(request))
+        await incoming.discard()
+        await self._services.write(lambda connection: remove_uploads(connection, [incoming.id]))
         return Response(status_code=204)
 
-    async def _mount(self, repository: str, digest: Digest, source: str | None) -> bool:
-        if not self._services.blobs.exists(digest):
-            return False
-        return await self._services.write(lambda connection: mount_blob(connection, repository, digest, source))
+    async def _permit(self, request: Request, repository: str) -> Permit:
+        permit = self._services.permit(request)
+        await self._services.read(lambda connection: permit.require(connection, repository, Action.PUSH))
+        return permit
 
-    async def _push_at_once(self, request: Request, repository: str, digest: Digest) -> Response:
-        upload, spool = self._services.spools.create(digest.algorithm)
+    async def _remember(self, permit: Permit, repository: str, incoming: Incoming, algorithm: str, state: str) -> None:
+        def add(connection: Connection) -> None:
+            permit.require(connection, repository, Action.PUSH)
+            add_upload(connection, incoming.id, repository, algorithm, permit.principal.name, state)
+
         try:
-            await self._receive(request, spool)
+            await self._services.write(add)
         except BaseException:
-            self._services.spools.discard(upload)
-            spool.close()
+            await incoming.discard()
             raise
-        return await self._commit(repository, upload, spool, digest)
 
-    async def _take(self, request: Request, repository: str, upload: str, spool: Spool) -> None:
+    async def _mount(self, permit: Permit, repository: str, digest: Digest, source: str | None) -> bool:
+        key = await self._services.read(lambda connection: blob_key(connection, digest))
+        if key is None or not await self._services.storage.exists(digest, key):
+            return False
+        due = self._services.due()
+
+        def mount(connection: Connection) -> bool:
+            permit.require(connection, repository, Action.PUSH)
+            return mount_blob(connection, permit, repository, digest, source, due=due)
+
+        return await self._services.write(mount)
+
+    async def _push_at_once(self, request: Request, permit: Permit, repository: str, digest: Digest) -> Response:
+        incoming, state = await self._services.storage.begin(str(uuid.uuid4()), digest.algorithm)
+        if state:
+            await self._remember(permit, repository, incoming, digest.algorithm, state)
+        try:
+            await self._receive(request, incoming)
+        except BaseException:
+            await incoming.discard()
+            raise
+        return await self._commit(permit, repository, incoming, digest)
+
+    async def _take(self, request: Request, repository: str, incoming: Incoming) -> None:
         """Append the body, which must be the chunk that its Content-Range says it is."""
-        start = spool.size
+        start = incoming.size
         chunk = _chunk(request)
         if chunk is not None and chunk.start != start:
-            headers = _place(repository, upload, start)
+            headers = _place(repository, incoming.id, start)
             raise Refusal(416, "BLOB_UPLOAD_INVALID", "the chunk does not begin where the last ended", headers=headers)
         try:
-            await self._receive(request, spool)
+            await self._receive(request, incoming)
         except ClientDisconnect:
             raise  # what has arrived stays: the client asks how much that is, and goes on
         except BaseException:
-            await asyncio.to_thread(spool.truncate, start)
+            await incoming.rewind(start)
             raise
-        if chunk is not None and spool.size != chunk.stop:
-            await asyncio.to_thread(spool.truncate, start)
+        if chunk is not None and incoming.size != chunk.stop:
+            await incoming.rewind(start)
             raise Refusal(400, "SIZE_INVALID", "the chunk has another length than its Content-Range")
 
-    async def _receive(self, request: Request, spool: Spool) -> None:
+    async def _receive(self, request: Request, incoming: Incoming) -> None:
         config = self._services.config
-        async for batch in batches(request, config.max_blob - spool.size, config.patience):
-            await asyncio.to_thread(spool.append, batch)
+        async for batch in batches(request, config.max_blob - incoming.size, config.patience):
+            await incoming.append(batch)
 
-    async def _commit(self, repository: str, upload: str, spool: Spool, digest: Digest) -> Response:
-        def link(connection: Connection) -> None:
-            link_blob(connection, repository, digest, spool.size)
-            remove_uploads(connection, [upload])
+    async def _suspend(self, incoming: Incoming) -> None:
+        state = await incoming.suspend()
+        if state is not None:
+            size = incoming.size
+            await self._services.write(lambda connection: store_upload(connection, incoming.id, size, state))
 
+    async def _commit(self, permit: Permit, repository: str, incoming: Incoming, digest: Digest) -> Response:
         try:
-            await asyncio.to_thread(self._seal, spool, digest)
-            await self._services.write(link)
-        except Refusal:
-            await self._services.write(lambda connection: remove_uploads(connection, [upload]))
-            raise
-        finally:
-            # Gone when it became a blob; if not, it is of no use to anybody.
-            self._services.spools.discard(upload)
-            spool.close()
+            async with incoming.seal(digest) as key:
+                await self._link(permit, repository, incoming, digest, key)
+        except WrongDigest as error:
+            await self._services.write(lambda connection: remove_uploads(connection, [incoming.id]))
+            details = (str(error.found),)
+            raise Refusal(400, "DIGEST_INVALID", "the bytes have another digest", details=details) from error
         return _created(repository, digest)
 
-    def _seal(self, spool: Spool, digest: Digest) -> None:
-        found = spool.digest(digest.algorithm)
-        if found != digest:
-            raise Refusal(400, "DIGEST_INVALID", "the bytes have another digest", details=(str(found),))
-        spool.sync()
-        self._services.blobs.adopt(spool.path, digest)
+    async def _link(self, permit: Permit, repository: str, incoming: Incoming, digest: Digest, key: str) -> None:
+        due = self._services.due()
 
-    def _open(self, repository: str, upload: str) -> Spool:
-        algorithm = self._algorithm(repository, upload)
+        def link(connection: Connection) -> None:
+            permit.require(connection, repository, Action.PUSH)
+            if link_blob(connection, repository, digest, incoming.size, key, due=due):
+                remove_uploads(connection, [incoming.id])
+            else:
+                # The same bytes were there already. What came now goes when its row expires.
+                store_upload(connection, incoming.id, incoming.size, key)
+
+        await self._services.write(link)
+
+    async def _open(self, permit: Permit, repository: str, upload: str) -> Incoming:
+        known = await self._known(permit, repository, upload)
         try:
-            return self._services.spools.open(upload, algorithm)
+            return await self._services.storage.resume(known)
         except FileNotFoundError as error:
             raise upload_unknown() from error
-        except SpoolBusy as error:
+        except UploadBusy as error:
             raise Refusal(409, "BLOB_UPLOAD_INVALID", "another request is writing to this upload") from error
 
-    def _algorithm(self, repository: str, upload: str) -> str:
-        algorithm = self._services.read(lambda connection: upload_algorithm(connection, upload, repository))
-        if algorithm is None:
+    async def _known(self, permit: Permit, repository: str, upload: str) -> KnownUpload:
+        known = await self._services.read(lambda connection: find_upload(connection, upload, repository))
+        if known is None or known.principal not in ("", permit.principal.name):
             raise upload_unknown()
-        return algorithm
+        return known
+
+    def _progress(self, status: int, repository: str, upload: str, size: int) -> Response:
+        headers = _place(repository, upload, size)
+        if self._services.storage.min_chunk:
+            headers["oci-chunk-min-length"] = str(self._services.storage.min_chunk)
+        return Response(status_code=status, headers=headers)
 
 
 def _chunk(request: Request) -> Span | None:
@@ -175,10 +209,6 @@ def _chunk(request: Request) -> Span | None:
     if declared_length(request) not in (None, chunk.size):
         raise Refusal(400, "SIZE_INVALID", "Content-Length and Content-Range do not agree")
     return chunk
-
-
-def _progress(status: int, repository: str, upload: str, size: int) -> Response:
-    return Response(status_code=status, headers=_place(repository, upload, size))
 
 
 def _place(repository: str, upload: str, size: int) -> dict[str, str]:

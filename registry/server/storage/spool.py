@@ -9,17 +9,16 @@ import fcntl
 import math
 import os
 import re
-import uuid
 from collections import OrderedDict
 from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
 
 from registry.content import CHUNK
 from registry.digest import ALGORITHMS, Digest, Hasher
+from registry.server.storage.protocol import UploadBusy
 
-__all__ = ["Spool", "SpoolBusy", "SpoolFolder", "valid_upload"]
+__all__ = ["Spool", "SpoolFolder", "valid_upload"]
 
 _UPLOAD = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MAX_HASHERS = 4096
@@ -28,10 +27,6 @@ _MAX_HASHERS = 4096
 def valid_upload(text: str) -> bool:
     """Whether the text is an upload's id, and so safe in a path."""
     return _UPLOAD.fullmatch(text) is not None
-
-
-class SpoolBusy(Exception):  # no Failure: the route turns it into an answer
-    """Another request is writing to this upload."""
 
 
 class Spool:
@@ -91,17 +86,15 @@ class SpoolFolder:
         self._root = root
         self._hashers: OrderedDict[str, tuple[int, Hasher]] = OrderedDict()
 
-    def create(self, algorithm: str) -> tuple[str, Spool]:
-        """A new, empty upload and its id, opened."""
-        upload = str(uuid.uuid4())
-        path = self._root / upload
-        path.open("xb").close()
-        return upload, self.open(upload, algorithm)
+    def create(self, upload: str, algorithm: str) -> Spool:
+        """A new, empty upload, opened."""
+        (self._root / upload).open("xb").close()
+        return self.open(upload, algorithm)
 
     def open(self, upload: str, algorithm: str) -> Spool:
         """Open an upload, for this request alone.
 
-        Raises FileNotFoundError when there is none, SpoolBusy while another request has it.
+        Raises FileNotFoundError when there is none, UploadBusy while another request has it.
         """
         path = self._root / upload
         file = path.open("r+b", buffering=0)
@@ -124,26 +117,22 @@ class SpoolFolder:
                 self._hashers.popitem(last=False)
         spool.close()
 
-    def scratch(self, held: int) -> "SpooledTemporaryFile[bytes]":
-        """A nameless file for a body; what is over ``held`` bytes is on the disk and not in memory."""
-        return SpooledTemporaryFile(held, dir=str(self._root))
-
     def size(self, upload: str) -> int:
         """How many bytes have arrived. Raises FileNotFoundError."""
         return (self._root / upload).stat().st_size
 
-    def holds(self, upload: str) -> bool:
-        """Whether there is such an upload."""
-        return (self._root / upload).is_file()
+    def grew(self, upload: str) -> float:
+        """When it was last written to, in seconds since the epoch. Raises FileNotFoundError."""
+        return (self._root / upload).stat().st_mtime
+
+    def idle_since(self, before: float) -> list[str]:
+        """Uploads that were last written to before a time."""
+        return [path.name for path in self._root.iterdir() if valid_upload(path.name) and _grew(path) < before]
 
     def discard(self, upload: str) -> None:
         """Delete an upload's bytes, if there are any."""
         self._hashers.pop(upload, None)
         (self._root / upload).unlink(missing_ok=True)
-
-    def idle_since(self, before: float) -> list[str]:
-        """Uploads that last grew before a time in seconds since the epoch."""
-        return [path.name for path in self._root.iterdir() if valid_upload(path.name) and _grew(path) < before]
 
 
 def _grew(path: Path) -> float:
@@ -157,7 +146,7 @@ def _claim(file: FileIO, path: Path) -> None:
     try:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise SpoolBusy(path.name) from error
+        raise UploadBusy(path.name) from error
     # Whoever held the lock before may have made a blob of this file, which nobody may change.
     if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
         raise FileNotFoundError(path.name)

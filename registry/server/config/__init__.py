@@ -1,13 +1,17 @@
-"""What a server is told before it starts. Nothing here opens a file or a socket."""
+"""What a server is told before it starts: one dataclass for each section. Nothing here opens a file or a socket."""
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from registry.errors import InvalidConfiguration
+from registry.server.config.access import AccessConfig
+from registry.server.config.collection import CollectionConfig
+from registry.server.config.observing import ObservingConfig
+from registry.server.config.storage import StorageConfig
 
-__all__ = ["DEFAULT_LISTEN", "ServerConfig"]
+__all__ = ["DEFAULT_LISTEN", "AccessConfig", "CollectionConfig", "ObservingConfig", "ServerConfig", "StorageConfig"]
 
 DEFAULT_LISTEN = "127.0.0.1:5000"
 """Where a server listens when nobody says otherwise."""
@@ -23,7 +27,10 @@ class ServerConfig:
     lets the system choose. Sizes are in bytes, times in seconds: ``max_blob`` bounds one blob,
     ``patience`` how long a client may stand still in the middle of a body, ``upload_lifetime`` how
     long an unfinished upload is kept after its last byte, ``grace`` how long requests in flight
-    may take once the server was told to stop.
+    may take once the server was told to stop. ``database`` is its URL, by default a file in
+    ``data``; ``durable``: what was answered survives a power cut. ``external_url`` is how clients
+    reach the server, where that is not how they address it; ``trusted_proxies`` are networks
+    (``10.0.0.0/8``) whose word about the client's address is taken.
     """
 
     data: Path
@@ -33,6 +40,15 @@ class ServerConfig:
     patience: float = 60.0
     upload_lifetime: float = 24 * 3600.0
     grace: float = 10.0
+    database: str | None = None
+    durable: bool = True
+    workers: int = 1
+    external_url: str | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    storage: StorageConfig = field(default_factory=StorageConfig)
+    access: AccessConfig = field(default_factory=AccessConfig)
+    collection: CollectionConfig = field(default_factory=CollectionConfig)
+    observing: ObservingConfig = field(default_factory=ObservingConfig)
 
     def __post_init__(self) -> None:
         """Refuse what would be unsafe.

@@ -1,0 +1,293 @@
+"""Bytes in a folder, under their digests, so that a file is never anything but what its name says.
+
+Order of things: the bytes are on the disk, then their name is (rename, and a sync of the folder),
+then rows are. Whoever makes a blob shares the lock of its folder until the rows are committed, and
+whoever deletes one has that lock alone: what was just said to be there is there.
+"""
+
+import asyncio
+import fcntl
+import os
+import threading
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from io import FileIO
+from pathlib import Path
+
+from starlette.responses import Response
+
+from registry.digest import ALGORITHMS, Digest
+from registry.errors import InvalidDigest, StorageFailed
+from registry.server.downloads import FileResponse
+from registry.server.metadata.uploads import KnownUpload
+from registry.server.ranges import Span
+from registry.server.storage.protocol import Incoming, Known, UploadBusy, WrongDigest
+from registry.server.storage.spool import Spool, SpoolFolder
+
+__all__ = ["FolderStorage", "open_folder"]
+
+_CHUNK = 1024 * 1024
+_KNOWN_AT_ONCE = 500
+
+
+class _FolderUpload:
+    """A spool, whose waiting is done on threads."""
+
+    def __init__(self, storage: "FolderStorage", upload: str, spool: Spool) -> None:
+        self.id = upload
+        self._storage = storage
+        self._spool = spool
+
+    @property
+    def size(self) -> int:
+        """Bytes that have arrived so far."""
+        return self._spool.size
+
+    async def append(self, batch: Iterable[bytes]) -> None:
+        """Write and hash."""
+        await asyncio.to_thread(self._spool.append, batch)
+
+    async def rewind(self, size: int) -> None:
+        """Cut the file off."""
+        await asyncio.to_thread(self._spool.truncate, size)
+
+    async def suspend(self) -> None:
+        """Close the file, which itself says how far it is."""
+        self._storage.spools.suspend(self.id, self._spool)
+
+    @asynccontextmanager
+    async def seal(self, digest: Digest) -> AsyncIterator[str]:
+        """Give the file its name, and hold the lock of its folder."""
+        try:
+            with await asyncio.to_thread(self._adopt, digest):
+                yield ""
+        finally:
+            # Gone when it became a blob; if not, it is of no use to anybody.
+            await self.discard()
+
+    def _adopt(self, digest: Digest) -> "_Lock":
+        found = self._spool.digest(digest.algorithm)
+        if found != digest:
+            raise WrongDigest(found)
+        self._spool.sync()
+        return self._storage.adopt(self._spool.path, digest)
+
+    async def discard(self) -> None:
+        """Delete the file."""
+        self._storage.spools.discard(self.id)
+        self._spool.close()
+
+
+class FolderStorage:
+    """Blobs under ``blobs``, uploads under ``uploads``; the key of a blob is its digest, and so is not needed."""
+
+    min_chunk = 0
+
+    def __init__(self, root: Path, patience: float) -> None:
+        self.spools = SpoolFolder(root / "uploads")
+        self._blobs = root / "blobs"
+        self._quarantine = root / "quarantine"
+        self._patience = patience
+        self._making = threading.Lock()
+
+    # -- arriving -------------------------------------------------------------------------------------
+
+    async def begin(self, upload: str, algorithm: str) -> tuple[Incoming, str]:
+        """An empty file."""
+        return _FolderUpload(self, upload, self.spools.create(upload, algorithm)), ""
+
+    async def resume(self, upload: KnownUpload) -> Incoming:
+        """Open its file. Raises FileNotFoundError, UploadBusy."""
+        return _FolderUpload(self, upload.id, self.spools.open(upload.id, upload.algorithm))
+
+    async def size(self, upload: KnownUpload) -> int:
+        """The length of its file. Raises FileNotFoundError."""
+        return self.spools.size(upload.id)
+
+    async def idle(self, before: float) -> list[str]:
+        """Files that were last written to before a time."""
+        return self.spools.idle_since(before)
+
+    async def abandon(self, upload: KnownUpload, before: float) -> bool:
+        """Delete its file, unless a request has it open, or had lately."""
+        try:
+            if self.spools.grew(upload.id) >= before:
+                return False
+            spool = self.spools.open(upload.id, upload.algorithm)
+        except UploadBusy:
+            return False
+        except FileNotFoundError:
+            return True
+        self.spools.discard(upload.id)
+        spool.close()
+        return True
+
+    def adopt(self, source: Path, digest: Digest) -> "_Lock":
+        """Move a file, already synced and verified, to its final name, durably: the lock that holds it there.
+
+        What has the name already is replaced: it has the same bytes, or it is damaged.
+        """
+        target = self.path(digest)
+        self._make_shard(target.parent)
+        lock = _Lock(target.parent, fcntl.LOCK_SH)
+        try:
+            source.replace(target)
+            lock.sync()
+        except BaseException:
+            lock.close()
+            raise
+        return lock
+
+    def _make_shard(self, shard: Path) -> None:
+        # Whoever finds the folder must find it on the disk: seen is not yet synced.
+        with self._making:
+            for folder in (shard.parent, shard):
+                _make_folder(folder)
+
+    # -- being there ----------------------------------------------------------------------------------
+
+    def path(self, digest: Digest) -> Path:
+        """Where a blob is, or would be."""
+        return self._blobs / digest.algorithm / digest.encoded[:2] / digest.encoded
+
+    async def response(
+        self,
+        digest: Digest,
+        key: str,  # noqa: ARG002
+        size: int,
+        span: Span | None,
+        headers: Mapping[str, str],
+        method: str,  # noqa: ARG002
+    ) -> Response:
+        """The file, in chunks. Raises FileNotFoundError."""
+        file = FileIO(self.path(digest))
+        # What is sent is what is on the disk: a client checks the digest, and so finds damage.
+        if os.fstat(file.fileno()).st_size != size:
+            file.close()
+            raise FileNotFoundError(digest.encoded)
+        status = 200 if span is None else 206
+        return FileResponse(file, span or Span(0, size), status, headers, self._patience)
+
+    async def exists(self, digest: Digest, key: str) -> bool:  # noqa: ARG002
+        """Whether there is a file."""
+        return self.path(digest).is_file()
+
+    async def chunks(self, digest: Digest, key: str) -> AsyncIterator[bytes]:  # noqa: ARG002
+        """Read the file."""
+        with FileIO(self.path(digest)) as file:
+            while data := await asyncio.to_thread(file.read, _CHUNK):
+                yield data
+
+    # -- going ----------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def removing(self, digest: Digest, key: str) -> AsyncIterator[None]:  # noqa: ARG002
+        """Have the folder's lock alone."""
+        with _alone(self.path(digest).parent):
+            yield
+
+    async def remove(self, digest: Digest, key: str) -> None:  # noqa: ARG002
+        """Delete the file."""
+        self.path(digest).unlink(missing_ok=True)
+
+    async def quarantine(self, digest: Digest, key: str) -> None:  # noqa: ARG002
+        """Move the file to ``quarantine``."""
+        self._quarantine.mkdir(exist_ok=True)
+        self.path(digest).replace(self._quarantine / f"{digest.algorithm}-{digest.encoded}")
+        _sync_folder(self._quarantine)
+
+    async def orphans(self, known: Known) -> AsyncIterator[tuple[Digest, str]]:
+        """Files without a row, one folder after another; each folder is locked while it is asked about."""
+        for shard in sorted(self._blobs.glob("*/*")):
+            try:
+                with _alone(shard):
+                    names = [_digest(shard.parent.name, path.name) for path in shard.iterdir()]
+                    digests = [digest for digest in names if digest is not None]
+                    for start in range(0, len(digests), _KNOWN_AT_ONCE):
+                        batch = digests[start : start + _KNOWN_AT_ONCE]
+                        rows = await known(batch)
+                        for digest in batch:
+                            if digest not in rows:
+                                yield digest, ""
+            except UploadBusy:
+                continue  # somebody is making a blob there: the next time, then
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def _digest(algorithm: str, encoded: str) -> Digest | None:
+    try:
+        return Digest.parse(f"{algorithm}:{encoded}")
+    except InvalidDigest:
+        return None  # a person's file; not ours to judge
+
+
+def open_folder(root: Path, patience: float) -> FolderStorage:
+    """The folder, created at need.
+
+    Raises StorageFailed when nothing can be written there.
+    """
+    probe = root / "uploads" / f".probe-{os.getpid()}"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        for folder in (probe.parent, root / "blobs", *(root / "blobs" / name for name in ALGORITHMS)):
+            _make_folder(folder)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StorageFailed(
+            f"cannot write to the registry's folder {root}",
+            cause=error.strerror,
+            hint="choose another folder with --data, or change its owner",
+        ) from error
+    return FolderStorage(root, patience)
+
+
+class _Lock:
+    """A lock of a folder, held until it is closed or the process ends."""
+
+    def __init__(self, folder: Path, kind: int) -> None:
+        self._descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._descriptor, kind)
+        except BaseException:
+            self.close()
+            raise
+
+    def sync(self) -> None:
+        """Wait until the folder is on the disk."""
+        os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Let go."""
+        os.close(self._descriptor)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _alone(folder: Path) -> _Lock:
+    """Raises UploadBusy while others have it."""
+    try:
+        return _Lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise UploadBusy(folder.name) from error
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
