@@ -58,7 +58,7 @@ bench: $(READY)       ## measure what the documents claim
 	$(BIN)/python benchmarks/client.py
 
 lock: $(READY)        ## resolve the dependencies anew: all of them, and those of a user
-	$(COMPILE) --extra test --extra dev -o $(LOCK)
+	$(COMPILE) --extra postgres --extra s3 --extra traces --extra test --extra dev -o $(LOCK)
 	$(COMPILE) -c $(LOCK) -o requirements-runtime.lock
 
 clean:                ## remove the environment
