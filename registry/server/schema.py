@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 __all__ = [
@@ -102,7 +103,7 @@ manifests = Table(
     Column("digest", _name(136), primary_key=True),
     Column("media_type", String(255), nullable=False),
     Column("size", Integer, nullable=False),
-    Column("subject", String(136)),
+    Column("subject", _name(136)),
     Column("artifact_type", Text),
     Column("created", Float, nullable=False),
     Column("annotations", Text, nullable=False),
@@ -113,10 +114,19 @@ manifests = Table(
     Column("lease", Float),
     # When to ask whether anything leads to it; NULL when nobody has to ask.
     Column("due", Float),
+    # Since when, as was found when somebody asked, nothing leads to it.
+    Column("since", Float),
     # Why nobody should use it any more.
     Column("yanked", Text),
     Index("manifests_by_subject", "repository_id", "subject", "digest"),
     Index("manifests_by_due", "due"),
+    Index(
+        "manifests_yanked",
+        "repository_id",
+        "digest",
+        sqlite_where=text("yanked IS NOT NULL"),
+        postgresql_where=text("yanked IS NOT NULL"),
+    ),
 )
 
 edges = Table(

@@ -2,39 +2,46 @@
 
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Engine, inspect, text
 
 from registry.errors import StorageFailed
 from registry.server.schema import REVISION
 
-__all__ = ["upgrade_schema"]
+__all__ = ["current_revision", "upgrade_schema"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_LOCK = 0x7761736D  # "wasm"; any number that no other program takes
+_EXCLUSIVE = (
+    "SET LOCAL lock_timeout = '60s'",
+    "SET LOCAL statement_timeout = 0",
+    f"SELECT pg_advisory_xact_lock({_LOCK})",
+)
 
 
 def upgrade_schema(engine: Engine) -> None:
     """Run the migrations that the database has not seen, in one exclusive transaction.
 
-    Several processes may do this at once: each looks again once it holds the write lock. Raises
+    Several processes may do this at once: each looks again once it holds the lock. Raises
     StorageFailed when the database was written by a newer version.
     """
     with engine.connect() as connection:
-        if _current(connection) == REVISION:
+        if current_revision(connection) == REVISION:
             return
-    # Each transaction of this engine is BEGIN IMMEDIATE: from here on nobody else writes.
+    # With SQLite each transaction of this engine is BEGIN IMMEDIATE: from here on nobody else writes.
     with engine.begin() as connection:
-        if _current(connection) != REVISION:
+        if connection.dialect.name == "postgresql":
+            for statement in _EXCLUSIVE:
+                connection.exec_driver_sql(statement)
+        if current_revision(connection) != REVISION:
             _migrate(connection)
 
 
-def _current(connection: Connection) -> str | None:
-    try:
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
-    except OperationalError as error:
-        if "no such table" in str(error.orig):
-            return None
-        raise
+def current_revision(connection: Connection) -> str | None:
+    """The revision of a database's schema; None: it has none yet."""
+    # On PostgreSQL a query that fails would end the transaction.
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
 
 def _migrate(connection: Connection) -> None:

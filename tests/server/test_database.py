@@ -5,9 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection
 
 from registry.digest import Digest
 from registry.errors import StorageFailed
@@ -16,18 +14,7 @@ from registry.server.config import ServerConfig
 from registry.server.database import open_database
 from registry.server.metadata.blobs import find_blob, link_blob
 from registry.server.metadata.repositories import repository_names
-from registry.server.schema import REVISION, metadata
 from registry.server.services import open_services
-
-
-def test_the_migrations_make_what_the_statements_use(tmp_path: Path) -> None:
-    path = tmp_path / "registry.db"
-    open_database(path).close()
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [REVISION]
-    engine.dispose()
 
 
 def test_a_current_database_is_opened_without_alembic(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ a transaction. PostgreSQL has many: a writing transaction first locks the row of
 """
 
 from pathlib import Path
+from types import ModuleType
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -14,34 +15,63 @@ from sqlalchemy.exc import ArgumentError
 from registry.errors import InvalidConfiguration
 from registry.server.database.protocol import Database
 
-__all__ = ["Database", "open_database"]
+__all__ = ["Database", "find_revision", "open_database"]
 
 
 def open_database(where: str | Path, *, durable: bool = True) -> Database:
     """Open, or create, a database, and bring it to the current schema.
 
-    ``where`` is the path of a file for SQLite, or ``sqlite:///PATH``, or ``postgresql://USER:PASSWORD@HOST/NAME``. Several processes may do
-    this at once. ``durable``: what is written survives a power cut. Raises InvalidConfiguration for
-    any other URL, StorageFailed when the database cannot be opened, is damaged, or is of a newer
-    version.
+    ``where`` is the path of a file for SQLite, or ``sqlite:///PATH``, or
+    ``postgresql://USER:PASSWORD@HOST/NAME``. Several processes may do this at once. ``durable``: what
+    is written survives a power cut. Raises InvalidConfiguration for any other URL, StorageFailed when
+    the database cannot be opened, is damaged, or is of a newer version.
     """
-    # A path is never written as a URL: it may hold what means something there.
-    address = parse_url(where) if isinstance(where, str) else URL.create("sqlite", database=str(where))
+    address = _address(where)
     if address.get_backend_name() == "postgresql":
-        from registry.server.database.postgres import open_postgres  # noqa: PLC0415  an extra
-
-        return open_postgres(address, durable=durable)
+        opened: Database = _postgres().open_postgres(address, durable=durable)
+        return opened
     from registry.server.database.sqlite import open_sqlite  # noqa: PLC0415
 
     return open_sqlite(address, durable=durable)
+
+
+def find_revision(where: str | Path) -> str | None:
+    """The revision of a database's schema, which stays what it is; None: there is none yet.
+
+    ``where`` is as for ``open_database``. Raises InvalidConfiguration, StorageFailed.
+    """
+    address = _address(where)
+    if address.get_backend_name() == "postgresql":
+        revision: str | None = _postgres().find_postgres_revision(address)
+        return revision
+    from registry.server.database.sqlite import find_sqlite_revision  # noqa: PLC0415
+
+    return find_sqlite_revision(address)
+
+
+def _address(where: str | Path) -> URL:
+    # A path is never written as a URL: it may hold what means something there.
+    return parse_url(where) if isinstance(where, str) else URL.create("sqlite", database=str(where))
+
+
+def _postgres() -> ModuleType:
+    try:
+        from registry.server.database import postgres  # noqa: PLC0415  an extra
+    except ImportError as error:
+        raise InvalidConfiguration(
+            "what speaks to PostgreSQL is not installed",
+            cause=str(error),
+            hint="install wasmbuild with its extras 'server' and 'postgres'",
+        ) from error
+    return postgres
 
 
 def parse_url(url: str) -> URL:
     """A database's address. Raises InvalidConfiguration, which does not repeat it: it may hold a password."""
     try:
         address = make_url(url)
-    except ArgumentError as error:
-        raise _unknown() from error
+    except (ArgumentError, ValueError):
+        raise _unknown() from None
     if address.get_backend_name() not in ("sqlite", "postgresql") or (
         address.get_backend_name() == "sqlite" and not address.database
     ):

@@ -9,6 +9,7 @@ one sync serves many.
 
 import asyncio
 import errno
+import os
 import queue
 import sqlite3
 import threading
@@ -23,14 +24,21 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from registry.errors import StorageFailed
-from registry.server.upgrade import upgrade_schema
+from registry.server.upgrade import current_revision, upgrade_schema
 
-__all__ = ["SqliteDatabase", "open_sqlite"]
+__all__ = ["SqliteDatabase", "find_sqlite_revision", "open_sqlite"]
 
 _BUSY_SECONDS = 15
 _LOCK_SECONDS = 60
 _READER = "registry_reader"
 _PRAGMAS: tuple[str, ...] = ("journal_mode=WAL", "foreign_keys=ON")
+_TROUBLE = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+    sqlite3.SQLITE_READONLY: errno.EROFS,
+}
+"""Failures of the disk below a database, by the low byte of their codes."""
+
 _AT_ONCE = 64
 """Writes that share a transaction at most: others of this machine wait for it to end."""
 
@@ -40,10 +48,10 @@ Result = TypeVar("Result")
 class _Job:
     """One write that waits for its turn."""
 
-    __slots__ = ("_loop", "done", "error", "result", "work")
+    __slots__ = ("_loop", "done", "durable", "error", "result", "work")
 
-    def __init__(self, work: Callable[[Connection], Any]) -> None:
-        self.work = work
+    def __init__(self, work: Callable[[Connection], Any], durable: bool) -> None:
+        self.work, self.durable = work, durable
         self.result: Any = None
         self.error: BaseException | None = None
         self._loop = asyncio.get_running_loop()
@@ -78,9 +86,14 @@ class SqliteDatabase:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # How many there were, for metrics: fewer than writes, since those that wait share one.
+        self.transactions = 0
         self._reader = engine.connect().execution_options(**{_READER: True})
         reader: Any = self._reader.connection.dbapi_connection
         self._version = reader.cursor()
+        # One connection for good: to take one out of a pool and give it back costs more than a write.
+        self._durable, self._relaxed = engine.connect(), engine.connect()
+        _driver(self._relaxed).execute("PRAGMA synchronous=NORMAL")
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_all, name="registry-writer", daemon=True)
         self._writer.start()
@@ -89,12 +102,26 @@ class SqliteDatabase:
         """Run look-ups; each statement sees the newest committed state."""
         return work(self._reader)
 
-    async def write(self, work: Callable[[Connection], Result]) -> Result:
+    async def write(self, work: Callable[[Connection], Result], *, durable: bool = True) -> Result:
         """Run ``work`` in a transaction, perhaps with others'; see ``Database``."""
-        job = _Job(work)
+        if not self._writer.is_alive():
+            raise RuntimeError("the database is closed")
+        job = _Job(work, durable)
         self._jobs.put(job)
         result: Result = await job.done
         return result
+
+    async def snapshot(self, work: Callable[[Connection], Result]) -> Result:
+        """Run look-ups in one transaction; those who write do not wait for it."""
+        return await asyncio.to_thread(self._snapshot, work)
+
+    def _snapshot(self, work: Callable[[Connection], Result]) -> Result:
+        with self._engine.connect().execution_options(**{_READER: True}) as connection:
+            connection.exec_driver_sql("BEGIN")
+            try:
+                return work(connection)
+            finally:
+                connection.exec_driver_sql("ROLLBACK")
 
     def version(self) -> int:
         """SQLite counts the changes that other connections make: 3 to 7 µs."""
@@ -107,6 +134,8 @@ class SqliteDatabase:
         self._writer.join()
         self._version.close()
         self._reader.close()
+        self._durable.close()
+        self._relaxed.close()
         self._engine.dispose()
 
     def _write_all(self) -> None:
@@ -125,6 +154,7 @@ class SqliteDatabase:
                 each.settle()
 
     def _write(self, jobs: list[_Job]) -> None:
+        self.transactions += 1
         try:
             if len(jobs) > 1 and self._together(jobs):
                 return
@@ -135,7 +165,8 @@ class SqliteDatabase:
 
     def _together(self, jobs: list[_Job]) -> bool:
         """Run all in one transaction; False when one broke the transaction itself, so that nothing was done."""
-        with self._engine.connect() as connection, connection.begin() as transaction:
+        connection = self._durable if any(job.durable for job in jobs) else self._relaxed
+        with connection.begin() as transaction:
             for job in jobs:
                 connection.exec_driver_sql("SAVEPOINT one")
                 job.run(connection)
@@ -149,8 +180,9 @@ class SqliteDatabase:
         return True
 
     def _alone(self, job: _Job) -> None:
+        connection = self._durable if job.durable else self._relaxed
         try:
-            with self._engine.begin() as connection:
+            with connection.begin():
                 job.run(connection)
                 _raise(job.error)
         except (DatabaseError, sqlite3.Error) as error:
@@ -172,11 +204,12 @@ def _driver(connection: Connection) -> sqlite3.Connection:
 
 def _storage_error(error: BaseException) -> BaseException:
     cause = getattr(error, "orig", error)
-    if getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-        full = OSError(errno.ENOSPC, "the registry's database cannot grow")
-        full.__cause__ = error
-        return full
-    return error
+    number = _TROUBLE.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
+    if number is None:
+        return error
+    trouble = OSError(number, f"the registry's database: {os.strerror(number)}")
+    trouble.__cause__ = error
+    return trouble
 
 
 def open_sqlite(address: URL, *, durable: bool = True) -> SqliteDatabase:
@@ -208,12 +241,29 @@ def open_sqlite(address: URL, *, durable: bool = True) -> SqliteDatabase:
         return SqliteDatabase(engine)
     except (DatabaseError, sqlite3.Error, OSError) as error:
         engine.dispose()
-        raise StorageFailed(
-            f"the registry's database {path} cannot be used", cause=str(getattr(error, "orig", error))
-        ) from error
+        raise _unusable(path, error) from error
     except BaseException:
         engine.dispose()
         raise
+
+
+def find_sqlite_revision(address: URL) -> str | None:
+    """The revision of a file's schema; None: there is no file, or nothing in it. Raises StorageFailed."""
+    path = Path(address.database or "")
+    if not path.is_file():
+        return None
+    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": _BUSY_SECONDS})
+    try:
+        with engine.connect() as connection:
+            return current_revision(connection)
+    except (DatabaseError, sqlite3.Error, OSError) as error:
+        raise _unusable(path, error) from error
+    finally:
+        engine.dispose()
+
+
+def _unusable(path: Path, error: Exception) -> StorageFailed:
+    return StorageFailed(f"the registry's database {path} cannot be used", cause=str(getattr(error, "orig", error)))
 
 
 def _begin(connection: Connection) -> None:

@@ -61,8 +61,10 @@ class Statement:
     def _compile(self, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
         kind: Any = type(dialect)
         positional = kind(paramstyle="qmark" if dialect.name == "sqlite" else "format")
-        compiled = self._statement.compile(dialect=positional)
+        compiled = self._statement.compile(dialect=positional, compile_kwargs={"render_postcompile": True})
         assert isinstance(compiled, SQLCompiler)
-        self._fixed.update({name: bind.value for name, bind in compiled.binds.items() if not bind.required})
+        asked = {name for name, bind in compiled.binds.items() if bind.required}
+        given = compiled.construct_params(_check=False)
+        self._fixed.update({name: value for name, value in given.items() if name not in asked})
         self._texts[dialect.name] = text = str(compiled), tuple(compiled.positiontup or ())
         return text

@@ -30,6 +30,10 @@ def upgrade() -> None:
         " WHERE edges.repository_id = repository_blobs.repository_id AND edges.child = repository_blobs.digest)"
     )
     op.execute(
+        "UPDATE blobs SET state = 'condemned' WHERE NOT EXISTS"
+        " (SELECT 1 FROM repository_blobs WHERE repository_blobs.digest = blobs.digest)"
+    )
+    op.execute(
         "UPDATE repositories SET bytes ="
         " COALESCE((SELECT SUM(blobs.size) FROM repository_blobs JOIN blobs ON blobs.digest = repository_blobs.digest"
         " WHERE repository_blobs.repository_id = repositories.id), 0)"
@@ -41,7 +45,8 @@ def _bytewise() -> None:
     columns = {
         "repositories": {"name": 255},
         "blobs": {"digest": 136},
-        "manifests": {"digest": 136},
+        "repository_blobs": {"digest": 136},
+        "manifests": {"digest": 136, "subject": 136},
         "edges": {"parent": 136, "child": 136},
         "tags": {"name": 128, "digest": 136},
         "uploads": {"repository": 255},
@@ -67,8 +72,13 @@ def _content() -> None:
     op.add_column("manifests", sa.Column("pinned", sa.Boolean, nullable=False, server_default=sa.true()))
     op.add_column("manifests", sa.Column("lease", sa.Float))
     op.add_column("manifests", sa.Column("due", sa.Float))
+    op.add_column("manifests", sa.Column("since", sa.Float))
     op.add_column("manifests", sa.Column("yanked", sa.Text))
     op.create_index("manifests_by_due", "manifests", ["due"])
+    yanked = sa.text("yanked IS NOT NULL")
+    op.create_index(
+        "manifests_yanked", "manifests", ["repository_id", "digest"], sqlite_where=yanked, postgresql_where=yanked
+    )
     op.add_column("uploads", sa.Column("principal", sa.Text, nullable=False, server_default=""))
     op.add_column("uploads", sa.Column("size", sa.BigInteger, nullable=False, server_default="0"))
     op.add_column("uploads", sa.Column("state", sa.Text, nullable=False, server_default=""))
@@ -193,14 +203,14 @@ def downgrade() -> None:
     indexes = {
         "blobs": ("blobs_by_state", "blobs_by_check"),
         "repository_blobs": ("repository_blobs_by_due",),
-        "manifests": ("manifests_by_due",),
+        "manifests": ("manifests_by_due", "manifests_yanked"),
         "uploads": ("uploads_by_touched",),
     }
     columns = {
         "repositories": ("bytes",),
         "blobs": ("key", "state", "changed", "checked"),
         "repository_blobs": ("due",),
-        "manifests": ("pinned", "lease", "due", "yanked"),
+        "manifests": ("pinned", "lease", "due", "since", "yanked"),
         "uploads": ("principal", "size", "state", "touched", "claimed"),
     }
     for table, names in indexes.items():
