@@ -9,22 +9,27 @@ import asyncio
 import fcntl
 import os
 import threading
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
+from typing import TypeVar
 
+from sqlalchemy import Connection
 from starlette.responses import Response
 
 from registry.digest import ALGORITHMS, Digest
 from registry.errors import InvalidDigest, StorageFailed
+from registry.server import crashes
 from registry.server.downloads import FileResponse
 from registry.server.metadata.uploads import KnownUpload
 from registry.server.ranges import Span
 from registry.server.storage.protocol import Incoming, Known, UploadBusy, WrongDigest
 from registry.server.storage.spool import Spool, SpoolFolder
 
-__all__ = ["FolderStorage", "open_folder"]
+__all__ = ["FolderStorage", "make_uploads", "open_folder"]
+
+Result = TypeVar("Result")
 
 _CHUNK = 1024 * 1024
 _KNOWN_AT_ONCE = 500
@@ -37,45 +42,107 @@ class _FolderUpload:
         self.id = upload
         self._storage = storage
         self._spool = spool
+        self._size = self._first = spool.size
+        # The batch before is being written while the next one arrives; the last waits for ``seal``, so
+        # that a small blob takes one change of threads.
+        self._writing: asyncio.Future[None] | None = None
+        self._held: list[bytes] = []
 
     @property
     def size(self) -> int:
         """Bytes that have arrived so far."""
-        return self._spool.size
+        return self._size
 
     async def append(self, batch: Iterable[bytes]) -> None:
-        """Write and hash."""
-        await asyncio.to_thread(self._spool.append, batch)
+        """Hash and write, soon. Raises what went wrong with what came before."""
+        await self._written()
+        if self._held:
+            self._writing = _begun(self._spool.append, self._held)
+        self._held = list(batch)
+        self._size += sum(map(len, self._held))
+
+    async def _written(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await _ended(writing)
 
     async def rewind(self, size: int) -> None:
         """Cut the file off."""
-        await asyncio.to_thread(self._spool.truncate, size)
+        self._held = []
+        with suppress(OSError):
+            await self._written()
+        await _ended(_begun(self._spool.truncate, size))
+        self._size = size
 
     async def suspend(self) -> None:
         """Close the file, which itself says how far it is."""
-        self._storage.spools.suspend(self.id, self._spool)
+        try:
+            await self._written()
+            if self._held:
+                await _ended(_begun(self._spool.append, self._held))
+        except OSError:
+            await self.rewind(self._first)  # what is refused as a whole does not stay in part
+            raise
+        finally:
+            self._storage.spools.suspend(self.id, self._spool)
+
+    def holds(self, connection: Connection) -> bool:  # noqa: ARG002
+        """It has the lock of the file."""
+        return True
 
     @asynccontextmanager
     async def seal(self, digest: Digest) -> AsyncIterator[str]:
         """Give the file its name, and hold the lock of its folder."""
         try:
-            with await asyncio.to_thread(self._adopt, digest):
+            await self._written()
+            with await self._adopted(digest):
                 yield ""
         finally:
             # Gone when it became a blob; if not, it is of no use to anybody.
             await self.discard()
 
+    async def _adopted(self, digest: Digest) -> "_Lock":
+        adopting = _begun(self._adopt, digest)
+        try:
+            return await _ended(adopting)
+        except asyncio.CancelledError:
+            if adopting.exception() is None:
+                adopting.result().close()
+            raise
+
     def _adopt(self, digest: Digest) -> "_Lock":
+        self._spool.append(self._held)
         found = self._spool.digest(digest.algorithm)
         if found != digest:
             raise WrongDigest(found)
         self._spool.sync()
+        crashes.passing(crashes.Point.BYTES_SYNCED)
         return self._storage.adopt(self._spool.path, digest)
 
     async def discard(self) -> None:
         """Delete the file."""
+        with suppress(OSError):
+            await self._written()
         self._storage.spools.discard(self.id)
         self._spool.close()
+
+
+def _begun(work: Callable[..., Result], *arguments: object) -> "asyncio.Future[Result]":
+    return asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+
+
+async def _ended(work: "asyncio.Future[Result]") -> Result:
+    """Wait for a thread, come what may: one left behind would go on with a file that is closed by then."""
+    cancelled: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.wait({work})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        work.exception()
+        raise cancelled
+    return work.result()
 
 
 class FolderStorage:
@@ -89,6 +156,10 @@ class FolderStorage:
         self._quarantine = root / "quarantine"
         self._patience = patience
         self._making = threading.Lock()
+        self._made: set[Path] = set()
+
+    async def check(self) -> None:
+        """It was, when it was opened."""
 
     # -- arriving -------------------------------------------------------------------------------------
 
@@ -132,7 +203,9 @@ class FolderStorage:
         lock = _Lock(target.parent, fcntl.LOCK_SH)
         try:
             source.replace(target)
+            crashes.passing(crashes.Point.BLOB_NAMED)
             lock.sync()
+            crashes.passing(crashes.Point.BLOB_SAFE)
         except BaseException:
             lock.close()
             raise
@@ -142,7 +215,9 @@ class FolderStorage:
         # Whoever finds the folder must find it on the disk: seen is not yet synced.
         with self._making:
             for folder in (shard.parent, shard):
-                _make_folder(folder)
+                if folder not in self._made or not folder.is_dir():
+                    _make_folder(folder)
+                    self._made.add(folder)
 
     # -- being there ----------------------------------------------------------------------------------
 
@@ -228,20 +303,34 @@ def open_folder(root: Path, patience: float) -> FolderStorage:
 
     Raises StorageFailed when nothing can be written there.
     """
-    probe = root / "uploads" / f".probe-{os.getpid()}"
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        for folder in (probe.parent, root / "blobs", *(root / "blobs" / name for name in ALGORITHMS)):
+    make_uploads(root)
+    with _writing(root):
+        for folder in (root / "blobs", *(root / "blobs" / name for name in ALGORITHMS)):
             _make_folder(folder)
+    return FolderStorage(root, patience)
+
+
+def make_uploads(root: Path) -> Path:
+    """The folder for what arrives, created at need. Raises StorageFailed when nothing can be written there."""
+    probe = root / "uploads" / f".probe-{os.getpid()}"
+    with _writing(root):
+        root.mkdir(parents=True, exist_ok=True)
+        _make_folder(probe.parent)
         probe.touch()
         probe.unlink()
+    return probe.parent
+
+
+@contextmanager
+def _writing(root: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise StorageFailed(
             f"cannot write to the registry's folder {root}",
             cause=error.strerror,
             hint="choose another folder with --data, or change its owner",
         ) from error
-    return FolderStorage(root, patience)
 
 
 class _Lock:
@@ -279,8 +368,7 @@ def _alone(folder: Path) -> _Lock:
 
 
 def _make_folder(folder: Path) -> None:
-    if folder.is_dir():
-        return
+    # Synced even when it is there: another process may just have made it.
     folder.mkdir(exist_ok=True)
     _sync_folder(folder.parent)
 

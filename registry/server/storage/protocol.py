@@ -8,13 +8,18 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from sqlalchemy import Connection
 from starlette.responses import Response
 
 from registry.digest import Digest
 from registry.server.metadata.uploads import KnownUpload
 from registry.server.ranges import Span
 
-__all__ = ["BlobStorage", "Incoming", "UploadBusy", "WrongDigest"]
+__all__ = ["BlobStorage", "Incoming", "Known", "StorageDown", "UploadBusy", "WrongDigest"]
+
+
+class StorageDown(OSError):  # no Failure: the application turns it into an answer
+    """The storage does not answer, or not as it should; the same may work in a while."""
 
 
 class UploadBusy(Exception):  # no Failure: the route turns it into an answer
@@ -41,7 +46,7 @@ class Incoming(Protocol):
         """Bytes that have arrived so far."""
 
     async def append(self, batch: Iterable[bytes]) -> None:
-        """Take more bytes."""
+        """Take more bytes. Raises FileNotFoundError when those before are gone."""
 
     async def rewind(self, size: int) -> None:
         """Forget what came after the first ``size`` bytes, which were there when the request began."""
@@ -52,22 +57,29 @@ class Incoming(Protocol):
         When it is something, the row's ``size`` is to be this ``size`` too.
         """
 
+    def holds(self, connection: Connection) -> bool:
+        """Whether nobody else has taken the upload over; asked in each transaction that changes its row."""
+
     def seal(self, digest: Digest) -> AbstractAsyncContextManager[str]:
-        """Make the bytes a blob, safe on the disk: entering gives its key. Raises WrongDigest.
+        """Make the bytes a blob, safe on the disk: entering gives its key.
 
         Rows are committed inside: until it is left, nobody deletes bytes of that digest. When it
-        is left by an exception, the blob is left to be collected.
+        is left by an exception, the blob is left to be collected. Raises WrongDigest, and then
+        nothing is left; FileNotFoundError when the bytes are gone.
         """
 
     async def discard(self) -> None:
-        """Delete it."""
+        """Delete it; also after ``seal``, when the same bytes were there already."""
 
 
 class BlobStorage(Protocol):
-    """Bytes, by key."""
+    """Bytes, by key. Whatever waits for a storage elsewhere raises StorageDown when that does not answer."""
 
     min_chunk: int
     """Chunks of an upload, but for the last, should have as many bytes (``OCI-Chunk-Min-Length``); 0: any."""
+
+    async def check(self) -> None:
+        """Find out, before anything is served, whether it can be used. Raises StorageFailed."""
 
     async def begin(self, upload: str, algorithm: str) -> tuple[Incoming, str]:
         """A new, empty upload, and the ``state`` to remember with it."""

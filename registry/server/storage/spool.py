@@ -9,19 +9,18 @@ import fcntl
 import math
 import os
 import re
-from collections import OrderedDict
 from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
 
 from registry.content import CHUNK
 from registry.digest import ALGORITHMS, Digest, Hasher
+from registry.server.storage.hashers import Hashers
 from registry.server.storage.protocol import UploadBusy
 
 __all__ = ["Spool", "SpoolFolder", "valid_upload"]
 
 _UPLOAD = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_MAX_HASHERS = 4096
 
 
 def valid_upload(text: str) -> bool:
@@ -84,7 +83,7 @@ class SpoolFolder:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._hashers: OrderedDict[str, tuple[int, Hasher]] = OrderedDict()
+        self._hashers = Hashers()
 
     def create(self, upload: str, algorithm: str) -> Spool:
         """A new, empty upload, opened."""
@@ -103,18 +102,13 @@ class SpoolFolder:
         except BaseException:
             file.close()
             raise
-        offset, hasher = self._hashers.pop(upload, (0, None))
-        spool = Spool(path, file, algorithm, hasher)
-        if spool.size != offset and offset:
-            spool.hasher = None
-        return spool
+        # When another process went on with it, it has another length.
+        hasher = self._hashers.take(upload, os.fstat(file.fileno()).st_size)
+        return Spool(path, file, algorithm, hasher)
 
     def suspend(self, upload: str, spool: Spool) -> None:
         """Close an upload that will go on, and keep its hash for then."""
-        if spool.hasher is not None:
-            self._hashers[upload] = (spool.size, spool.hasher)
-            while len(self._hashers) > _MAX_HASHERS:
-                self._hashers.popitem(last=False)
+        self._hashers.keep(upload, spool.size, spool.hasher)
         spool.close()
 
     def size(self, upload: str) -> int:
@@ -131,7 +125,7 @@ class SpoolFolder:
 
     def discard(self, upload: str) -> None:
         """Delete an upload's bytes, if there are any."""
-        self._hashers.pop(upload, None)
+        self._hashers.forget(upload)
         (self._root / upload).unlink(missing_ok=True)
 
 
