@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-__all__ = ["ANONYMOUS", "ANYONE_HERE", "EVERYTHING", "SYSTEM", "Action", "Grant", "Principal"]
+__all__ = ["ANONYMOUS", "ANYONE_HERE", "EVERYTHING", "RESERVED", "SYSTEM", "Action", "Grant", "Principal"]
 
 
 class Action(StrEnum):
@@ -27,7 +27,7 @@ EVERYTHING = frozenset(Action)
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Actions on the repositories that a glob names; ``access.rules`` says what a glob is."""
+    """Actions on the repositories that a glob names; ``access.globs`` says what a glob is."""
 
     repositories: str
     actions: frozenset[Action]
@@ -37,14 +37,19 @@ class Grant:
 class Principal:
     """Whoever sent a request.
 
-    ``name`` is for people and for the audit log, and tells apart who began an upload. ``grants``
-    narrow what the rules allow (a token that may only pull); None does not narrow.
+    ``name`` is for people and for the audit log, and tells apart who began an upload. ``groups`` are
+    what is known of it besides: of a workload, the publishers that it is. ``grants`` narrow what the
+    rules allow (a token that may only pull); None does not narrow. ``credential`` is the id of the
+    API token that it came with. ``renewable``: what narrows it is a token of our own token
+    endpoint, which gives another one to whoever asks for more.
     """
 
     kind: Literal["anonymous", "user", "workload", "local", "system"]
     name: str
     groups: frozenset[str] = frozenset()
     grants: tuple[Grant, ...] | None = None
+    credential: str | None = None
+    renewable: bool = False
 
     @property
     def anonymous(self) -> bool:
@@ -58,3 +63,6 @@ ANYONE_HERE = Principal("local", "local")
 
 SYSTEM = Principal("system", "system")
 """The registry itself: collection, retention, an operator's command."""
+
+RESERVED = frozenset({ANONYMOUS.name, ANYONE_HERE.name, SYSTEM.name, "collection", "retention"})
+"""Names that no user has: an upload is its principal's by name."""

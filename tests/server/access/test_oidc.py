@@ -1,0 +1,233 @@
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jwt
+import pytest
+
+from registry.server.config.access import IssuerConfig, PublisherConfig
+from tests.client.scripted import Answer
+from tests.server.access.issuer import AUDIENCE, Issuer, other_key, serving_issuer, unsigned
+
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+JWT = "urn:ietf:params:oauth:token-type:jwt"
+RULES = {"repository_id": "1234", "ref": "refs/tags/v*", "sub": "repo:acme/**"}
+GOOD = {"repository_id": "1234", "ref": "refs/tags/v1", "sub": "repo:acme/app:ref:refs/tags/v1"}
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with serving_issuer() as found:
+        yield found
+
+
+@pytest.fixture
+def here(site: Any, issuer: Issuer, helpers: Any) -> Any:
+    return start(site, issuer, helpers)
+
+
+def start(site: Any, issuer: Issuer, helpers: Any, **changed: Any) -> Any:
+    access = {
+        "issuers": (IssuerConfig(issuer.url, AUDIENCE),),
+        "publishers": (PublisherConfig("app", issuer.url, RULES, "acme/*", ("pull", "push")),),
+        "egress_allow": ("127.0.0.0/8",),
+        **changed,
+    }
+    return site(helpers.rule("public/*", "everyone", "pull"), **access)
+
+
+def exchange(here: Any, token: str, **fields: str) -> Any:
+    form = {"grant_type": EXCHANGE, "subject_token": token, "subject_token_type": JWT, **fields}
+    return here.call("POST", "/auth/oidc/exchange", data=form)
+
+
+def test_an_exchange(here: Any, issuer: Issuer) -> None:
+    answer = exchange(here, issuer.token(**GOOD))
+    body = answer.json()
+    assert answer.status_code == 200, body
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert (body["issued_token_type"], body["token_type"]) == (JWT, "Bearer")
+    assert 0 < body["expires_in"] <= 300  # not longer than what it was got with
+    workload = here.bearing(body["access_token"])
+    workload.push_image("v1", "acme/app")
+    assert workload.get_manifest("v1", "acme/app").status_code == 200
+    assert workload.call("POST", "/v2/other/app/blobs/uploads/").status_code == 403
+    assert workload.call("DELETE", "/v2/acme/app/manifests/v1").status_code == 403
+    # It gets no further tokens, and no longer ones.
+    assert workload.call("GET", "/auth/token?scope=repository:acme/app:pull").status_code == 401
+
+
+def test_an_exchange_for_less(here: Any, issuer: Issuer) -> None:
+    scope = "repository:acme/app:pull,delete repository:other:pull"
+    body = exchange(here, issuer.token(**GOOD), scope=scope).json()
+    assert body["scope"] == "repository:acme/app:pull"
+    workload = here.bearing(body["access_token"])
+    assert workload.call("POST", "/v2/acme/app/blobs/uploads/").status_code == 401
+
+
+def test_json_is_taken_as_well(here: Any, issuer: Issuer) -> None:
+    form = {"grant_type": EXCHANGE, "subject_token": issuer.token(**GOOD), "subject_token_type": JWT}
+    assert here.call("POST", "/auth/oidc/exchange", json=form).status_code == 200
+
+
+@pytest.mark.parametrize("jti", ["given", None])
+def test_nothing_is_exchanged_twice(here: Any, issuer: Issuer, jti: str | None) -> None:
+    token = issuer.token(**GOOD, jti=jti)
+    assert exchange(here, token).status_code == 200
+    answer = exchange(here, token)
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "invalid_grant"
+    if jti is not None:  # the same, said in another way
+        assert exchange(here, issuer.token(**GOOD, jti=jti, other="claim")).status_code == 400
+
+
+def test_the_token_endpoint_takes_it_until_it_ends(here: Any, issuer: Issuer) -> None:
+    token = issuer.token(**GOOD, exp=int(time.time()) + 100)
+    for _ in range(3):
+        answer = here.call("GET", "/auth/token?scope=repository:acme/app:pull,push", auth=("oidc", token))
+        assert answer.status_code == 200
+        assert answer.json()["expires_in"] <= 100
+        assert "refresh_token" not in answer.json()
+    offline = {"grant_type": "password", "username": "oidc", "password": token, "access_type": "offline"}
+    assert "refresh_token" not in here.call("POST", "/auth/token", data=offline).json()
+    workload = here.bearing(answer.json()["token"])
+    workload.push_image("v1", "acme/app")
+    claims = jwt.decode(answer.json()["token"], options={"verify_signature": False})
+    assert claims["sub"] == f"{issuer.url}#{GOOD['sub']}"
+    direct = here.as_user("oidc", token)
+    assert direct.get_manifest("v1", "acme/app").status_code == 200
+    assert exchange(here, token).status_code == 200
+
+
+def refused(here: Any, token: str) -> bool:
+    answer = exchange(here, token)
+    login = here.call("GET", "/auth/token", auth=("oidc", token))
+    assert (answer.status_code, login.status_code) in {(200, 200), (400, 401)}, (answer.text, login.text)
+    return answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"repository_id": "12345"},
+        {"repository_id": "0"},
+        {"repository_id": None},
+        {"repository_id": True},
+        {"repository_id": []},
+        {"repository_id": ["1", "2"]},
+        {"repository_id": {"a": "1234"}},
+        {"ref": "refs/heads/main"},
+        {"ref": "refs/tags/v1/x"},
+        {"sub": "repo:evil/app"},
+        {"sub": "repo:acme/" + "x" * 1000},
+        {"sub": None},
+        {"aud": "another"},
+        {"aud": None},
+        {"iss": "https://another.example"},
+        {"iss": None},
+        {"exp": None},
+        {"iat": None},
+        {"exp": 1},
+        {"exp": int(time.time()) + 10 * 24 * 3600},
+        {"nbf": int(time.time()) + 3600},
+    ],
+)
+def test_claims_that_are_nobodys(site: Any, issuer: Issuer, helpers: Any, changed: Any) -> None:
+    here = start(site, issuer, helpers, failures_per_minute=0.0)
+    assert not refused(here, issuer.token(**GOOD))
+    assert refused(here, issuer.token(**{**GOOD, **changed}))
+
+
+@pytest.mark.parametrize("value", [1234, ["1", "1234"]])
+def test_claims_that_are_not_texts(here: Any, issuer: Issuer, value: Any) -> None:
+    assert not refused(here, issuer.token(**{**GOOD, "repository_id": value}))
+
+
+def test_signatures_that_are_not_the_issuers(site: Any, issuer: Issuer, helpers: Any) -> None:
+    here = start(site, issuer, helpers, failures_per_minute=0.0)
+    good = issuer.token(**GOOD)
+    assert not refused(here, good)
+    other = Issuer().private
+    assert refused(here, issuer.token(key=other, **GOOD))
+    assert refused(here, issuer.token(key=other_key(), algorithm="RS256", **GOOD))
+    assert refused(here, issuer.token(key="x" * 40, algorithm="HS256", **GOOD))
+    jwk = jwt.algorithms.ECAlgorithm.to_jwk(other.public_key(), as_dict=True)
+    assert refused(here, issuer.token(key=other, headers={"jwk": jwk}, **GOOD))
+    assert refused(here, unsigned(jwt.decode(good, options={"verify_signature": False})))
+    assert refused(here, good[:-4] + "AAAA")
+    assert refused(here, "eyJ.eyJ.x")
+    assert refused(here, "eyJ" + "x" * 20_000 + "..")
+
+
+def test_keys_are_looked_up_again_when_there_is_a_new_one(
+    site: Any, issuer: Issuer, helpers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.server.access.oidc._AGAIN_SECONDS", 0.3)
+    here = start(site, issuer, helpers)
+    assert not refused(here, issuer.token(**GOOD))
+    old = issuer.token(**GOOD)
+    issuer.rotate()
+    new = issuer.token(**GOOD)
+    time.sleep(0.4)
+    assert not refused(here, new)
+    assert refused(here, old)
+    fetched = [asked.path for asked in issuer.server.asked]
+    assert fetched.count("/jwks") == 2
+
+
+def test_unknown_keys_do_not_make_it_ask_each_time(site: Any, issuer: Issuer, helpers: Any) -> None:
+    here = start(site, issuer, helpers, failures_per_minute=0.0)
+    for number in range(5):
+        assert refused(here, issuer.token(headers={"kid": f"unknown-{number}"}, **GOOD))
+    assert [asked.path for asked in issuer.server.asked].count("/jwks") == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(500),
+        Answer(200, b"no json"),
+        Answer(200, b"[]"),
+        Answer(200, b"[" * 5000),
+        Answer(200, json.dumps({"issuer": "https://another.example", "jwks_uri": "https://x"}).encode()),
+        Answer(302, b"", {"Location": "/jwks"}),
+        Answer(200, b" " * 2_000_000),
+    ],
+)
+def test_issuers_that_do_not_say_their_keys(here: Any, issuer: Issuer, answer: Answer) -> None:
+    issuer.extra["/.well-known/openid-configuration"] = answer
+    assert refused(here, issuer.token(**GOOD))
+
+
+@pytest.mark.parametrize(
+    "keys", [None, [1], [{}], [{"kid": "k", "kty": "EC"}], [{"kid": "k", "kty": "oct", "k": "AAAA"}]]
+)
+def test_keys_that_are_none(here: Any, issuer: Issuer, keys: Any) -> None:
+    issuer.extra["/jwks"] = Answer(200, json.dumps({"keys": keys}).encode())
+    assert refused(here, issuer.token(**GOOD))
+    assert refused(here, issuer.token(key="x" * 40, algorithm="HS256", headers={"kid": "k"}, **GOOD))
+
+
+def test_an_issuer_inside_is_reached_only_when_that_is_allowed(site: Any, issuer: Issuer, helpers: Any) -> None:
+    here = start(site, issuer, helpers, egress_allow=())
+    answer = exchange(here, issuer.token(**GOOD))
+    assert answer.status_code == 400
+    assert "not a public address" in answer.json()["error_description"]
+    assert issuer.server.asked == []
+
+
+def test_keys_without_a_discovery_document(site: Any, issuer: Issuer, helpers: Any) -> None:
+    here = start(site, issuer, helpers, issuers=(IssuerConfig(issuer.url, AUDIENCE, f"{issuer.url}/jwks"),))
+    assert not refused(here, issuer.token(**GOOD))
+    assert [asked.path for asked in issuer.server.asked] == ["/jwks"]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"grant_type": "password"}, {"subject_token_type": "x"}, {"subject_token": ""}, {"subject_token": "x"}]
+)
+def test_exchanges_that_are_none(here: Any, issuer: Issuer, fields: dict[str, str]) -> None:
+    answer = exchange(here, issuer.token(**GOOD), **fields)
+    assert answer.status_code == 400
+    assert answer.json()["error"] in {"invalid_request", "invalid_grant"}
+    assert answer.json()["errors"]
