@@ -8,19 +8,22 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, exists, literal, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert  # what it writes, SQLite understands as well
 
 from registry.digest import Digest
 from registry.server.access.gate import Permit
 from registry.server.access.principals import Action
+from registry.server.changes import Change, tell
 from registry.server.database.statements import Statement
+from registry.server.metadata.quotas import require_room
 from registry.server.metadata.repositories import claim_repository, count_bytes, create_repository
 from registry.server.schema import blobs, edges, repositories, repository_blobs
 
 __all__ = [
     "StoredBlob",
     "blob_key",
+    "drop_link",
     "find_blob",
     "link_blob",
     "mount_blob",
@@ -60,6 +63,9 @@ _ADD = Statement(
     )
     .on_conflict_do_nothing()
 )
+_KEEP = Statement(
+    update(blobs).where(blobs.c.digest == bindparam("blob")).values(state="live", changed=bindparam("now"))
+)
 _REVIVE = Statement(
     update(blobs)
     .where(blobs.c.digest == bindparam("blob"))
@@ -89,7 +95,16 @@ _POSTPONE = Statement(
 _UNLINK = Statement(
     delete(repository_blobs).where(_LINK.repository_id == bindparam("here"), _LINK.digest == bindparam("blob"))
 )
-_SIZE = Statement(select(blobs.c.size).where(blobs.c.digest == bindparam("digest")))
+_LOCK = Statement(select(blobs.c.size).where(blobs.c.digest == bindparam("digest")).with_for_update())
+_CONDEMN = Statement(
+    update(blobs)
+    .where(
+        blobs.c.digest == bindparam("blob"),
+        or_(blobs.c.state == "live", blobs.c.state == "quarantined"),
+        ~exists(literal(1)).where(_LINK.digest == blobs.c.digest),
+    )
+    .values(state="condemned", changed=bindparam("now"))
+)
 _KEPT = Statement(
     update(repository_blobs)
     .where(_LINK.repository_id == bindparam("here"), _LINK.digest == bindparam("blob"))
@@ -122,28 +137,52 @@ def blob_key(connection: Connection, digest: Digest) -> str | None:
 
 
 def link_blob(
-    connection: Connection, repository: str, digest: Digest, size: int, key: str = "", *, due: float = 0.0
+    connection: Connection,
+    repository: str,
+    digest: Digest,
+    size: int,
+    key: str = "",
+    *,
+    due: float = 0.0,
+    lost: str | None = None,
 ) -> bool:
     """Let a repository have a blob, whose bytes are safe at ``key``, and keep it until ``due``.
 
     False: the same bytes were already safe somewhere else, which stays; those at ``key`` are surplus.
+    ``lost`` is a key at which there is nothing any more.
     """
-    name, now = str(digest), time.time()
+    name = str(digest)
     here = create_repository(connection, repository)
-    used = True
-    if not _ADD.change(connection, digest=name, size=size, now=now, key=key):
-        row = _STATE.first(connection, digest=name)
-        assert row is not None
-        used = row[0] != "live" or row[1] == key
-        if row[0] != "live":
-            _REVIVE.change(connection, blob=name, bytes=size, place=key, now=now)
-    _connect(connection, here, name, size, due)
+    used = _add(connection, name, size, key, lost)
+    _connect(connection, (here, repository), name, size, due)
+    tell(Change("blob-push", repository, name, size=size))
     return used
 
 
-def _connect(connection: Connection, here: int, name: str, size: int, due: float) -> None:
+def _add(connection: Connection, name: str, size: int, key: str, lost: str | None) -> bool:
+    """Have a row of the blob, live and locked; whether it says that the bytes are at ``key``."""
+    now = time.time()
+    while not _ADD.change(connection, digest=name, size=size, now=now, key=key):
+        row = _STATE.first(connection, digest=name)
+        if row is None:
+            continue  # somebody was about to delete it, and has
+        state, place = row
+        if state == "live" and place != lost:
+            return bool(place == key)
+        if state == "condemned" and place not in (key, lost):
+            # Its bytes are still there, and stay.
+            _KEEP.change(connection, blob=name, now=now)
+            return False
+        _REVIVE.change(connection, blob=name, bytes=size, place=key, now=now)
+        return True
+    return True
+
+
+def _connect(connection: Connection, repository: tuple[int, str], name: str, size: int, due: float) -> None:
+    here, path = repository
     if _CONNECT.change(connection, repository=here, digest=name, now=time.time(), due=due):
         count_bytes(connection, here, size)
+        require_room(connection, path)
     else:
         _POSTPONE.change(connection, here=here, blob=name, later=due)
 
@@ -163,7 +202,8 @@ def mount_blob(
     row = _STATE.first(connection, digest=str(digest))
     if row is None or row[0] != "live":
         return False
-    _connect(connection, here, str(digest), size, due)
+    _connect(connection, (here, repository), str(digest), size, due)
+    tell(Change("blob-mount", repository, str(digest), size=size, principal=permit.principal))
     return True
 
 
@@ -183,7 +223,7 @@ def _readable(connection: Connection, permit: Permit, digest: Digest, source: st
 
 
 def postpone_blobs(connection: Connection, repository: str, digests: Iterable[Digest], due: float) -> None:
-    """Keep blobs that nobody needs yet until ``due``: somebody was told that they are there."""
+    """Keep blobs that nobody needs yet until ``due``: somebody is told that they are there."""
     here = claim_repository(connection, repository)
     if here is not None:
         for digest in digests:
@@ -193,10 +233,19 @@ def postpone_blobs(connection: Connection, repository: str, digests: Iterable[Di
 def unlink_blob(connection: Connection, repository: str, digest: Digest) -> bool:
     """Take a blob from a repository; the bytes stay until they are collected. False: it had none."""
     here = claim_repository(connection, repository)
-    if here is None or not _UNLINK.change(connection, here=here, blob=str(digest)):
+    if here is None or not drop_link(connection, here, str(digest), time.time()):
         return False
-    row = _SIZE.first(connection, digest=str(digest))
-    count_bytes(connection, here, -row[0] if row else 0)
+    tell(Change("blob-delete", repository, str(digest)))
+    return True
+
+
+def drop_link(connection: Connection, here: int, digest: str, now: float) -> bool:
+    """Take a blob from a repository, by key; when no other has it, its bytes are condemned. False: it had none."""
+    row = _LOCK.first(connection, digest=digest)  # the last two who have it must not miss one another
+    if row is None or not _UNLINK.change(connection, here=here, blob=digest):
+        return False
+    count_bytes(connection, here, -row[0])
+    _CONDEMN.change(connection, blob=digest, now=now)
     return True
 
 

@@ -1,18 +1,33 @@
 """Manifests and indexes: their bytes, what they need, and who refers to whom."""
 
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, delete, insert, select, union_all, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as upsert  # what it writes, SQLite understands as well
 
 from registry.digest import Digest
-from registry.model import Descriptor, Index, Manifest, canonical_json, load_json
+from registry.model import MAX_MANIFEST, Descriptor, Index, Manifest, canonical_json, load_json
 from registry.server.access.gate import Permit
+from registry.server.changes import Change, tell
 from registry.server.database.statements import Statement
 from registry.server.metadata.blobs import needed_blobs, release_blobs
+from registry.server.metadata.quotas import require_room
 from registry.server.metadata.repositories import claim_repository, count_bytes, create_repository
 from registry.server.metadata.tags import remove_tags_of, set_tag
 from registry.server.schema import blobs, edges, manifests, repositories, repository_blobs, tags
@@ -22,6 +37,7 @@ __all__ = [
     "NewManifest",
     "StoredManifest",
     "find_manifest",
+    "postpone_manifest",
     "referrers",
     "remove_manifest",
     "store_manifest",
@@ -32,6 +48,7 @@ _NOT_DISTRIBUTABLE = (
     "application/vnd.docker.image.rootfs.foreign.",
 )
 _BATCH = 500
+_AFTER_ALL = "~"  # what sorts after each digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +57,7 @@ class NewManifest:
 
     ``pinned``: it was pushed by its digest, and somebody knows it by that alone. ``lease``: until
     when (seconds since the epoch) it is kept although nothing leads to it; then it is not pinned.
+    A tag ends the lease.
     """
 
     digest: Digest
@@ -51,12 +69,17 @@ class NewManifest:
 
 @dataclass(frozen=True, slots=True)
 class StoredManifest:
-    """A manifest that the repository has. Size in bytes; ``yanked`` is why nobody should use it any more."""
+    """A manifest that the repository has.
+
+    Size in bytes; ``yanked`` is why nobody should use it any more, ``due`` when (seconds since the
+    epoch) somebody asks whether anything leads to it, None when nobody will.
+    """
 
     digest: str
     media_type: str
     size: int
     yanked: str | None
+    due: float | None
     content: bytes
 
 
@@ -70,7 +93,7 @@ class MissingContent(Exception):  # no Failure: the route turns it into an answe
 
 _HERE = manifests.c.repository_id == bindparam("repository"), manifests.c.digest == bindparam("digest")
 _KNOWN = Statement(select(manifests.c.pinned, manifests.c.lease).where(*_HERE))
-_COLUMNS = manifests.c.digest, manifests.c.media_type, manifests.c.size, manifests.c.yanked
+_COLUMNS = manifests.c.digest, manifests.c.media_type, manifests.c.size, manifests.c.yanked, manifests.c.due
 _NAMED = (
     select(*_COLUMNS, manifests.c.content)
     .join(repositories, repositories.c.id == manifests.c.repository_id)
@@ -101,7 +124,7 @@ _ADD = Statement(
 _KEEP = Statement(
     update(manifests)
     .where(manifests.c.repository_id == bindparam("here"), manifests.c.digest == bindparam("name"))
-    .values(pinned=bindparam("stays"), lease=bindparam("until"), due=bindparam("later"))
+    .values(pinned=bindparam("stays"), lease=bindparam("until"), due=bindparam("later"), since=None)
 )
 _ASK_CHILDREN = (
     update(manifests)
@@ -111,11 +134,22 @@ _ASK_CHILDREN = (
             select(edges.c.child).where(edges.c.repository_id == bindparam("here"), edges.c.parent == bindparam("name"))
         ),
     )
-    .values(due=bindparam("later"))
+    .values(due=bindparam("later"), since=None)
 )
 _ASK_REFERRERS = (
     update(manifests)
     .where(manifests.c.repository_id == bindparam("here"), manifests.c.subject == bindparam("name"))
+    .values(due=bindparam("later"), since=None)
+)
+
+
+_POSTPONE = Statement(
+    update(manifests)
+    .where(
+        manifests.c.repository_id == bindparam("here"),
+        manifests.c.digest == bindparam("name"),
+        manifests.c.due < bindparam("later"),
+    )
     .values(due=bindparam("later"))
 )
 
@@ -127,8 +161,15 @@ def find_manifest(connection: Connection, repository: str, reference: Digest | s
     return StoredManifest(*row) if row else None
 
 
+def postpone_manifest(connection: Connection, repository: str, digest: Digest, due: float) -> None:
+    """Keep a manifest until ``due``, whatever leads to it: somebody is told that it is there."""
+    here = claim_repository(connection, repository)
+    if here is not None:
+        _POSTPONE.change(connection, here=here, name=str(digest), later=due)
+
+
 def store_manifest(
-    connection: Connection, permit: Permit, repository: str, new: NewManifest, names: Iterable[str], *, due: float = 0.0
+    connection: Connection, permit: Permit, repository: str, new: NewManifest, names: Sequence[str], *, due: float = 0.0
 ) -> None:
     """Keep a manifest and let tags mean it, all or nothing; ``due`` is for what this makes superfluous.
 
@@ -137,6 +178,8 @@ def store_manifest(
     """
     here = create_repository(connection, repository)
     name = str(new.digest)
+    if names:
+        new = replace(new, lease=None)
     known = _KNOWN.first(connection, repository=here, digest=name)
     if known is None:
         needed = _needed(new.document)
@@ -144,23 +187,25 @@ def store_manifest(
         _insert(connection, here, new, needed, due)
         needed_blobs(connection, here, needed)
         count_bytes(connection, here, len(new.content))
+        require_room(connection, repository)
     else:
         _renew(connection, here, new, known, due)
+    tag, kind, size = (names[0] if names else None), new.document.media_type, len(new.content)
+    tell(Change("push", repository, name, tag=tag, media_type=kind, size=size, principal=permit.principal))
     for tag in names:
         set_tag(connection, permit, (here, repository), tag, new.digest, due=due)
 
 
 def _renew(connection: Connection, here: int, new: NewManifest, known: tuple[Any, ...], due: float) -> None:
-    pinned, lease = bool(known[0]) or new.pinned, known[1]
-    if new.lease is not None:
-        lease = max(lease or 0.0, new.lease)
+    # A lease only ever prolongs: what stays for another reason does not begin to go with its end.
+    lease = max(known[1], new.lease) if new.lease is not None and known[1] is not None else None
     _KEEP.change(
         connection,
         here=here,
         name=str(new.digest),
-        stays=pinned,
+        stays=bool(known[0]) or (new.pinned and new.lease is None),
         until=lease,
-        later=None if pinned else max(due, lease or 0.0),
+        later=max(due, new.lease or 0.0),
     )
 
 
@@ -220,11 +265,12 @@ def _insert(connection: Connection, here: int, new: NewManifest, needed: Iterabl
         content=new.content,
         pinned=pinned,
         lease=new.lease,
-        due=None if pinned else max(due, new.lease or 0.0),
+        due=max(due, new.lease or 0.0),
     )
     rows = [{"repository_id": here, "parent": str(new.digest), "child": child} for child in needed]
     if rows:
-        connection.execute(insert(edges), rows)
+        # Edges outlive a manifest that was found damaged, so that what it needs is there when it is mended.
+        connection.execute(upsert(edges).on_conflict_do_nothing(), rows)
 
 
 def remove_manifest(
@@ -250,6 +296,7 @@ def remove_manifest(
         return False
     connection.execute(delete(manifests).where(manifests.c.repository_id == here, manifests.c.digest == name))
     count_bytes(connection, here, -size)
+    tell(Change("delete", repository, name, principal=permit.principal))
     return True
 
 
@@ -264,13 +311,34 @@ def referrers(
     query = (
         select(*columns, manifests.c.artifact_type, manifests.c.annotations)
         .join(repositories, repositories.c.id == manifests.c.repository_id)
-        .where(repositories.c.name == repository, manifests.c.subject == str(subject), manifests.c.digest > after)
+        .where(repositories.c.name == repository, manifests.c.subject == str(subject))
         .order_by(manifests.c.digest)
     )
     if artifact_type is not None:
+        if "\0" in artifact_type:
+            return  # nothing has such a type, and PostgreSQL takes no such text
         query = query.where(manifests.c.artifact_type == artifact_type)
-    with connection.execute(query) as rows:
-        yield from map(_descriptor, rows)
+    end: str | None
+    while end := _end_of_page(connection, query, after):
+        with connection.execute(query.where(manifests.c.digest > after, manifests.c.digest <= end)) as rows:
+            yield from map(_descriptor, rows)
+        after = end
+
+
+def _end_of_page(connection: Connection, query: Select[*tuple[Any, ...]], after: str) -> str | None:
+    """The last digest of as many as may be in memory at once; None: there are no more."""
+    if connection.dialect.name == "sqlite":
+        return _AFTER_ALL if after < _AFTER_ALL else None  # it gives one row at a time anyhow
+    sizes = query.with_only_columns(
+        manifests.c.digest, func.octet_length(manifests.c.annotations), maintain_column_froms=True
+    )
+    end, held = None, 0
+    for digest, size in connection.execute(sizes.where(manifests.c.digest > after).limit(_BATCH)):
+        held += size
+        if end is not None and held > MAX_MANIFEST:
+            break
+        end = digest
+    return end
 
 
 def _descriptor(row: Row[*tuple[Any, ...]]) -> Descriptor:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert  # what it writes, S
 from registry.digest import Digest
 from registry.server.access.gate import Permit
 from registry.server.access.principals import Action
+from registry.server.changes import Change, ChangeAction, tell
 from registry.server.database.statements import Statement
 from registry.server.metadata.repositories import claim_repository
 from registry.server.schema import manifests, repositories, tag_history, tags
@@ -42,7 +43,7 @@ _REMEMBER = Statement(
 _ASK = Statement(
     update(manifests)
     .where(manifests.c.repository_id == bindparam("repository"), manifests.c.digest == bindparam("name"))
-    .values(due=bindparam("later"))
+    .values(due=bindparam("later"), since=None)
 )
 _NAMES = Statement(
     select(tags.c.name)
@@ -96,6 +97,8 @@ def set_tag(
         _ASK.change(connection, repository=here, name=before, later=due)
     _SET.change(connection, repository=here, name=name, digest=str(digest), now=now)
     _REMEMBER.change(connection, repository=here, name=name, digest=str(digest), now=now, actor=permit.principal.name)
+    action: ChangeAction = "tag" if before is None else "tag-moved"
+    tell(Change(action, path, str(digest), tag=name, before=before, principal=permit.principal))
 
 
 def remove_tag(connection: Connection, permit: Permit, repository: str, name: str, *, due: float = 0.0) -> bool:
@@ -125,6 +128,7 @@ def _remove(connection: Connection, permit: Permit, repository: tuple[int, str],
     permit.require_mutable(connection, path, name)
     _REMOVE.change(connection, repository=here, name=name)
     _REMEMBER.change(connection, repository=here, name=name, digest=None, now=time.time(), actor=permit.principal.name)
+    tell(Change("tag-deleted", path, tag=name, principal=permit.principal))
 
 
 def tag_names(connection: Connection, repository: str, after: str, limit: int) -> list[str] | None:

@@ -16,10 +16,13 @@ from registry.server.schema import uploads
 __all__ = [
     "KnownUpload",
     "add_upload",
+    "claim_idle_upload",
     "claim_upload",
     "find_upload",
+    "holds_upload",
     "idle_uploads",
     "remove_uploads",
+    "renew_upload",
     "store_upload",
 ]
 
@@ -50,6 +53,20 @@ _FIND = Statement(
 _CLAIM = Statement(
     update(uploads)
     .where(uploads.c.id == bindparam("upload"), uploads.c.claimed < bindparam("now"))
+    .values(claimed=bindparam("until"))
+)
+_CLAIM_IDLE = Statement(
+    update(uploads)
+    .where(
+        uploads.c.id == bindparam("upload"),
+        uploads.c.claimed < bindparam("now"),
+        uploads.c.touched < bindparam("before"),
+    )
+    .values(claimed=bindparam("until"))
+)
+_RENEW = Statement(
+    update(uploads)
+    .where(uploads.c.id == bindparam("upload"), uploads.c.claimed == bindparam("held"))
     .values(claimed=bindparam("until"))
 )
 _STORE = Statement(
@@ -117,6 +134,21 @@ def find_upload(connection: Connection, upload: str, repository: str) -> KnownUp
 def claim_upload(connection: Connection, upload: str, until: float) -> bool:
     """Let this request alone write to an upload until a time; False while another does."""
     return _CLAIM.change(connection, upload=upload, now=time.time(), until=until) > 0
+
+
+def claim_idle_upload(connection: Connection, upload: str, before: float, until: float) -> bool:
+    """Claim an upload that has not grown since ``before``; False when it has, or somebody writes to it."""
+    return _CLAIM_IDLE.change(connection, upload=upload, now=time.time(), before=before, until=until) > 0
+
+
+def renew_upload(connection: Connection, upload: str, held: float, until: float) -> bool:
+    """Move the end of a claim, which is known by its end so far; False: somebody else has it, or it is gone."""
+    return _RENEW.change(connection, upload=upload, held=held, until=until) > 0
+
+
+def holds_upload(connection: Connection, upload: str, held: float) -> bool:
+    """Whether a claim is still the one that ends at ``held``; nobody can take it until the transaction ends."""
+    return renew_upload(connection, upload, held, held)
 
 
 def store_upload(connection: Connection, upload: str, size: int, state: str) -> None:
