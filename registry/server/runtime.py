@@ -1,143 +1,113 @@
-"""Running a server: the socket, Granian, signals, and the end.
+"""Running a server: its sockets, signals, and the end.
 
-Granian is embedded: the application runs on this process's event loop, and the protocol on a
-thread of Granian's. There is no worker process, so none that could be orphaned.
+SIGTERM and SIGINT end it: it first says that it is not ready, then takes no more connections, and
+gives requests in flight their time. SIGHUP lets it read its certificates again, and begin its logs
+anew where they were renamed. Not in here: the protocol (``embedded``).
 """
 
 import asyncio
 import contextlib
-import errno
 import logging
 import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from dataclasses import dataclass
 
-from granian._granian import SocketHolder
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
-from granian.server.embed import Server
-from starlette.types import ASGIApp
-
-from registry.errors import InvalidConfiguration, ServerStopped
+from registry.errors import Failure, InvalidConfiguration, ServerStopped
 from registry.server.app import create_app
-from registry.server.config import ServerConfig
-from registry.server.limits import connections
+from registry.server.config import ServerConfig, split_listen
+from registry.server.config.tls import TlsConfig
+from registry.server.embedded import GRANIAN, Front, listen_at
+from registry.server.routes.health import create_health_app
+from registry.server.services import Services
 
-__all__ = ["listen", "new_event_loop", "running", "serve"]
+__all__ = ["Running", "listen", "new_event_loop", "running", "serve"]
 
-_BACKLOG = 1024
-_BUFFER = 64 * 1024
-_READY_SECONDS = 30.0
-_IDLE_MILLISECONDS = 10_000
-_GRANIAN = logging.getLogger("_granian")
-# Only a level is set: whoever embeds the server keeps their own logging.
-_LOGGING: dict[str, Any] = {"version": 1, "incremental": True, "formatters": {}, "handlers": {}, "loggers": {}}
+_CLEANUP_SECONDS = 5.0
 
 
-class _Embedded(Server):
-    """Granian on a socket that is already bound, so that its port is known and nobody shares it."""
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that answers. ``metrics`` is what serves metrics and health on an address of their own."""
 
-    def __init__(self, app: ASGIApp, listener: socket.socket, connections: int) -> None:
-        super().__init__(
-            app,
-            interface=Interfaces.ASGINL,
-            http=HTTPModes.http1,
-            websockets=False,
-            backlog=_BACKLOG,
-            # More connections than this wait to be accepted, until others end.
-            backpressure=connections,
-            # Also how long a connection may be idle before, between and after requests.
-            http1_settings=HTTP1Settings(header_read_timeout=_IDLE_MILLISECONDS, max_buffer_size=_BUFFER),
-            log_level=LogLevels.error,
-            log_dictconfig=_LOGGING,
-        )
-        self._listener = listener
+    services: Services
+    front: Front
+    metrics: Front | None = None
 
-    def _init_shared_socket(self) -> None:
-        # Granian closes the descriptor on its own.
-        holder: Any = SocketHolder  # its stub does not know how it is made
-        self._shd: Any = holder(self._listener.detach(), False, _BACKLOG)
+    async def ended(self) -> None:
+        """Returns when it stops serving although nobody asked for it."""
+        await self.front.ended()
+
+    async def reload(self) -> str:
+        """Read certificates again and begin logs anew: what was done, for a person. Raises InvalidConfiguration."""
+        self.services.observing.reopen()
+        renewed = await self.front.reload(self.services.config.grace)
+        return "certificates were read again" if renewed else "logs were opened again"
+
+    async def stop(self) -> None:
+        """Say that it ends, wait for those who look at that, and then for requests in flight."""
+        observing, config = self.services.observing, self.services.config
+        observing.draining = True
+        await asyncio.sleep(config.drain if self.front.serving else 0)
+        observing.refusing = True
+        finished = await self.front.stop(config.grace)
+        if self.metrics is not None:
+            finished = await self.metrics.stop(1.0) and finished
+        if not finished:
+            GRANIAN.error("some clients did not finish in %g seconds and were cut off", config.grace)
+            # What comes from here on is about those, and says no more than that.
+            GRANIAN.setLevel(logging.CRITICAL + 1)
+            asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+            await observing.cut_off(_CLEANUP_SECONDS)
 
 
 def listen(config: ServerConfig) -> socket.socket:
-    """A socket that listens where the settings say.
-
-    Raises InvalidConfiguration when it cannot be had.
-    """
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    try:
-        listener = socket.create_server((config.host, config.port), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        taken = error.errno == errno.EADDRINUSE
-        raise InvalidConfiguration(
-            f"cannot listen on {_address(config.host, config.port)}",
-            cause="another program listens there" if taken else error.strerror,
-            hint="choose another port, or 0 for any free one",
-        ) from error
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        # Granian keeps a connection while anything is left to send, so that the system must end those
-        # of readers that stand still. Connections inherit this from the socket that accepts them.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, int(config.patience * 1000)))
-    return listener
-
-
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    """A socket that listens where the settings say. Raises InvalidConfiguration when it cannot be had."""
+    return listen_at(config.host, config.port, config.patience)
 
 
 @contextlib.asynccontextmanager
-async def running(config: ServerConfig) -> AsyncIterator[tuple[str, asyncio.Task[None]]]:
-    """A server on this event loop: its address, once it answers, and the task that ends if it fails.
+async def running(config: ServerConfig, shared: socket.socket | None = None) -> AsyncIterator[tuple[str, Running]]:
+    """A server on this event loop: its address, once it answers, and what can be done with it.
 
-    Leaving stops it: new connections are refused, and requests in flight have ``config.grace``
-    seconds. Raises InvalidConfiguration and StorageFailed.
+    ``shared`` is a socket on which other processes listen as well. Leaving stops it: new connections
+    are refused, and requests in flight have ``config.grace`` seconds. Raises InvalidConfiguration and
+    StorageFailed.
     """
-    with contextlib.closing(listen(config)) as listener:
-        host, port = listener.getsockname()[:2]
+    with contextlib.ExitStack() as sockets:
+        listener = sockets.enter_context(contextlib.closing(shared or listen(config)))
+        beside = _listen_beside(config)
+        if beside is not None:
+            sockets.enter_context(contextlib.closing(beside))
         app = create_app(config)
+        services: Services = app.state.services
         # Granian's own handling of the lifespan would not end when a request does not.
         async with app.router.lifespan_context(app):
-            server = _Embedded(app, listener, connections())
-            task = asyncio.create_task(server.serve())
+            front = Front(app, listener, config.tls)
+            metrics = Front(create_health_app(services), beside, TlsConfig()) if beside is not None else None
+            server = Running(services, front, metrics)
             try:
-                await _until_it_answers(host, port, task)
-                yield _address(host, port), task
+                # Where others listen as well, any of them may answer: it is one's own turn that counts.
+                # Without a client's certificate, what asks does not come as far as to the application.
+                alone = shared is None or config.tls.client_ca is not None
+                await front.start(lambda: alone or bool(services.observing.meter.requests))
+                if metrics is not None:
+                    await metrics.start()
+                yield front.address, server
             finally:
-                await _stop(server, task, config.grace)
+                await server.stop()
 
 
-async def _stop(server: _Embedded, task: asyncio.Task[None], grace: float) -> None:
-    server.stop()  # type: ignore[no-untyped-call]
-    await asyncio.wait({task}, timeout=grace)
-    if task.done():
-        task.result()
-        return
-    _GRANIAN.error("some clients did not finish in %g seconds and were cut off", grace)
-    # What comes from here on is about those, and says no more than that.
-    _GRANIAN.setLevel(logging.CRITICAL + 1)
-    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
-
-
-async def _until_it_answers(host: str, port: int, task: asyncio.Task[None]) -> None:
-    async with asyncio.timeout(_READY_SECONDS):
-        while not task.done():
-            with contextlib.suppress(OSError):
-                if await _answers(host, port):
-                    return
-            await asyncio.sleep(0.01)
-    raise ServerStopped("the server stopped while it was starting")
-
-
-async def _answers(host: str, port: int) -> bool:
-    reader, writer = await asyncio.open_connection(host, port)
-    try:
-        writer.write(f"GET /v2/ HTTP/1.1\r\nHost: {_address(host, port)}\r\nConnection: close\r\n\r\n".encode())
-        return (await reader.read(64)).startswith(b"HTTP/1.1 200 ")
-    finally:
-        writer.close()
+def _listen_beside(config: ServerConfig) -> socket.socket | None:
+    """The socket for metrics; each of several processes takes the next port that is free."""
+    if config.observing.metrics_listen is None:
+        return None
+    host, port = split_listen(config.observing.metrics_listen)
+    for more in range(config.workers - 1 if port else 0):
+        with contextlib.suppress(InvalidConfiguration):
+            return listen_at(host, port + more, config.patience)
+    return listen_at(host, port + config.workers - 1 if port else 0, config.patience)
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
@@ -149,36 +119,61 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-def serve(config: ServerConfig, ready: Callable[[str], None], log: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; for the main thread.
+def serve(
+    config: ServerConfig, ready: Callable[[str], None], log: Callable[[str], None], shared: socket.socket | None = None
+) -> None:
+    """Serve until SIGINT or SIGTERM; for the main thread. ``shared`` is as for ``running``.
 
     ``ready`` is called once, with ``host:port``, when requests are answered; ``log`` takes lines for
     a person. Raises InvalidConfiguration when the address cannot be had, StorageFailed when the data
     cannot be used.
     """
+    if config.workers > 1 and shared is None:
+        from registry.server.supervisor import supervise  # noqa: PLC0415  most servers are one process
+
+        supervise(config, listen(config), ready, log)
+        return
     with _log_to(log), asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_serve(config, ready, log))
+        runner.run(_serve(config, ready, log, shared))
 
 
-async def _serve(config: ServerConfig, ready: Callable[[str], None], log: Callable[[str], None]) -> None:
-    stop = asyncio.Event()
+async def _serve(
+    config: ServerConfig, ready: Callable[[str], None], log: Callable[[str], None], shared: socket.socket | None
+) -> None:
+    stop, renew = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with running(config) as (address, task):
-        log(f"no users are set up: every program on this machine may pull, push and delete at {address}")
+    loop.add_signal_handler(signal.SIGHUP, renew.set)
+    async with running(config, shared) as (address, server):
+        log(await server.services.access.describe(address))
+        if server.metrics is not None:
+            log(f"metrics and health at {server.metrics.address}")
         ready(address)
-        stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({stopped, task}, return_when=asyncio.FIRST_COMPLETED)
+        renewing = asyncio.create_task(_renew(server, renew, log))
+        stopped, ended = asyncio.create_task(stop.wait()), asyncio.create_task(server.ended())
+        await asyncio.wait({stopped, ended}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (renewing, stopped, ended):
+            task.cancel()
         if not stop.is_set():
             raise ServerStopped("the server stopped on its own", hint="its last messages say why")
         log("stopping")
 
 
+async def _renew(server: Running, renew: asyncio.Event, log: Callable[[str], None]) -> None:
+    while True:
+        await renew.wait()
+        renew.clear()
+        try:
+            log(await server.reload())
+        except Failure as failure:
+            log(f"{failure}; the old certificate stays in use")
+
+
 @contextlib.contextmanager
 def _log_to(log: Callable[[str], None]) -> Iterator[None]:
     handler = _Lines(log)
-    loggers = (_GRANIAN, logging.getLogger("registry.server"))
+    loggers = (GRANIAN, logging.getLogger("registry.server"))
     before = [logger.propagate for logger in loggers]
     for logger in loggers:
         logger.addHandler(handler)

@@ -16,7 +16,7 @@ import requests
 
 from registry.errors import InvalidConfiguration
 from registry.model import MAX_MANIFEST, OCI_INDEX
-from registry.server import runtime
+from registry.server import embedded
 from registry.server.config import ServerConfig
 from registry.server.runtime import serve
 from registry.server.testing import running_server
@@ -137,7 +137,7 @@ def processor_seconds(process: subprocess.Popen[str]) -> float:
 
 @pytest.mark.parametrize("sent", [b"", b"GET /v2/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"GET /v2/ HT"])
 def test_idle_connections_are_closed(data: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
-    monkeypatch.setattr(runtime, "_IDLE_MILLISECONDS", 300)
+    monkeypatch.setattr(embedded, "_IDLE_MILLISECONDS", 300)
     with running_server(data) as address:
         host, _, port = address.rpartition(":")
         with socket.create_connection((host, int(port)), timeout=10) as connection:
