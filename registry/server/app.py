@@ -16,21 +16,32 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
-from registry.server.access.loopback import LoopbackGuard
+from registry.server.access.door import Door
+from registry.server.collection.background import keeping_house
+from registry.server.collection.clock import Clock
 from registry.server.config import ServerConfig
 from registry.server.connections import CloseUnread
+from registry.server.database.protocol import DatabaseDown
+from registry.server.fast import KeptAnswers
+from registry.server.observing.background import sending
+from registry.server.observing.requests import Observer
 from registry.server.refusal import Refusal, error_response
-from registry.server.routes.blobs import Blobs
+from registry.server.routes.auth import authorization_routes
+from registry.server.routes.content import ContentRoute
+from registry.server.routes.extensions import Extensions
+from registry.server.routes.health import Health
+from registry.server.routes.history import History
 from registry.server.routes.listings import Listings
-from registry.server.routes.manifests import Manifests
-from registry.server.routes.uploads import Uploads
 from registry.server.services import Services, open_services
+from registry.server.storage.protocol import StorageDown
 
 __all__ = ["create_app"]
 
 _EXPIRY_SECONDS = 600
+_RETRY_SECONDS = "2"
+_SICK = frozenset({errno.EIO, errno.EROFS, errno.ESTALE, errno.EMFILE, errno.ENFILE})
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -42,9 +53,10 @@ def create_app(config: ServerConfig) -> Starlette:
     services = open_services(config)
     app = Starlette(
         routes=_routes(services),
-        middleware=[Middleware(CloseUnread), Middleware(LoopbackGuard)],
+        middleware=_layers(services),
         lifespan=lambda _: _lifespan(services),
     )
+    app.state.services = services
     app.router.redirect_slashes = False
     app.add_exception_handler(HTTPException, _answer_refusal)
     app.add_exception_handler(ClientDisconnect, _answer_nobody)
@@ -53,46 +65,58 @@ def create_app(config: ServerConfig) -> Starlette:
     return app
 
 
-def _routes(services: Services) -> list[Route]:
-    blobs, uploads = Blobs(services), Uploads(services)
-    manifests, listings = Manifests(services), Listings(services)
-    one_upload = "/v2/{name:path}/blobs/uploads/{upload}"
-    one_blob = "/v2/{name:path}/blobs/{digest}"
-    one_manifest = "/v2/{name:path}/manifests/{reference}"
+def _layers(services: Services) -> list[Middleware]:
+    """What a request goes through before a route, the outermost first."""
     return [
+        Middleware(Observer, observing=services.observing),
+        Middleware(CloseUnread),
+        Middleware(Door, control=services.access),
+        Middleware(KeptAnswers, services),
+    ]
+
+
+def _routes(services: Services) -> list[BaseRoute]:
+    listings = Listings(services)
+    health, extensions = Health(services), Extensions(services)
+    return [
+        ContentRoute(services),
         Route("/v2/", listings.ping),
         Route("/v2", listings.ping),
         Route("/v2/_catalog", listings.repositories),
-        Route(one_manifest, manifests.get, methods=["GET"]),
-        Route(one_manifest, manifests.put, methods=["PUT"]),
-        Route(one_manifest, manifests.delete, methods=["DELETE"]),
-        Route("/v2/{name:path}/blobs/uploads/", uploads.begin, methods=["POST"]),
-        Route(one_upload, uploads.status, methods=["GET"]),
-        Route(one_upload, uploads.append, methods=["PATCH"]),
-        Route(one_upload, uploads.finish, methods=["PUT"]),
-        Route(one_upload, uploads.cancel, methods=["DELETE"]),
-        Route(one_blob, blobs.get, methods=["GET"]),
-        Route(one_blob, blobs.delete, methods=["DELETE"]),
-        Route("/v2/{name:path}/tags/list", listings.tags),
-        Route("/v2/{name:path}/referrers/{digest}", listings.referrers),
+        Route("/v2/_oci/ext/discover", extensions.discover),
+        Route("/v2/{name:path}/_oci/ext/discover", extensions.discover_here),
+        Route("/.well-known/wasm-pkg/registry.json", extensions.packages),
+        *authorization_routes(services.access),
+        Route("/healthz", health.alive),
+        Route("/readyz", health.ready),
+        Route("/metrics", health.metrics),
+        Route("/v2/{name:path}/_oci/tag-history/{tag}", History(services).tag),
     ]
 
 
 @asynccontextmanager
 async def _lifespan(services: Services) -> AsyncIterator[None]:
-    expiry = asyncio.create_task(_expire(services))
     try:
-        yield
+        await services.access.start()
+        await services.storage.check()
+        services.observing.counters |= {"collection": services.collection, "database": services.database}
+        expiry = asyncio.create_task(_expire(services))
+        try:
+            async with keeping_house(services), sending(services.config, services.database, services.observing):
+                yield
+        finally:
+            expiry.cancel()
+            await asyncio.wait({expiry})
     finally:
-        expiry.cancel()
-        await asyncio.wait({expiry})
         await services.close()
 
 
 async def _expire(services: Services) -> None:
+    clock = Clock(services.config.upload_lifetime)
     while True:
         try:
-            await services.expire_uploads()
+            if clock.steady():
+                await services.expire_uploads()
         except (OSError, SQLAlchemyError) as error:
             _LOGGER.warning("unfinished uploads could not be cleaned up: %s", error)
         await asyncio.sleep(_EXPIRY_SECONDS)
@@ -112,8 +136,16 @@ async def _answer_nobody(request: Request, error: Exception) -> Response:  # noq
 
 
 async def _answer_storage(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    if isinstance(error, (DatabaseDown, StorageDown)):
+        _LOGGER.warning("%s: %s", error, error.__cause__)
+        return error_response(503, "UNKNOWN", f"{error} at the moment", headers={"retry-after": _RETRY_SECONDS})
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return error_response(507, "UNKNOWN", "the registry's disk is full")
+    if isinstance(error, OSError) and error.errno in _SICK:
+        _LOGGER.warning("the registry's disk cannot be used: %s", error)
+        return error_response(
+            503, "UNKNOWN", "the registry's disk cannot be used at the moment", headers={"retry-after": _RETRY_SECONDS}
+        )
     raise error
 
 

@@ -12,22 +12,30 @@ from typing import IO, TypeVar
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
-from registry.server.access.gate import Gate, OpenGate, Permit
+from registry.server.access.control import AccessControl
+from registry.server.access.door import CALLER
+from registry.server.access.gate import Caller, Gate, Permit
 from registry.server.access.principals import ANYONE_HERE, Principal
 from registry.server.bodies import HELD
+from registry.server.collection.report import CollectionCounters
 from registry.server.config import ServerConfig
 from registry.server.database import Database, open_database
 from registry.server.downloads import FileResponse
 from registry.server.metadata.uploads import KnownUpload, idle_uploads, remove_uploads
+from registry.server.observing.observing import Observing, open_observing
+from registry.server.observing.requests import PRINCIPAL
 from registry.server.ranges import Span
-from registry.server.storage.folder import open_folder
+from registry.server.storage import open_storage
+from registry.server.storage.folder import make_uploads
 from registry.server.storage.protocol import BlobStorage
 
-__all__ = ["PRINCIPAL", "Services", "open_services"]
+__all__ = ["NOT_KEPT", "PRINCIPAL", "Services", "open_services"]
 
-PRINCIPAL = "registry.principal"
-"""Where in an ASGI scope the one who asks is."""
+_NOBODY = Caller()
+NOT_KEPT = "registry.not_kept"
+"""Set in an ASGI scope when the answer must not be given again without asking: to ask has a meaning."""
 
 _DOCUMENTS_AT_ONCE = 2
 _IDLE_AT_ONCE = 100
@@ -43,6 +51,9 @@ class Services:
     storage: BlobStorage
     database: Database
     gate: Gate
+    access: AccessControl
+    observing: Observing = field(default_factory=Observing)
+    collection: CollectionCounters = field(default_factory=CollectionCounters)
     documents: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_DOCUMENTS_AT_ONCE))
     """Held by whoever has a whole manifest, and what it says, in memory; nobody waits for a client with it."""
 
@@ -51,13 +62,21 @@ class Services:
         return await self.database.read(work)
 
     async def write(self, work: Callable[[Connection], Result]) -> Result:
-        """Change something, durably."""
-        return await self.database.write(work)
+        """Change something, durably, and tell of it whom it concerns."""
+        return await self.observing.write(self.database, work)
+
+    async def note(self, work: Callable[[Connection], Result]) -> Result:
+        """Change something that nobody was promised: a power cut may undo it."""
+        return await self.database.write(work, durable=False)
 
     def permit(self, request: Request) -> Permit:
         """What whoever sent a request may do."""
-        principal: Principal = request.scope.get(PRINCIPAL, ANYONE_HERE)
-        return Permit(self.gate, principal)
+        return self.permit_of(request.scope)
+
+    def permit_of(self, scope: Scope) -> Permit:
+        """As ``permit``, for a request that nobody has unpacked."""
+        principal: Principal = scope.get(PRINCIPAL, ANYONE_HERE)
+        return Permit(self.gate, principal, scope.get(CALLER, _NOBODY))
 
     def due(self) -> float:
         """Until when, from now on, whatever nobody needs is kept."""
@@ -90,7 +109,9 @@ class Services:
         return count
 
     async def _idle(self, before: float) -> AsyncIterator[list[KnownUpload]]:
-        yield [KnownUpload(upload, "", "sha256", "", 0, "") for upload in await self.storage.idle(before)]
+        ids = await self.storage.idle(before)
+        for start in range(0, len(ids), _IDLE_AT_ONCE):
+            yield [KnownUpload(upload, "", "sha256", "", 0, "") for upload in ids[start : start + _IDLE_AT_ONCE]]
         after = ""
         while rows := await self.read(partial(idle_uploads, before=before, after=after, limit=_IDLE_AT_ONCE)):
             yield rows
@@ -99,18 +120,23 @@ class Services:
     async def close(self) -> None:
         """Finish what has begun, and let go of everything."""
         await self.storage.close()
+        self.access.close()
         self.database.close()
+        self.observing.close()
 
 
 def open_services(config: ServerConfig) -> Services:
     """Open, or create, what the settings name.
 
-    Raises StorageFailed when it cannot be written to, or its database cannot be used.
+    Raises StorageFailed when it cannot be written to, or its database cannot be used, and
+    InvalidConfiguration when a setting is malformed.
     """
-    storage = open_folder(config.data, config.patience)
-    return Services(
-        config,
-        storage,
-        open_database(config.database or config.data / "registry.db", durable=config.durable),
-        OpenGate(),
-    )
+    make_uploads(config.data)
+    database = open_database(config.database or config.data / "registry.db", durable=config.durable)
+    try:
+        storage, access = open_storage(config, database), AccessControl(config, database)
+        observing = open_observing(config)
+    except BaseException:
+        database.close()
+        raise
+    return Services(config, storage, database, access.gate, access, observing)

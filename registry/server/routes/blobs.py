@@ -35,7 +35,8 @@ class Blobs:
         found = await self._services.read(find)
         if found is None:
             raise blob_unknown(digest)
-        await self._postpone(repository, digest, found)
+        if not await self._postpone(repository, digest, found):
+            raise blob_unknown(digest)
         headers = _headers(digest)
         span = _span(request, digest, found.size)
         if span is not None:
@@ -46,11 +47,20 @@ class Blobs:
             # Its row has outlived its bytes: said to be missing, it is mended by the next push.
             raise blob_unknown(digest) from error
 
-    async def _postpone(self, repository: str, digest: Digest, found: StoredBlob) -> None:
-        """Whoever is told of a blob that nobody needs yet may be about to need it."""
-        if found.due is not None and found.due < time.time() + self._services.config.collection.grace / 2:
-            due = self._services.due()
-            await self._services.write(lambda connection: postpone_blobs(connection, repository, [digest], due))
+    async def _postpone(self, repository: str, digest: Digest, found: StoredBlob) -> bool:
+        """Whoever is told of a blob that nobody needs yet may be about to need it. False: it has just gone."""
+        if found.due is None or found.due >= time.time() + self._services.config.collection.grace / 2:
+            return True
+        due = self._services.due()
+
+        def postpone(connection: Connection) -> bool:
+            postpone_blobs(connection, repository, [digest], due)
+            return find_blob(connection, repository, digest) is not None
+
+        try:
+            return await self._services.write(postpone)
+        except OSError:  # what cannot write cannot delete either, and reading goes on
+            return True
 
     async def delete(self, request: Request) -> Response:
         """Take the blob from this repository."""

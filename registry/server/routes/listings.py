@@ -1,8 +1,9 @@
 """Lists: repositories, tags, referrers (distribution-spec 1.1, end-8 and end-12; ``_catalog``)."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
+from types import MappingProxyType
 from urllib.parse import urlencode
 
 from sqlalchemy import Connection
@@ -15,6 +16,7 @@ from registry.server.access.principals import Action
 from registry.server.metadata.manifests import referrers
 from registry.server.metadata.repositories import repository_names
 from registry.server.metadata.tags import tag_names
+from registry.server.metadata.yanks import yanked_tags
 from registry.server.parameters import Page, digest_of, page_of, repository_of
 from registry.server.refusal import name_unknown
 from registry.server.services import Services
@@ -50,14 +52,17 @@ class Listings:
         repository, page = repository_of(request), page_of(request)
         permit = self._services.permit(request)
 
-        def names(connection: Connection) -> list[str] | None:
+        def names(connection: Connection) -> tuple[list[str], dict[str, str]] | None:
             permit.require(connection, repository, Action.PULL)
-            return tag_names(connection, repository, page.after, page.limit + 1)
+            found = tag_names(connection, repository, page.after, page.limit + 1)
+            return None if found is None else (found, yanked_tags(connection, repository, found[: page.limit]))
 
-        found = await self._services.read(names)
-        if found is None:
+        answer = await self._services.read(names)
+        if answer is None:
             raise name_unknown(repository)
-        return _names(request, page, {"name": repository}, "tags", found)
+        found, yanked = answer
+        tail = {"yanked": yanked} if yanked else {}
+        return _names(request, page, {"name": repository}, "tags", found, tail)
 
     async def referrers(self, request: Request) -> Response:
         """Descriptors of what has a manifest as its subject, in an index; never 404."""
@@ -99,9 +104,16 @@ def _fill(entries: Iterator[Descriptor], limit: int) -> tuple[list[Descriptor], 
     return found, False
 
 
-def _names(request: Request, page: Page, head: dict[str, str], field: str, names: list[str]) -> Response:
+def _names(
+    request: Request,
+    page: Page,
+    head: dict[str, str],
+    field: str,
+    names: list[str],
+    tail: Mapping[str, object] = MappingProxyType({}),
+) -> Response:
     shown = names[: page.limit]
-    response = Response(json.dumps({**head, field: shown}), media_type="application/json")
+    response = Response(json.dumps({**head, field: shown, **tail}), media_type="application/json")
     if len(names) > page.limit and shown:
         _link(response, request, page, {"last": shown[-1]})
     return response

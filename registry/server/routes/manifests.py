@@ -1,6 +1,7 @@
 """Manifests and indexes: get, push, delete (distribution-spec 1.1, end-3, end-7 and end-9)."""
 
 import asyncio
+import time
 from dataclasses import replace
 from typing import IO
 
@@ -11,21 +12,24 @@ from starlette.responses import Response
 from registry.digest import Digest
 from registry.errors import InvalidDocument
 from registry.model import MAX_MANIFEST, parse_document
+from registry.server import crashes
 from registry.server.access.gate import Permit
 from registry.server.access.principals import Action
-from registry.server.bodies import write_body
+from registry.server.bodies import declared_length, write_body
 from registry.server.metadata.manifests import (
     MissingContent,
     NewManifest,
     StoredManifest,
     find_manifest,
+    postpone_manifest,
     remove_manifest,
     store_manifest,
 )
+from registry.server.metadata.quotas import expect_room
 from registry.server.metadata.tags import remove_tag
 from registry.server.parameters import lease_of, pushed_tags, reference_of, repository_of
 from registry.server.refusal import Refusal, manifest_unknown, warning_text
-from registry.server.services import Services
+from registry.server.services import NOT_KEPT, Services
 
 __all__ = ["Manifests", "manifest_headers"]
 
@@ -48,17 +52,41 @@ class Manifests:
             return find_manifest(connection, repository, reference)
 
         found = await self._services.read(find)
-        if found is None:
+        if found is None or (isinstance(reference, Digest) and not await self._postpone(request, found, reference)):
             raise manifest_unknown(str(reference))
         if request.method == "HEAD":
             return Response(headers=manifest_headers(found))
         return self._services.answer(found.content, manifest_headers(found))
 
+    async def _postpone(self, request: Request, found: StoredManifest, reference: Digest) -> bool:
+        """Whoever is told of a manifest by its digest may be about to list it. False: it has just gone."""
+        if found.due is None:
+            return True
+        request.scope[NOT_KEPT] = True
+        if found.due >= time.time() + self._services.config.collection.grace / 2:
+            return True
+        repository, due = repository_of(request), self._services.due()
+
+        def postpone(connection: Connection) -> bool:
+            postpone_manifest(connection, repository, reference, due)
+            return find_manifest(connection, repository, reference) is not None
+
+        try:
+            return await self._services.write(postpone)
+        except OSError:  # what cannot write cannot delete either, and reading goes on
+            return True
+
     async def put(self, request: Request) -> Response:
         """Keep a manifest and let its tags mean it."""
         repository, reference = repository_of(request), reference_of(request)
         permit, extra, lease = self._services.permit(request), pushed_tags(request), lease_of(request)
-        await self._services.read(lambda connection: permit.require(connection, repository, Action.PUSH))
+        length = declared_length(request) or 0
+
+        def check(connection: Connection) -> None:
+            permit.require(connection, repository, Action.PUSH)
+            expect_room(connection, repository, length)
+
+        await self._services.read(check)
         names = extra if isinstance(reference, Digest) else (reference, *extra)
         with self._services.scratch() as body:
             await write_body(request, body, MAX_MANIFEST, self._services.config.patience)
@@ -74,9 +102,11 @@ class Manifests:
         def store(connection: Connection) -> None:
             permit.require(connection, repository, Action.PUSH)
             store_manifest(connection, permit, repository, new, names, due=due)
+            crashes.passing(crashes.Point.MANIFEST_STORED)
 
         try:
             await self._services.write(store)
+            crashes.passing(crashes.Point.MANIFEST_COMMITTED)
         except MissingContent as error:
             missing = tuple(error.digests[:_MAX_DETAILS])
             raise Refusal(
@@ -123,6 +153,8 @@ def _parse(body: IO[bytes], content_type: str, reference: Digest | str) -> NewMa
         document = parse_document(content, content_type.partition(";")[0].strip())
     except InvalidDocument as error:
         raise Refusal(400, "MANIFEST_INVALID", str(error)) from error
+    if "\0" in (document.kind or ""):
+        raise Refusal(400, "MANIFEST_INVALID", "the artifact type has a NUL, which no media type has")
     return NewManifest(digest, content, document, pinned=expected is not None)
 
 

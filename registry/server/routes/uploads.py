@@ -7,18 +7,23 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from registry.digest import Digest
+from registry.server import crashes
 from registry.server.access.gate import Permit
 from registry.server.access.principals import Action
 from registry.server.bodies import batches, declared_length
 from registry.server.metadata.blobs import blob_key, link_blob, mount_blob
+from registry.server.metadata.quotas import quota_refusal, room
 from registry.server.metadata.uploads import KnownUpload, add_upload, find_upload, remove_uploads, store_upload
 from registry.server.parameters import algorithm_of, parse_digest, repository_of, upload_of
 from registry.server.ranges import Span, parse_content_range
 from registry.server.refusal import Refusal, upload_unknown
 from registry.server.services import Services
-from registry.server.storage.protocol import Incoming, UploadBusy, WrongDigest
+from registry.server.storage.protocol import Incoming, StorageDown, UploadBusy, WrongDigest
 
 __all__ = ["Uploads"]
+
+_SKIPPED = 8 * 1024 * 1024
+"""Bytes of a chunk in the wrong place that are read all the same; one of the least length is shorter."""
 
 
 class Uploads:
@@ -82,7 +87,7 @@ class Uploads:
         repository = repository_of(request)
         incoming = await self._open(await self._permit(request, repository), repository, upload_of(request))
         await incoming.discard()
-        await self._services.write(lambda connection: remove_uploads(connection, [incoming.id]))
+        await self._services.note(lambda connection: remove_uploads(connection, [incoming.id]))
         return Response(status_code=204)
 
     async def _permit(self, request: Request, repository: str) -> Permit:
@@ -96,7 +101,8 @@ class Uploads:
             add_upload(connection, incoming.id, repository, algorithm, permit.principal.name, state)
 
         try:
-            await self._services.write(add)
+            # A storage that keeps something in the row would leave bytes behind that nobody knows of.
+            await (self._services.write(add) if state else self._services.note(add))
         except BaseException:
             await incoming.discard()
             raise
@@ -118,11 +124,15 @@ class Uploads:
         if state:
             await self._remember(permit, repository, incoming, digest.algorithm, state)
         try:
-            await self._receive(request, incoming)
+            await self._receive(request, repository, incoming)
         except BaseException:
-            await incoming.discard()
+            await self._give_up(incoming)
             raise
-        return await self._commit(permit, repository, incoming, digest)
+        try:
+            return await self._commit(permit, repository, incoming, digest)
+        except StorageDown:
+            await self._give_up(incoming)  # nothing was committed, and nobody else knows of it
+            raise
 
     async def _take(self, request: Request, repository: str, incoming: Incoming) -> None:
         """Append the body, which must be the chunk that its Content-Range says it is."""
@@ -130,9 +140,10 @@ class Uploads:
         chunk = _chunk(request)
         if chunk is not None and chunk.start != start:
             headers = _place(repository, incoming.id, start)
+            await self._skip(request)
             raise Refusal(416, "BLOB_UPLOAD_INVALID", "the chunk does not begin where the last ended", headers=headers)
         try:
-            await self._receive(request, incoming)
+            await self._receive(request, repository, incoming)
         except ClientDisconnect:
             raise  # what has arrived stays: the client asks how much that is, and goes on
         except BaseException:
@@ -142,39 +153,80 @@ class Uploads:
             await incoming.rewind(start)
             raise Refusal(400, "SIZE_INVALID", "the chunk has another length than its Content-Range")
 
-    async def _receive(self, request: Request, incoming: Incoming) -> None:
-        config = self._services.config
-        async for batch in batches(request, config.max_blob - incoming.size, config.patience):
-            await incoming.append(batch)
+    async def _receive(self, request: Request, repository: str, incoming: Incoming) -> None:
+        config, before = self._services.config, incoming.size
+        quota = await self._services.read(lambda connection: room(connection, repository))
+        most = config.max_blob if quota is None else min(quota.room, config.max_blob)
+        try:
+            async for batch in batches(request, most - before, config.patience):
+                await incoming.append(batch)
+        except Refusal as error:
+            if quota is None or most == config.max_blob or error.status_code != 413:
+                raise
+            raise quota_refusal(quota, before + (declared_length(request) or 0)) from error
+        except FileNotFoundError as error:
+            raise upload_unknown() from error
+
+    async def _skip(self, request: Request) -> None:
+        """Read a chunk that is not wanted: a client that is still sending would not see the answer."""
+        if (declared_length(request) or _SKIPPED) < _SKIPPED:
+            async for _ in batches(request, _SKIPPED, self._services.config.patience):
+                pass
 
     async def _suspend(self, incoming: Incoming) -> None:
         state = await incoming.suspend()
         if state is not None:
             size = incoming.size
-            await self._services.write(lambda connection: store_upload(connection, incoming.id, size, state))
+
+            def store(connection: Connection) -> None:
+                _require_hold(connection, incoming)
+                store_upload(connection, incoming.id, size, state)
+
+            await self._services.write(store)
 
     async def _commit(self, permit: Permit, repository: str, incoming: Incoming, digest: Digest) -> Response:
         try:
             async with incoming.seal(digest) as key:
-                await self._link(permit, repository, incoming, digest, key)
+                used = await self._link(permit, repository, incoming, digest, key)
+        except FileNotFoundError as error:
+            raise upload_unknown() from error
         except WrongDigest as error:
-            await self._services.write(lambda connection: remove_uploads(connection, [incoming.id]))
+            await self._services.note(lambda connection: remove_uploads(connection, [incoming.id]))
             details = (str(error.found),)
             raise Refusal(400, "DIGEST_INVALID", "the bytes have another digest", details=details) from error
+        if not used:
+            await self._give_up(incoming)
         return _created(repository, digest)
 
-    async def _link(self, permit: Permit, repository: str, incoming: Incoming, digest: Digest, key: str) -> None:
-        due = self._services.due()
+    async def _link(self, permit: Permit, repository: str, incoming: Incoming, digest: Digest, key: str) -> bool:
+        """False: the same bytes were there already, and those that came now are of no use."""
+        due, lost = self._services.due(), await self._lost(digest) if key else None
 
-        def link(connection: Connection) -> None:
+        def link(connection: Connection) -> bool:
             permit.require(connection, repository, Action.PUSH)
-            if link_blob(connection, repository, digest, incoming.size, key, due=due):
+            _require_hold(connection, incoming)
+            used = link_blob(connection, repository, digest, incoming.size, key, due=due, lost=lost)
+            if used:
                 remove_uploads(connection, [incoming.id])
-            else:
-                # The same bytes were there already. What came now goes when its row expires.
-                store_upload(connection, incoming.id, incoming.size, key)
+            crashes.passing(crashes.Point.BLOB_LINKED)
+            return used
 
-        await self._services.write(link)
+        used = await self._services.write(link)
+        crashes.passing(crashes.Point.BLOB_COMMITTED)
+        return used
+
+    async def _lost(self, digest: Digest) -> str | None:
+        """The key that the rows have for these bytes, when nothing is there any more."""
+        key = await self._services.read(lambda connection: blob_key(connection, digest))
+        return None if key is None or await self._services.storage.exists(digest, key) else key
+
+    async def _give_up(self, incoming: Incoming) -> None:
+        """Delete an upload now; what cannot be deleted now goes when its row expires."""
+        try:
+            await incoming.discard()
+        except StorageDown:
+            return
+        await self._services.note(lambda connection: remove_uploads(connection, [incoming.id]))
 
     async def _open(self, permit: Permit, repository: str, upload: str) -> Incoming:
         known = await self._known(permit, repository, upload)
@@ -196,6 +248,11 @@ class Uploads:
         if self._services.storage.min_chunk:
             headers["oci-chunk-min-length"] = str(self._services.storage.min_chunk)
         return Response(status_code=status, headers=headers)
+
+
+def _require_hold(connection: Connection, incoming: Incoming) -> None:
+    if not incoming.holds(connection):
+        raise Refusal(409, "BLOB_UPLOAD_INVALID", "another request has taken this upload over")
 
 
 def _chunk(request: Request) -> Span | None:
