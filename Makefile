@@ -35,8 +35,9 @@ test: $(READY)        ## pass the tests
 	$(BIN)/python -m pytest -n auto $(TESTS)
 
 interop: $(READY)     ## pass the tests with other clients and registries; gets those first
-	$(BIN)/python scripts/peers.py oras crane distribution docker-registry cosign
+	$(BIN)/python scripts/peers.py oras crane distribution docker-registry cosign versitygw
 	$(BIN)/python -m pytest -n auto tests/interop
+	TEST_S3=1 $(BIN)/python -m pytest -n auto -k s3 tests/server
 
 conformance: $(READY) ## pass the suite of the distribution-spec; gets it first
 	$(BIN)/python scripts/peers.py conformance

@@ -1,21 +1,25 @@
 """Runs the conformance suite of the OCI distribution-spec against our registry, and prints the counts.
 
-    python scripts/conformance.py
+    python scripts/conformance.py [--postgres] [--login USER:PASSWORD] [-- OPTIONS OF wasmbuild serve]
 
-The suite is the program that ``peers.py`` built. All that the draft after 1.1 knows is switched on
-(``OCI_VERSION=dev``). Every failed test is named, and makes this fail.
+``--postgres`` starts a PostgreSQL and runs the registry over it; ``--login`` is whom the suite is to
+be, for a registry whose settings (``-- --config FILE``) know users. The suite is the program that
+``peers.py`` built. All that the draft after 1.1 knows is switched on (``OCI_VERSION=dev``). Every
+failed test is named, and makes this fail.
 """
 
+import argparse
 import os
 import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from peers import cache
+from postgres import running_postgres
 
 SUITE_SECONDS = 600
 STOP_SECONDS = 30
@@ -25,10 +29,10 @@ FEWEST = 500
 
 
 @contextmanager
-def registry(data: Path) -> Iterator[str]:
+def registry(data: Path, options: list[str]) -> Iterator[str]:
     """A registry in the background; its address."""
     program = Path(sys.executable).with_name("wasmbuild")
-    command = [program, "serve", "--data", data, "--listen", "127.0.0.1:0"]
+    command = [program, "serve", "--data", data, "--listen", "127.0.0.1:0", *options]
     with (data.parent / "log").open("w") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
     try:
@@ -46,9 +50,11 @@ def registry(data: Path) -> Iterator[str]:
             process.wait()
 
 
-def results(suite: Path, address: str, folder: Path) -> ET.Element:
+def results(suite: Path, address: str, folder: Path, login: str | None) -> ET.Element:
     """The report of the suite (JUnit's XML)."""
     settings = {"OCI_REGISTRY": address, "OCI_TLS": "disabled", "OCI_VERSION": "dev", "OCI_RESULTS_DIR": str(folder)}
+    if login is not None:
+        settings["OCI_USERNAME"], _, settings["OCI_PASSWORD"] = login.partition(":")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OCI_")} | settings
     finished = subprocess.run(
         [suite], env=environment, cwd=folder, capture_output=True, text=True, timeout=SUITE_SECONDS, check=False
@@ -70,18 +76,30 @@ def judge(report: ET.Element) -> bool:
     return counts["tests"] >= FEWEST and not any(counts[name] for name in BAD)
 
 
-def main(suite: Path) -> int:
+def main(suite: Path, arguments: argparse.Namespace) -> int:
     """Run it all; 1 if a test failed, or too few were run."""
     if not os.access(suite, os.X_OK):
         print(f"there is no {suite}; python scripts/peers.py conformance builds it", file=sys.stderr)
         return 1
-    with tempfile.TemporaryDirectory() as temporary:
+    options = list(arguments.options)
+    with tempfile.TemporaryDirectory() as temporary, ExitStack() as others:
+        if arguments.postgres:
+            options += ["--database", others.enter_context(running_postgres()).create("registry")]
         folder = Path(temporary) / "results"
         folder.mkdir()
-        with registry(Path(temporary) / "data") as address:
-            report = results(suite, address, folder)
+        with registry(Path(temporary) / "data", options) as address:
+            report = results(suite, address, folder, arguments.login)
     return 0 if judge(report) else 1
 
 
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--postgres", action="store_true")
+    parser.add_argument("--login", metavar="USER:PASSWORD")
+    parser.add_argument("options", nargs="*", metavar="OPTION")
+    return parser.parse_args(arguments)
+
+
 if __name__ == "__main__":
-    sys.exit(main(cache() / "bin" / "conformance"))
+    sys.exit(main(cache() / "bin" / "conformance", parse(sys.argv[1:])))

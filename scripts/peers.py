@@ -62,11 +62,14 @@ MODULES = {
     "cosign": Module(
         "github.com/sigstore/cosign/v3/cmd/cosign", "v3.1.3", "h1:001JQRI/PJ/5T+g/kJ1KTvKFbb322+fomc+pHDZ/6sg="
     ),
+    "versitygw": Module(
+        "github.com/versity/versitygw/cmd/versitygw", "v1.8.0", "h1:au+wI+aybno/STsQiSm35Uu6Q6iK5MWReQxgO6SEMFc="
+    ),
 }
 DEBIAN = {"docker-registry": "usr/bin/docker-registry"}
 """Debian packages, and the program in each."""
 
-NEEDED = {"oras", "crane", "distribution", "conformance"}
+NEEDED = {"oras", "crane", "distribution", "conformance", "versitygw"}
 
 
 def cache() -> Path:

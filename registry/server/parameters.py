@@ -27,7 +27,8 @@ __all__ = [
 MAX_PAGE = 10_000
 """Entries of a list that are sent at once, whatever is asked for."""
 
-_MAX_TAGS = 100
+_MAX_TAGS = 64
+"""Each is a header of the answer, of which some clients take no more than a hundred."""
 _MAX_LEASE = 7 * 24 * 3600
 
 
@@ -117,7 +118,8 @@ def algorithm_of(request: Request) -> str:
 def page_of(request: Request) -> Page:
     """``n`` and ``last`` of a list."""
     text = request.query_params.get("n")
-    after = request.query_params.get("last", "")
+    # No name has a NUL, and PostgreSQL takes none: what sorts after the rest sorts after this.
+    after = request.query_params.get("last", "").partition("\0")[0]
     if text is None:
         return Page(MAX_PAGE, after, None)
     if not (text.isascii() and text.isdigit()):

@@ -1,5 +1,8 @@
 import hashlib
+import inspect
 import json
+import os
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +12,11 @@ import pytest
 import requests
 
 from registry.model import OCI_INDEX, OCI_MANIFEST
+from registry.server.config import ServerConfig, StorageConfig
+from registry.server.database import open_database
 from registry.server.testing import running_server
+from scripts.postgres import Postgres, find_postgres, running_postgres
+from scripts.versity import ACCESS, SECRET, Versity, find_versity, running_versity
 
 REPOSITORY = "demo/hello"
 
@@ -97,9 +104,82 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL, with a database ``template`` of the current schema."""
+    if find_postgres() is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("no PostgreSQL is installed here")
+        pytest.skip("no PostgreSQL is installed here")
+    with running_postgres() as server:
+        open_database(server.create("template")).close()
+        yield server
+
+
 @pytest.fixture
-def api(data: Path) -> Iterator[Api]:
-    with running_server(data) as address, requests.Session() as session:
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    """A database of one's own, of the current schema."""
+    name = uuid.uuid4().hex
+    yield postgres.create(name, "template")
+    postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+def versity() -> Iterator[Versity]:
+    """A real S3 server."""
+    if not os.environ.get("TEST_S3"):
+        pytest.skip("make interop runs this, with TEST_S3=1")
+    if find_versity() is None:
+        if os.environ.get("CI"):
+            pytest.fail("versitygw is not available")
+        pytest.skip("versitygw is not available: scripts/peers.py gets it")
+    with running_versity() as server:
+        yield server
+
+
+ON_BOTH = {"test_blobs", "test_errors", "test_listings", "test_manifests", "test_uploads"}
+"""Modules whose tests with ``api`` run over SQLite and over PostgreSQL."""
+
+
+ON_S3 = {"test_blobs", "test_manifests", "test_uploads"}
+"""Modules whose tests with ``api`` also run over SQLite and a bucket."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    module = metafunc.module.__name__.rpartition(".")[2]
+    if "database" in metafunc.fixturenames and module in ON_BOTH:
+        # Whoever asks for the folder looks into it.
+        in_folder = "data" in inspect.signature(metafunc.function).parameters
+        more = ["s3"] if module in ON_S3 and not in_folder else []
+        metafunc.parametrize("database", ["sqlite", "postgresql", *more], indirect=True)
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> str | None:
+    """The database behind ``api``; None: a file."""
+    if getattr(request, "param", "sqlite") != "postgresql":
+        return None
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+def storage(request: pytest.FixtureRequest) -> Iterator[StorageConfig]:
+    """Where bytes are behind ``api``; by default a folder."""
+    callspec = getattr(request.node, "callspec", None)
+    if callspec is None or callspec.params.get("database") != "s3":
+        yield StorageConfig()
+        return
+    server: Versity = request.getfixturevalue("versity")
+    bucket = server.create()
+    yield StorageConfig(f"s3://{bucket}", endpoint=server.endpoint, access_key=ACCESS, secret_key=SECRET)
+    server.drop(bucket)
+
+
+@pytest.fixture
+def api(data: Path, database: str | None, storage: StorageConfig) -> Iterator[Api]:
+    config = ServerConfig(data, database=database, storage=storage)
+    with running_server(data, config) as address, requests.Session() as session:
         yield Api(address, session)
 
 

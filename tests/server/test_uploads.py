@@ -196,11 +196,12 @@ def test_two_writers_do_not_mix(api: Any, tools: Any) -> None:
     location = api.begin()
     host, _, port = api.address.rpartition(":")
     with socket.create_connection((host, int(port)), timeout=10) as raw:
-        head = f"PATCH {location} HTTP/1.1\r\nHost: {api.address}\r\nContent-Length: 10\r\n\r\n"
-        raw.sendall(head.encode() + b"12345")
-        out_of_order = {"Content-Range": "90-99"}
-        probe = lambda: api.call("PATCH", location, data=bytes(10), headers=out_of_order)  # noqa: E731
-        busy = wait_for(probe, lambda found: found.status_code == 409)
+        head = f"PATCH {location} HTTP/1.1\r\nHost: {api.address}\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n"
+        raw.sendall(head.encode())
+        assert raw.recv(1000).startswith(b"HTTP/1.1 100 ")  # it has the upload, and waits for the body
+        raw.sendall(b"12345")
+        busy = api.call("PATCH", location, data=bytes(10), headers={"Content-Range": "90-99"})
+        assert busy.status_code == 409
         assert api.call("DELETE", location).status_code == 409
         assert tools.codes(busy) == ["BLOB_UPLOAD_INVALID"]
         raw.sendall(b"67890")
