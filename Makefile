@@ -40,8 +40,11 @@ interop: $(READY)     ## pass the tests with other clients and registries; gets 
 	TEST_S3=1 $(BIN)/python -m pytest -n auto -k s3 tests/server
 
 conformance: $(READY) ## pass the suite of the distribution-spec; gets it first
-	$(BIN)/python scripts/peers.py conformance
-	$(BIN)/python scripts/conformance.py
+	$(BIN)/python scripts/peers.py conformance versitygw
+	$(BIN)/python -m scripts.conformance
+	$(BIN)/python -m scripts.conformance --login
+	$(BIN)/python -m scripts.conformance --postgres --s3
+	$(BIN)/python -m scripts.conformance --postgres --s3 --login -- --workers 2
 
 lint: $(READY)        ## style, types, and the walls between rooms
 	$(BIN)/ruff check .
