@@ -28,6 +28,7 @@ __all__ = [
     "list_users",
     "password_of",
     "remove_user",
+    "require_valid_user",
     "set_password",
     "standing_of",
     "valid_user",
@@ -67,15 +68,20 @@ def valid_user(name: str) -> bool:
     return _USER.fullmatch(name) is not None and name not in RESERVED
 
 
+def require_valid_user(name: str) -> None:
+    """Raises InvalidConfiguration when no user can be called that."""
+    if not valid_user(name):
+        raise InvalidConfiguration(
+            f"{name[:80]!r} is not a name for a user", hint="letters, digits and . _ @ + -, at most 128 of them"
+        )
+
+
 def add_user(connection: Connection, name: str, password_hash: str | None, groups: Iterable[str] = ()) -> None:
     """Add an account. ``password_hash`` is of ``passwords.hash_password``; None: it has only API tokens.
 
     Raises InvalidConfiguration when the name is no name or is taken.
     """
-    if not valid_user(name):
-        raise InvalidConfiguration(
-            f"{name[:80]!r} is not a name for a user", hint="letters, digits and . _ @ + -, at most 128 of them"
-        )
+    require_valid_user(name)
     if standing_of(connection, name) is not None:
         raise InvalidConfiguration(f"there is a user {name} already", hint="choose another name")
     connection.execute(insert(users).values(name=name, password=password_hash, created=time.time(), disabled=False))

@@ -33,6 +33,11 @@ _AGAIN_SECONDS = 30.0
 _MAX_KEYS = 100
 _MAX_CLAIM = 512
 _MAX_NAME = 250
+_REMEMBERED = (
+    *("iss", "sub", "jti", "repository", "repository_id", "ref", "sha", "environment", "job_workflow_ref", "run_id"),
+    *("actor", "event_name", "project_path", "project_id", "pipeline_id", "job_id"),
+)
+"""Claims of GitHub's and GitLab's tokens by which a run can be found again."""
 
 
 class InvalidAssertion(Exception):  # no Failure: the route turns it into an answer
@@ -82,7 +87,7 @@ class Issuers:
         if not names:
             raise InvalidAssertion("no trusted publisher has the claims of the token")
         return Workload(
-            Principal("workload", _name(issuer.url, claims["sub"]), names),
+            Principal("workload", _name(issuer.url, claims["sub"]), names, claims=_remembered(claims)),
             float(claims["exp"]),
             _identity(claims, text),
         )
@@ -223,6 +228,12 @@ def _name(issuer: str, subject: object) -> str:
     if len(name) > _MAX_NAME or not name.isprintable():
         return f"{issuer[:150]}#{hashlib.sha256(name.encode()).hexdigest()}"
     return name
+
+
+def _remembered(claims: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """What tells one run of a workload from another, where the issuer says it."""
+    said = ((name, claims.get(name)) for name in _REMEMBERED)
+    return tuple((name, str(value)[:_MAX_NAME]) for name, value in said if isinstance(value, str | int))
 
 
 def _identity(claims: Mapping[str, Any], text: str) -> str:

@@ -41,7 +41,8 @@ class Principal:
     what is known of it besides: of a workload, the publishers that it is. ``grants`` narrow what the
     rules allow (a token that may only pull); None does not narrow. ``credential`` is the id of the
     API token that it came with. ``renewable``: what narrows it is a token of our own token
-    endpoint, which gives another one to whoever asks for more.
+    endpoint, which gives another one to whoever asks for more. ``claims`` are what its issuer said
+    of a workload, as far as it is remembered: for the audit log alone.
     """
 
     kind: Literal["anonymous", "user", "workload", "local", "system"]
@@ -50,6 +51,7 @@ class Principal:
     grants: tuple[Grant, ...] | None = None
     credential: str | None = None
     renewable: bool = False
+    claims: tuple[tuple[str, str], ...] = ()
 
     @property
     def anonymous(self) -> bool:

@@ -71,6 +71,8 @@ class Tokens:
         }
         if principal.credential is not None:
             claims["credential"] = principal.credential
+        if principal.claims:
+            claims["claims"] = dict(principal.claims)
         if access is not None:
             claims["access"] = [{"type": s.kind, "name": s.name, "actions": list(s.actions)} for s in access]
         text = jwt.encode(claims, keys[identifier], _ALGORITHM, {"kid": identifier})
@@ -149,4 +151,5 @@ def _principal(claims: dict[str, Any]) -> Principal:
         grants,
         claims.get("credential"),
         renewable=access is not None,
+        claims=tuple(claims.get("claims", {}).items()),
     )

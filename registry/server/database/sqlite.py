@@ -13,7 +13,8 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,7 +31,9 @@ __all__ = ["SqliteDatabase", "find_sqlite_revision", "open_sqlite"]
 
 _BUSY_SECONDS = 15
 _LOCK_SECONDS = 60
-_READER = "registry_reader"
+_PLAIN = "registry_plain"
+"""Marks connections on which SQLAlchemy begins nothing: those that read, and those whose writer does it."""
+
 _PRAGMAS: tuple[str, ...] = ("journal_mode=WAL", "foreign_keys=ON")
 _TROUBLE = {
     sqlite3.SQLITE_FULL: errno.ENOSPC,
@@ -88,11 +91,11 @@ class SqliteDatabase:
         self._engine = engine
         # How many there were, for metrics: fewer than writes, since those that wait share one.
         self.transactions = 0
-        self._reader = engine.connect().execution_options(**{_READER: True})
+        self._reader = engine.connect().execution_options(**{_PLAIN: True})
         reader: Any = self._reader.connection.dbapi_connection
         self._version = reader.cursor()
         # One connection for good: to take one out of a pool and give it back costs more than a write.
-        self._durable, self._relaxed = engine.connect(), engine.connect()
+        self._durable, self._relaxed = (engine.connect().execution_options(**{_PLAIN: True}) for _ in range(2))
         _driver(self._relaxed).execute("PRAGMA synchronous=NORMAL")
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_all, name="registry-writer", daemon=True)
@@ -116,7 +119,7 @@ class SqliteDatabase:
         return await asyncio.to_thread(self._snapshot, work)
 
     def _snapshot(self, work: Callable[[Connection], Result]) -> Result:
-        with self._engine.connect().execution_options(**{_READER: True}) as connection:
+        with self._engine.connect().execution_options(**{_PLAIN: True}) as connection:
             connection.exec_driver_sql("BEGIN")
             try:
                 return work(connection)
@@ -166,34 +169,52 @@ class SqliteDatabase:
     def _together(self, jobs: list[_Job]) -> bool:
         """Run all in one transaction; False when one broke the transaction itself, so that nothing was done."""
         connection = self._durable if any(job.durable for job in jobs) else self._relaxed
-        with connection.begin() as transaction:
+        with _transaction(connection) as driver:
             for job in jobs:
-                connection.exec_driver_sql("SAVEPOINT one")
+                driver.execute("SAVEPOINT one")
                 job.run(connection)
-                if not _driver(connection).in_transaction:
-                    transaction.close()
+                if not driver.in_transaction:
                     return False
                 if job.error is not None:
                     job.error = _storage_error(job.error)
-                    connection.exec_driver_sql("ROLLBACK TO one")
-                connection.exec_driver_sql("RELEASE one")
+                    driver.execute("ROLLBACK TO one")
+                driver.execute("RELEASE one")
         return True
 
     def _alone(self, job: _Job) -> None:
         connection = self._durable if job.durable else self._relaxed
         try:
-            with connection.begin():
+            with _transaction(connection) as driver:
                 job.run(connection)
-                _raise(job.error)
+                _raise(job.error or (None if driver.in_transaction else _LOST))
         except (DatabaseError, sqlite3.Error) as error:
             job.error = _storage_error(error)
         except BaseException as error:  # noqa: BLE001  given to whoever asked
             job.error = error
 
 
+_LOST = sqlite3.OperationalError("the transaction ended before its work did")
+
+
 def _raise(error: BaseException | None) -> None:
     if error is not None:
         raise error
+
+
+@contextmanager
+def _transaction(connection: Connection) -> Iterator[sqlite3.Connection]:
+    """BEGIN IMMEDIATE to COMMIT, on the driver: through SQLAlchemy that costs more than a small write."""
+    driver = _driver(connection)
+    driver.execute("BEGIN IMMEDIATE")
+    try:
+        yield driver
+        if driver.in_transaction:
+            driver.execute("COMMIT")
+    finally:
+        if driver.in_transaction:
+            driver.execute("ROLLBACK")
+        if connection.in_transaction():
+            connection.rollback()  # only SQLAlchemy believes that there is one
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:
@@ -267,6 +288,6 @@ def _unusable(path: Path, error: Exception) -> StorageFailed:
 
 
 def _begin(connection: Connection) -> None:
-    if connection.get_execution_options().get(_READER):
+    if connection.get_execution_options().get(_PLAIN):
         return
     connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -87,16 +87,18 @@ class SpoolFolder:
 
     def create(self, upload: str, algorithm: str) -> Spool:
         """A new, empty upload, opened."""
-        (self._root / upload).open("xb").close()
-        return self.open(upload, algorithm)
+        return self._opened(upload, algorithm, os.O_RDWR | os.O_CREAT | os.O_EXCL)
 
     def open(self, upload: str, algorithm: str) -> Spool:
         """Open an upload, for this request alone.
 
         Raises FileNotFoundError when there is none, UploadBusy while another request has it.
         """
+        return self._opened(upload, algorithm, os.O_RDWR)
+
+    def _opened(self, upload: str, algorithm: str, how: int) -> Spool:
         path = self._root / upload
-        file = path.open("r+b", buffering=0)
+        file = FileIO(os.open(path, how | os.O_CLOEXEC, 0o666), "r+b")
         try:
             _claim(file, path)
         except BaseException:

@@ -1,11 +1,13 @@
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 
+from registry.server.config import ObservingConfig
 from registry.server.config.access import IssuerConfig, PublisherConfig
 from tests.client.scripted import Answer
 from tests.server.access.issuer import AUDIENCE, Issuer, other_key, serving_issuer, unsigned
@@ -27,14 +29,24 @@ def here(site: Any, issuer: Issuer, helpers: Any) -> Any:
     return start(site, issuer, helpers)
 
 
-def start(site: Any, issuer: Issuer, helpers: Any, **changed: Any) -> Any:
+def start(site: Any, issuer: Issuer, helpers: Any, *, server: dict[str, Any] | None = None, **changed: Any) -> Any:
     access = {
         "issuers": (IssuerConfig(issuer.url, AUDIENCE),),
         "publishers": (PublisherConfig("app", issuer.url, RULES, "acme/*", ("pull", "push")),),
         "egress_allow": ("127.0.0.0/8",),
         **changed,
     }
-    return site(helpers.rule("public/*", "everyone", "pull"), **access)
+    return site(helpers.rule("public/*", "everyone", "pull"), server=server, **access)
+
+
+def wait_for_lines(log: Path, action: str) -> list[str]:
+    """The log is written by a thread of its own."""
+    for _ in range(500):
+        lines = log.read_text().splitlines() if log.exists() else []
+        if any(f'"action":"{action}"' in line.replace(" ", "") for line in lines):
+            return lines
+        time.sleep(0.02)
+    raise AssertionError(lines)
 
 
 def exchange(here: Any, token: str, **fields: str) -> Any:
@@ -56,6 +68,20 @@ def test_an_exchange(here: Any, issuer: Issuer) -> None:
     assert workload.call("DELETE", "/v2/acme/app/manifests/v1").status_code == 403
     # It gets no further tokens, and no longer ones.
     assert workload.call("GET", "/auth/token?scope=repository:acme/app:pull").status_code == 401
+
+
+def test_the_audit_log_says_which_run_it_was(site: Any, issuer: Issuer, helpers: Any, tmp_path: Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    here = start(site, issuer, helpers, server={"observing": ObservingConfig(audit_log=str(log))})
+    token = exchange(here, issuer.token(**GOOD, run_id=77)).json()["access_token"]
+    here.bearing(token).push_image("v1", "acme/app")
+    lines = [json.loads(line) for line in wait_for_lines(log, "tag")]
+    assert {line["action"] for line in lines} >= {"push", "tag"}
+    for line in lines:
+        assert line["kind"] == "workload"
+        assert line["claims"]["run_id"] == "77"
+        assert line["claims"]["ref"] == GOOD["ref"]
+        assert token not in str(line)
 
 
 def test_an_exchange_for_less(here: Any, issuer: Issuer) -> None:
