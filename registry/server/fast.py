@@ -5,17 +5,19 @@ again and again, and building the answer costs many times what sending it does. 
 together with the database's count of changes, and is the answer only while that count is the same:
 any change by anybody, in this process or in another, makes it worthless. Who may have it is asked
 each time. With a database that is across a network there is no such count to be had for less than
-the look-up itself: then nothing is kept.
+the look-up itself: then nothing is kept. An answer that prolongs a lease is kept only while the lease
+need not be prolonged.
 """
 
+import math
+import time
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from registry.server.access.principals import Action
-from registry.server.services import NOT_KEPT, Services
+from registry.server.services import KEPT_UNTIL, Services
 
 __all__ = ["KeptAnswers"]
 
@@ -30,6 +32,7 @@ Key = tuple[str, str, bytes]
 @dataclass(frozen=True, slots=True)
 class _Answer:
     version: int
+    until: float
     repository: str
     start: Message
     body: Message
@@ -55,7 +58,8 @@ class KeptAnswers:
             return
         key = (method, scope["path"], scope["query_string"])
         found = self._kept.get(key)
-        if found is not None and found.version == version and await self._allowed(scope, found.repository):
+        fresh = found is not None and found.version == version and time.time() < found.until
+        if found is not None and fresh and await self._allowed(scope, found.repository):
             # Copies: whoever stands in between may add to them.
             await send({**found.start})
             await send({**found.body})
@@ -81,15 +85,15 @@ class KeptAnswers:
             await send(message)
 
         await self._app(scope, receive, watched)
-        if NOT_KEPT not in scope and len(messages) == 2 and messages[0].get("status") == 200 and "body" in messages[1]:
-            self._keep(key, version, scope.get("path_params", {}), *messages)
+        if len(messages) == 2 and messages[0].get("status") == 200 and "body" in messages[1]:
+            self._keep(key, version, scope, *messages)
 
-    def _keep(self, key: Key, version: int, named: dict[str, Any], start: Message, body: Message) -> None:
-        size = len(body["body"])
+    def _keep(self, key: Key, version: int, scope: Scope, start: Message, body: Message) -> None:
+        size, named = len(body["body"]), scope.get("path_params", {})
         if size > _MAX_BODY or body.get("more_body") or "name" not in named:
             return
         if len(self._kept) >= _MAX_KEPT or self._bytes + size > _MAX_BYTES:
             self._kept.clear()
             self._bytes = 0
-        self._kept[key] = _Answer(version, named["name"], start, body)
+        self._kept[key] = _Answer(version, scope.get(KEPT_UNTIL, math.inf), named["name"], start, body)
         self._bytes += size

@@ -31,11 +31,12 @@ from registry.server.storage import open_storage
 from registry.server.storage.folder import make_uploads
 from registry.server.storage.protocol import BlobStorage
 
-__all__ = ["NOT_KEPT", "PRINCIPAL", "Services", "open_services"]
+__all__ = ["KEPT_UNTIL", "PRINCIPAL", "Services", "open_services"]
 
 _NOBODY = Caller()
-NOT_KEPT = "registry.not_kept"
-"""Set in an ASGI scope when the answer must not be given again without asking: to ask has a meaning."""
+KEPT_UNTIL = "registry.kept_until"
+"""Where in an ASGI scope is until when (seconds since the epoch) the answer may be given again without
+asking anew; nothing there: for as long as nothing changes."""
 
 _DOCUMENTS_AT_ONCE = 2
 _IDLE_AT_ONCE = 100

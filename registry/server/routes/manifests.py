@@ -29,7 +29,7 @@ from registry.server.metadata.quotas import expect_room
 from registry.server.metadata.tags import remove_tag
 from registry.server.parameters import lease_of, pushed_tags, reference_of, repository_of
 from registry.server.refusal import Refusal, manifest_unknown, warning_text
-from registry.server.services import NOT_KEPT, Services
+from registry.server.services import KEPT_UNTIL, Services
 
 __all__ = ["Manifests", "manifest_headers"]
 
@@ -62,8 +62,8 @@ class Manifests:
         """Whoever is told of a manifest by its digest may be about to list it. False: it has just gone."""
         if found.due is None:
             return True
-        request.scope[NOT_KEPT] = True
-        if found.due >= time.time() + self._services.config.collection.grace / 2:
+        request.scope[KEPT_UNTIL] = again = found.due - self._services.config.collection.grace / 2
+        if again >= time.time():
             return True
         repository, due = repository_of(request), self._services.due()
 
