@@ -74,7 +74,7 @@ def load_json(data: bytes, what: str) -> Json:
     Every text in it can be encoded again. Raises InvalidDocument, in which ``what`` names the document.
     """
     # A value in memory takes up to a hundred times its bytes: counted before there are any.
-    if _structure(data) > _MAX_VALUES and _structure(_TEXT.sub(b"", data)) > _MAX_VALUES:
+    if _structure(data) > _MAX_VALUES and _has_too_many_values(data):
         raise InvalidDocument(f"{what} has more than {_MAX_VALUES} values")
     try:
         value = json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
@@ -88,6 +88,13 @@ def load_json(data: bytes, what: str) -> Json:
 
 def _structure(data: bytes) -> int:
     return sum(data.count(mark) for mark in _STRUCTURE)
+
+
+def _has_too_many_values(data: bytes) -> bool:
+    # Of two texts, one at least is a value. To take texts out of megabytes would keep everyone waiting.
+    if (data.count(b'"') - data.count(b'\\"')) // 4 > _MAX_VALUES:
+        return True
+    return _structure(_TEXT.sub(b"", data)) > _MAX_VALUES
 
 
 def _check_texts(value: Json) -> None:

@@ -15,6 +15,7 @@ import registry
 import wasmbuild
 from registry.errors import Failure
 from wasmbuild.cli.main import VERBS
+from wasmbuild.cli.registry import VERBS as REGISTRY_VERBS
 
 CHECKOUT = Path(__file__).parents[2]
 SOURCES = sorted([*CHECKOUT.glob("wasmbuild/**/*.py"), *CHECKOUT.glob("registry/**/*.py")])
@@ -95,7 +96,10 @@ def loaded_by(*arguments):
     return set(finished.stderr.split())
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["version"], *([verb, "--help"] for verb in VERBS)], ids=" ".join)
+HELPS = [[], *([verb] for verb in VERBS), *(["registry", verb] for verb in REGISTRY_VERBS)]
+
+
+@pytest.mark.parametrize("arguments", [["version"], *([*verbs, "--help"] for verbs in HELPS)], ids=" ".join)
 def test_start_up_is_light(arguments):
     assert loaded_by(*arguments) & HEAVY == set()
 
@@ -133,9 +137,10 @@ def test_every_error_has_a_code_of_its_own_and_a_page():
 
 
 def test_the_verbs_say_in_the_table_what_they_say_themselves():
-    for name in VERBS:
+    names = [*VERBS, *(f"registry.{name}" for name in REGISTRY_VERBS)]
+    for name in names:
         command = importlib.import_module(f"wasmbuild.cli.{name}").command
-        assert command.name == name
+        assert command.name == name.rpartition(".")[2]
         assert command.help
 
 

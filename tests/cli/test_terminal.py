@@ -112,6 +112,17 @@ def test_passwords_that_differ_are_asked_for_again(tmp_path):
         assert list(tmp_path.iterdir()) == []
 
 
+def test_a_users_password_is_asked_for_twice_and_not_shown(tmp_path):
+    with Terminal("registry", "user", "add", "ada", "--data", "data", cwd=tmp_path) as terminal:
+        terminal.expect("Password: ")
+        terminal.type("correct horse\n")
+        terminal.expect("Repeat for confirmation: ")
+        terminal.type("correct horse\n")
+        assert terminal.end() == 0
+        assert "correct horse" not in terminal.shown
+    assert b"correct horse" not in (tmp_path / "data" / "registry.db").read_bytes()
+
+
 @pytest.mark.parametrize("colour", [True, False])
 def test_progress_is_alive(tmp_path, colour, registry_address, repository_name, private_cache):
     subprocess.run([WASMBUILD, "new", "-t", "c-cli", "hello"], cwd=tmp_path, check=True)

@@ -66,6 +66,7 @@ class Player:
         text = LEFT_OUT.sub("", text.replace(self.address, "REGISTRY").replace(str(self.home), "HOME"))
         text = re.sub(r"\((\d+ ms|[\d.]+ s|\d+ min \d+ s)\)", "(TIME)", text)
         text = re.sub(r"\(\d+ B\)", "(N B)", text)  # the length of an ECDSA signature varies
+        text = re.sub(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|\+00:00)", "MOMENT", text)
         text = re.sub(r'"bytes": \d+', '"bytes": N', text)
         text = re.sub(r"(SHA256:|sha256:)[0-9a-f]{64}", r"\1DIGEST", text)
         text = re.sub(r"sha256:[0-9a-f]{12}\b", "sha256:SHORT", text)

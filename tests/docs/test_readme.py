@@ -1,5 +1,6 @@
 """The README's tour is what really happens, and its links lead somewhere."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -8,33 +9,52 @@ from pathlib import Path
 
 import pytest
 
+from registry.server.testing import running_server
+
 CHECKOUT = Path(__file__).parents[2]
 README = (CHECKOUT / "README.md").read_text()
 WASMBUILD = Path(sys.executable).parent / "wasmbuild"
 
 
-def tour():
-    (block,) = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
-    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+def commands_of(block):
+    """The commands of a block of the README, and what each prints."""
+    blocks = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    for part in re.split(r"^\$ ", blocks[block], flags=re.MULTILINE)[1:]:
         command, _, output = part.partition("\n")
         yield command, output
+
+
+def printed_by(command, folder, stdin=subprocess.DEVNULL):
+    finished = subprocess.run(
+        [WASMBUILD, *shlex.split(command)[1:]], cwd=folder, capture_output=True, text=True, check=False, stdin=stdin
+    )
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
 
 
 @pytest.mark.usefixtures("private_cache")
 def test_the_tour(tmp_path, registry_address, monkeypatch):
     monkeypatch.setenv("WASMBUILD_KEY_PASSWORD", "")
-    commands = list(tour())
+    commands = list(commands_of(0))
     assert [command.split()[1] for command, _ in commands] == [
         "serve", "new", "build", "keys", "push", "verify", "pull", "run",
     ]  # fmt: skip
     for command, shown in commands[1:]:  # the first one is running already, elsewhere
-        words = shlex.split(command.replace("127.0.0.1:5000", registry_address))
-        finished = subprocess.run(
-            [WASMBUILD, *words[1:]], cwd=tmp_path, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-        )
-        assert finished.returncode == 0, finished.stderr
-        printed = finished.stdout.replace(registry_address, "127.0.0.1:5000")
+        printed = printed_by(command.replace("127.0.0.1:5000", registry_address), tmp_path)
+        printed = printed.replace(registry_address, "127.0.0.1:5000")
         assert re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}", r"\1…", printed) == shown
+
+
+def test_the_registry(tmp_path, monkeypatch):
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    (tmp_path / "password.txt").write_text("correct horse battery\n")
+    first, *others = commands_of(1)
+    assert first[0].startswith("wasmbuild serve --data team-data ")
+    with running_server(tmp_path / "team-data") as address:
+        for command, shown in others:
+            words, _, file = command.replace("127.0.0.1:5001", address).partition(" < ")
+            with (tmp_path / (file or os.devnull)).open("rb") as stdin:
+                assert printed_by(words, tmp_path, stdin).replace(address, "127.0.0.1:5001") == shown
 
 
 @pytest.mark.parametrize("page", sorted(CHECKOUT.glob("*.md")) + sorted(CHECKOUT.glob("docs/**/*.md")), ids=str)

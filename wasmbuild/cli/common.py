@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import click
 
 from wasmbuild.cli.parameters import FILE, FOLDER, OUTPUT, Shared, Verb, was_given
-from wasmbuild.errors import PasswordMissing, UsageFailed
+from wasmbuild.errors import ExtraMissing, PasswordMissing, UsageFailed
 from wasmbuild.events import Note
 from wasmbuild.ui.console import Console
 
@@ -27,6 +27,7 @@ __all__ = [
     "password",
     "public_key",
     "registry_verb",
+    "server_missing",
     "verb",
     "was_given",
 ]
@@ -157,6 +158,15 @@ def public_key(file: Path | None) -> "PublicKey | None":
     from wasmbuild.workflows.verify import load_public_key
 
     return load_public_key(file)
+
+
+def server_missing(error: ImportError) -> ExtraMissing:
+    """What to say where only half of wasmbuild is installed."""
+    return ExtraMissing(
+        "the registry server is not installed",
+        cause=str(error),
+        hint="install wasmbuild with its extra 'server'; in its folder: pip install '.[server]'",
+    )
 
 
 def password(*, confirm: bool) -> bytes:

@@ -5,11 +5,11 @@ A verb's module is imported when the verb is used, and not for ``--help`` of the
 
 import errno
 import sys
-from importlib import import_module
 
 import click
 
 from registry.errors import StorageFailed
+from wasmbuild.cli.lazy import LazyGroup
 from wasmbuild.errors import ExitCode, Failure, UsageFailed
 from wasmbuild.ui.console import Console
 
@@ -43,32 +43,9 @@ VERBS = {
     "logout": "Forget the credentials of a registry.",
     "keys": "Make keys to sign with.",
     "serve": "Run a registry on this machine.",
+    "registry": "Look after a registry of one's own.",
     "version": "Say which version this is.",
 }
-
-
-class _Verbs(click.Group):
-    """A group whose commands are the modules beside this one."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in VERBS:
-            return None
-        command: click.Command = import_module(f"wasmbuild.cli.{cmd_name}").command
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in VERBS and not args[0].startswith("-"):
-            raise click.exceptions.NoSuchCommand(args[0], possibilities=VERBS, ctx=ctx)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
 
 
 def _tell_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -80,7 +57,9 @@ def _tell_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
 
 
 @click.group(
-    cls=_Verbs,
+    cls=LazyGroup,
+    package="wasmbuild.cli",
+    verbs=VERBS,
     context_settings={
         "help_option_names": ["-h", "--help"],
         "auto_envvar_prefix": "WASMBUILD",

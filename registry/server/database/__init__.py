@@ -6,6 +6,7 @@ a transaction. PostgreSQL has many: a writing transaction first locks the row of
 (``metadata.repositories``), and whoever collects a blob locks the row of the blob.
 """
 
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -56,14 +57,13 @@ def _address(where: str | Path) -> URL:
 
 def _postgres() -> ModuleType:
     try:
-        from registry.server.database import postgres  # noqa: PLC0415  an extra
+        return import_module("registry.server.database.postgres")  # what it needs is an extra
     except ImportError as error:
         raise InvalidConfiguration(
             "what speaks to PostgreSQL is not installed",
             cause=str(error),
             hint="install wasmbuild with its extras 'server' and 'postgres'",
         ) from error
-    return postgres
 
 
 def parse_url(url: str) -> URL:
