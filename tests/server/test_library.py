@@ -2,12 +2,10 @@
 
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import registry.server
 
-CHECKOUT = Path(__file__).parents[2]
 TESTS = """
 import http.client
 import sys
@@ -33,19 +31,11 @@ def test_another_one_is_empty(wasmbuild_registry):
 """
 
 
-def plugin() -> str:
-    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
-    (name,) = project["project"]["entry-points"]["pytest11"].values()
-    return str(name)
-
-
 def test_the_fixture(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(TESTS)
     (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
     options = [
         "-q",
-        "-p",
-        plugin(),
         "-p",
         "no:randomly",
         "-p",
