@@ -51,7 +51,8 @@ def test_the_fixture(tmp_path: Path) -> None:
 
 
 def test_the_plugin_costs_nothing_until_it_is_used() -> None:
-    code = "import pytest, sys; before = set(sys.modules); import registry.server.pytest_plugin; print(*set(sys.modules) - before)"
+    code = "import registry.server.pytest_plugin; print(*set(sys.modules) - before)"
+    code = f"import pytest, sys; before = set(sys.modules); {code}"
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     ours = {name for name in finished.stdout.split() if name.split(".")[0] != "registry"}
     assert ours == set()

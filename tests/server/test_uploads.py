@@ -15,8 +15,8 @@ import pytest
 import requests
 from sqlalchemy import select, update
 
-from registry.server.database import sqlite as database
 from registry.server.config import ServerConfig
+from registry.server.database import sqlite as database
 from registry.server.metadata.uploads import add_upload
 from registry.server.schema import uploads
 from registry.server.services import open_services

@@ -125,6 +125,10 @@ def _access() -> None:
         sa.Column("expires", sa.Float),
         sa.Column("used", sa.Float),
     )
+    _credentials()
+
+
+def _credentials() -> None:
     op.create_table(
         "refresh_tokens",
         sa.Column("hash", sa.String(64), primary_key=True),
