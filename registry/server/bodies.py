@@ -22,7 +22,7 @@ _SLOWEST = 1024
 """Bytes a second; who sends fewer holds a connection and a file for nothing."""
 
 _SMALLEST = 16 * 1024
-_HELD_TOGETHER = 64 * 1024**2
+_HELD_TOGETHER = 16 * 1024**2
 
 
 class _Memory:

@@ -32,7 +32,7 @@ __all__ = ["GRANIAN", "Front", "listen_at", "written"]
 GRANIAN = logging.getLogger("_granian")
 
 _BACKLOG = 1024
-_BUFFER = 400 * 1024
+_BUFFER = 256 * 1024
 _READY_SECONDS = 30.0
 _SETTLED_SECONDS = 0.3
 _HANDSHAKE_SECONDS = 1.0

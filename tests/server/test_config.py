@@ -18,6 +18,13 @@ from registry.server.runtime import serve
 DATA = Path("data")
 
 
+def test_a_slip_is_named_before_what_is_missing_for_it(tmp_path: Path) -> None:
+    file = tmp_path / "registry.toml"
+    file.write_text('dat = "x"\n')
+    with pytest.raises(InvalidConfiguration, match="line 1: dat is not a setting"):
+        load_config(file, {})
+
+
 @pytest.mark.parametrize(
     ("listen", "host", "port"),
     [("127.0.0.1:0", "127.0.0.1", 0), ("127.8.9.1:65535", "127.8.9.1", 65535), ("[::1]:5000", "::1", 5000)],

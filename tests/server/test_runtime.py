@@ -55,6 +55,19 @@ def address_of(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
+def test_what_it_makes_only_its_owner_can_read(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with running_server(tmp_path / "data"):
+            folders = [path for path in [tmp_path / "data", *(tmp_path / "data").rglob("*")] if path.is_dir()]
+            files = list((tmp_path / "data").glob("registry.db*"))
+            assert len(files) == 3  # with what SQLite puts beside it
+            for path in (*folders, *files):
+                assert path.stat().st_mode & 0o077 == 0, path
+    finally:
+        os.umask(before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_one_line_on_stdout_and_a_clean_end(data: Path, number: signal.Signals) -> None:
     with server(data) as process:

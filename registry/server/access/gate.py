@@ -93,8 +93,8 @@ class Permit:
         if self._has_more(connection, repository, missing):
             headers = self.gate.challenge(self.caller, repository, actions, "insufficient_scope")
             raise Refusal(401, "UNAUTHORIZED", "the token is not for this", headers=headers)
-        said = ", ".join(missing)
-        raise Refusal(403, "DENIED", f"{self.principal.name} may not do this to {repository}: {said}")
+        said, where = ", ".join(missing), repository or "the whole registry"
+        raise Refusal(403, "DENIED", f"{self.principal.name} may not do this to {where}: {said}")
 
     def _has_more(self, connection: Connection, repository: str, missing: tuple[Action, ...]) -> bool:
         """Whether another token of our token endpoint would do."""

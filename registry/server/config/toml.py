@@ -60,12 +60,14 @@ def load_config(
         _put(tree, key, value)
         origins |= dict.fromkeys(_canonical_all(key), where)
     _split(tree)
-    if "data" not in tree:
-        raise InvalidConfiguration("the registry has no folder for its data", hint="name one with --data, or as data")
     try:
         _resolve(tree, "", environment, file.parent if file else Path())
         return Loaded(decode(ServerConfig, tree, ""), origins)
     except InvalidValue as error:
+        if error.key == "data" and "data" not in tree:
+            raise InvalidConfiguration(
+                "the registry has no folder for its data", hint="name one with --data, or as data"
+            ) from error
         raise refused(error, _where(error.key, origins, file)) from error
 
 

@@ -258,6 +258,8 @@ def open_sqlite(address: URL, *, durable: bool = True) -> SqliteDatabase:
     event.listen(engine, "begin", _begin)
     try:
         with FileLock(path.with_suffix(".lock"), timeout=_LOCK_SECONDS):
+            # It holds keys that sign tokens; what SQLite puts beside it has the mode of the file.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             upgrade_schema(engine)
         return SqliteDatabase(engine)
     except (DatabaseError, sqlite3.Error, OSError) as error:

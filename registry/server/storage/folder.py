@@ -267,7 +267,7 @@ class FolderStorage:
 
     async def quarantine(self, digest: Digest, key: str) -> None:  # noqa: ARG002
         """Move the file to ``quarantine``."""
-        self._quarantine.mkdir(exist_ok=True)
+        self._quarantine.mkdir(mode=0o700, exist_ok=True)
         self.path(digest).replace(self._quarantine / f"{digest.algorithm}-{digest.encoded}")
         _sync_folder(self._quarantine)
 
@@ -311,10 +311,18 @@ def open_folder(root: Path, patience: float) -> FolderStorage:
 
 
 def make_uploads(root: Path) -> Path:
-    """The folder for what arrives, created at need. Raises StorageFailed when nothing can be written there."""
+    """The folder for what arrives, created at need, for its owner alone: rules say who may read blobs.
+
+    Raises StorageFailed when nothing can be written there, or when it is a backup.
+    """
+    # A backup has its blobs in the same places, and collection would take them away.
+    if (root / "backup.json").exists():
+        raise StorageFailed(
+            f"{root} is a backup", hint="name another folder with --data, and restore the backup into it"
+        )
     probe = root / "uploads" / f".probe-{os.getpid()}"
     with _writing(root):
-        root.mkdir(parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
         _make_folder(probe.parent)
         probe.touch()
         probe.unlink()
@@ -369,7 +377,7 @@ def _alone(folder: Path) -> _Lock:
 
 def _make_folder(folder: Path) -> None:
     # Synced even when it is there: another process may just have made it.
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     _sync_folder(folder.parent)
 
 

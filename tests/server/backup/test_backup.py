@@ -416,6 +416,16 @@ def test_nothing_is_backed_up_into_the_registry_itself(made: Any, data: Path, ba
     check(data, content, tools)
 
 
+def test_a_backup_is_no_folder_for_a_registry(made: Any, backups: Any) -> None:
+    folder, _ = made
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(StorageFailed, match="is a backup"):
+        backups.restore(ServerConfig(folder), folder)
+    with pytest.raises(StorageFailed, match="is a backup"), running_server(folder):
+        pass
+    assert sorted(folder.rglob("*")) == before
+
+
 def test_a_backup_in_use(made: Any, data: Path, backups: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, _ = made
     failures = []
