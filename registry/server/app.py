@@ -140,6 +140,7 @@ async def _answer_storage(request: Request, error: Exception) -> Response:  # no
         _LOGGER.warning("%s: %s", error, error.__cause__)
         return error_response(503, "UNKNOWN", f"{error} at the moment", headers={"retry-after": _RETRY_SECONDS})
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        _LOGGER.warning("the registry's disk is full")
         return error_response(507, "UNKNOWN", "the registry's disk is full")
     if isinstance(error, OSError) and error.errno in _SICK:
         _LOGGER.warning("the registry's disk cannot be used: %s", error)

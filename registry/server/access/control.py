@@ -1,5 +1,6 @@
 """Access of one server: what is set up, and what belongs to it; made once, shared by routes and the door."""
 
+import logging
 import time
 
 from registry.errors import InvalidConfiguration
@@ -18,6 +19,9 @@ from registry.server.database.protocol import Database
 __all__ = ["AccessControl"]
 
 _LOOK_SECONDS = 1.0
+_NEVER = float("-inf")
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class AccessControl:
@@ -47,7 +51,7 @@ class AccessControl:
         self.logins = Logins(access, database, htpasswd, self.issuers, self.tokens)
         self.origins = Origins(config.external_url, config.trusted_proxies)
         self.rates = Buckets(access.requests_per_second, access.burst)
-        self._looked = float("-inf")
+        self._looked = _NEVER
 
     async def start(self) -> None:
         """Raises InvalidConfiguration when strangers could do everything although nobody said that they may."""
@@ -65,9 +69,11 @@ class AccessControl:
             return self.mode.open
         now = time.monotonic()
         if now - self._looked > _LOOK_SECONDS:
-            self._looked = now
+            started, self._looked = self._looked == _NEVER, now
             if await self.database.read(has_users):
                 self.mode.open = False
+            if not self.mode.open and not started:
+                _LOGGER.warning("the first user is set up: from now on rules say who may do what")
         return self.mode.open
 
     async def describe(self, address: str) -> str:

@@ -18,11 +18,12 @@ class WebhookConfig:
     """Somebody who is told what changes.
 
     ``name`` tells the endpoints apart, and must stay when the ``url`` changes; without it, the URL is
-    the name. ``secret`` signs what is sent. ``actions`` are what it hears of, ``repositories`` globs
+    the name. Both URL and ``secret`` are kept to oneself: many services put a secret into the path.
+    ``secret`` signs what is sent. ``actions`` are what it hears of, ``repositories`` globs
     (``team/*``) of what it hears about; none: everything.
     """
 
-    url: str
+    url: str = field(repr=False)
     name: str = ""
     secret: str | None = field(default=None, repr=False)
     actions: tuple[str, ...] = ACTIONS

@@ -14,9 +14,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
+from registry.server.access.egress import EgressFailed
 from registry.server.config.observing import ObservingConfig, WebhookConfig
 from registry.server.database import Database
 from registry.server.database.statements import Statement
@@ -92,6 +94,7 @@ class Webhooks:
         self.counts = DeliveryCounts()
         self._settings, self._database, self._events, self._post = settings, database, events, post
         self._hooks = {hook.name: hook for hook in settings.webhooks}
+        self._failing: set[str] = set()
 
     async def run(self) -> None:
         """Send for ever; ends when it is cancelled."""
@@ -126,6 +129,7 @@ class Webhooks:
         problem = await self._try(hook, delivery) if hook else "no webhook has this name any more"
         if problem is None:
             self.counts.delivered += 1
+            self._failing.discard(delivery.endpoint)
             await self._database.write(partial(_DONE.change, delivery=delivery.id))
             return
         tries = delivery.attempts + 1
@@ -133,7 +137,12 @@ class Webhooks:
         self.counts.failed += 1
         if last:
             self.counts.given_up += 1
-            _LOGGER.warning("a webhook was given up after %d attempts: %s", tries, problem)
+            _LOGGER.warning(
+                "an event for the webhook %s was given up after %d attempts: %s", _who(hook), tries, problem
+            )
+        elif delivery.endpoint not in self._failing:
+            _LOGGER.warning("the webhook %s does not take events, which wait: %s", _who(hook), problem)
+        self._failing.add(delivery.endpoint)
         again = _NEVER if last else time.time() + _pause(tries)
         await self._database.write(partial(_LATER.change, delivery=delivery.id, again=again, why=problem))
 
@@ -147,7 +156,8 @@ class Webhooks:
             status = await self._post(hook.url, body, headers, self._settings.webhook_timeout)
         except Exception as error:  # noqa: BLE001  whatever it is, it is tried again and then told
             # Not the error's own text: it may hold the URL, and that a secret.
-            reason = getattr(error, "strerror", None) or type(error).__name__
+            reason = str(error) if isinstance(error, EgressFailed) else None
+            reason = reason or getattr(error, "strerror", None) or type(error).__name__
             return printable(f"no answer: {reason}", 200)
         return None if 200 <= status < 300 else f"the answer was {status}"
 
@@ -158,6 +168,13 @@ class Webhooks:
             await self._database.write(partial(_OLD.change, before=before))
         self.counts.waiting, self.counts.dead = waiting, dead
         self._events.room = self._settings.webhook_queue - waiting - dead
+
+
+def _who(hook: WebhookConfig | None) -> str:
+    """The name or the host of an endpoint: the rest of its URL may be a secret."""
+    if hook is None:
+        return "(gone)"
+    return printable(hook.name if hook.name != hook.url else str(urlsplit(hook.url).hostname), 100)
 
 
 def _state(connection: Connection, before: float) -> tuple[int, int, int]:

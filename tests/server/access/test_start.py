@@ -71,7 +71,9 @@ def test_everybody_may_come_from_anywhere(data: Path, tools: Any) -> None:
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_the_first_user_closes_an_open_server(api: Any, data: Path, helpers: Any, tools: Any) -> None:
+def test_the_first_user_closes_an_open_server(
+    api: Any, data: Path, helpers: Any, tools: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     api.session.trust_env = False
     digest = api.push_blob(b"open")
     place = api.begin()
@@ -84,6 +86,7 @@ def test_the_first_user_closes_an_open_server(api: Any, data: Path, helpers: Any
     assert tools.codes(api.get_blob(digest)) == ["UNAUTHORIZED"]
     assert api.call("PATCH", place, data=b"x").status_code == 401
     assert api.call("GET", "/v2/", headers={"Host": "registry.example"}).status_code == 401
+    assert "the first user is set up" in caplog.text
 
 
 @pytest.mark.parametrize(

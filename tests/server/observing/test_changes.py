@@ -216,7 +216,9 @@ class Bench:
         return await self.database.read(lambda connection: [tuple(row) for row in connection.execute(statement)])
 
 
-def test_after_enough_attempts_it_is_kept_for_a_person(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_enough_attempts_it_is_kept_for_a_person(
+    data: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(sending, "_pause", lambda _: -1.0)
 
     async def main() -> None:
@@ -228,6 +230,11 @@ def test_after_enough_attempts_it_is_kept_for_a_person(data: Path, monkeypatch: 
         assert await bench.rows() == [(3, 1e15, "no answer: refused")]
         await bench.webhooks._look_after()
         assert (bench.webhooks.counts.dead, bench.webhooks.counts.waiting) == (1, 0)
+        said = [record.getMessage() for record in caplog.records]
+        assert len(said) == 2  # the first failure, and the end
+        assert "does not take events" in said[0]
+        assert "given up after 3 attempts" in said[1]
+        assert "/hook" not in caplog.text
         assert bench.webhooks.counts.given_up == 1
         await bench.database.write(lambda connection: connection.execute(deliveries.update().values(created=0)))
         await bench.webhooks._look_after()

@@ -24,6 +24,8 @@ def command(console: Console, registry: LocalRegistry, folder: Path) -> int:
     """
     from registry.server.backup.making import make_backup
 
+    if folder.resolve().is_relative_to(registry.config.data.resolve()):
+        console.emit(Note("warning", "the backup is inside the registry's own folder, and goes where that goes"))
     with step(console.emit, "copying", str(folder)):
         report = registry.run(lambda services: make_backup(services, folder))
     for digest in report.damaged:

@@ -72,7 +72,9 @@ def operator_verb(
     """A command whose function gets the Console and the LocalRegistry; ``create``: which may be a new one."""
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        decorated = verb(name, f"wasmbuild registry {example}")(_with_registry(function, create))
+        decorated = verb(name, f"wasmbuild registry {example}")(
+            _with_registry(function, create, tell=create and name != "restore")
+        )
         decorated.params.extend(_options())
         return decorated
 
@@ -104,7 +106,7 @@ def _origin(option: str, setting: str) -> str:
     return f"--{option}"
 
 
-def _with_registry(function: Callable[..., Result], create: bool) -> Callable[..., Result]:
+def _with_registry(function: Callable[..., Result], create: bool, *, tell: bool) -> Callable[..., Result]:
     @functools.wraps(function)
     def call(console: Console, *, config: Any, data: Any, database: Any, storage: Any, **rest: Any) -> Result:  # noqa: ANN401
         try:
@@ -118,7 +120,10 @@ def _with_registry(function: Callable[..., Result], create: bool) -> Callable[..
             for name, value in given.items()
             if value is not None and was_given(name)
         }
-        return function(console, LocalRegistry(load_config(config, flags=flags), create), **rest)
+        loaded = load_config(config, flags=flags)
+        if tell and loaded.config.database is None and not (loaded.config.data / "registry.db").exists():
+            console.emit(Note("info", f"there was no registry in {loaded.config.data}: a new one is made"))
+        return function(console, LocalRegistry(loaded, create), **rest)
 
     return call
 
