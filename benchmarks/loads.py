@@ -92,6 +92,20 @@ def head(server: Running, path: str, seconds: int) -> Rate:
     )
 
 
+def zb(server: Running, program: str, folder: Path) -> Iterator[tuple[str, Rate]]:
+    """Measure with zot's own benchmark: whole images pushed and pulled, 8 at a time, 40 of each kind."""
+    tests = "^(Push Monolith 10?MB|Push Chunk Streamed 1MB|Pull 10?MB|Pull 75% and Push 25% Mixed 1MB)$"
+    folder.mkdir(exist_ok=True)
+    command = [program, "-c", "8", "-n", "40", "-d", str(folder), "-t", tests, f"http://{server.address}"]
+    said = _run(command, 600)
+    for report in said.split("Test name:")[1:]:
+        name = report.partition("\n")[0].strip()
+        if _number(r"Failed requests:\s+(\d+)", report):
+            raise Void(f"{name}: some requests failed")
+        rate = _number(r"Requests per second:\s+([\d.]+)", report)
+        yield f"zb: {name}", Rate(rate, _latency("p50:", report), _latency("p99:", report))
+
+
 def _run(command: list[str], seconds: int) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 30).stdout
 
@@ -104,10 +118,10 @@ def _number(pattern: str, text: str) -> float:
 
 
 def _latency(which: str, text: str) -> float:
-    match = re.search(rf"\s{which}\s+([\d.]+)(us|ms|s)\b", text)
+    match = re.search(rf"\s{which}\s+([\d.]+)(us|µs|ms|s)\b", text)
     if match is None:
         raise Void(f"no latency in the report:\n{text}")
-    return float(match[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[match[2]]
+    return float(match[1]) * {"us": 0.001, "µs": 0.001, "ms": 1.0, "s": 1000.0}[match[2]]
 
 
 def make_files(folder: Path, count: int, size: int) -> list[tuple[Path, str]]:

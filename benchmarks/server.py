@@ -12,7 +12,8 @@ answers the same bytes from memory, which is as fast as anything on it can be. `
 a random tag, a page of 100 tags and the referrers, when the repository has 100 tags and is the only
 one, and when it has 100,000 and there are 10,000 others. Large ones: 8 connections that push new blobs, in
 two requests each, and then pull them; also 64 at once of 100 MB. CPU is the server's own, user and
-system, per 10^9 bytes of content; the peak is that of its resident memory.
+system, per 10^9 bytes of content; the peak is that of its resident memory. ``zb``: zot's own benchmark,
+where it is on PATH, against ours and zot (distribution answers its requests with errors).
 """
 
 import argparse
@@ -38,7 +39,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 REQUESTS = ("head-tag", "get-tag", "get-digest", "tags", "referrers")
 TRANSFERS = {"1MB": (64, MEGABYTE, 8), "10MB": (32, 10 * MEGABYTE, 8), "100MB": (16, 100 * MEGABYTE, 8)}
 CROWD = "64x100MB"
-GROWN = "grown"
+GROWN, ZB = "grown", "zb"
 Results = dict[str, dict[str, list[Rate | Flow]]]
 
 
@@ -176,6 +177,9 @@ def one_round(name: str, wanted: list[str], seconds: int, folder: Path) -> Itera
         yield from small(server, requested, seconds)
         if name != BARE:
             yield from large(server, wanted, folder / "files")
+        program = registries.find("zb")
+        if ZB in wanted and program is not None and name in (OURS, "zot"):
+            yield from loads.zb(server, program, folder / "zb")
     shutil.rmtree(folder / name)
 
 
@@ -184,7 +188,7 @@ def show(results: Results) -> None:
     for name, taken in results.items():
         middle = {server: median(samples) for server, samples in taken.items()}
         for server, value in middle.items():
-            print(f"{name:<14} {server:<13} {line(value)} {compared(middle[OURS], value) if OURS in middle else ''}")
+            print(f"{name:<36} {server:<13} {line(value)} {compared(middle[OURS], value) if OURS in middle else ''}")
 
 
 def median(samples: list[Rate | Flow]) -> Rate | Flow:
@@ -215,10 +219,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=4, help="of each small request")
-    parser.add_argument("--only", action="append", choices=[*REQUESTS, *transfers, GROWN], metavar="NAME")
+    parser.add_argument("--only", action="append", choices=[*REQUESTS, *transfers, GROWN, ZB], metavar="NAME")
     parser.add_argument("--json", type=Path, help="write every measurement to this file, too")
     options = parser.parse_args()
-    wanted = options.only or [*REQUESTS, *transfers, GROWN]
+    wanted = options.only or [*REQUESTS, *transfers, GROWN, ZB]
     servers = registries.here()
     results: Results = defaultdict(lambda: defaultdict(list))
     with tempfile.TemporaryDirectory(prefix="wasmbuild-bench-") as temporary:

@@ -23,6 +23,8 @@ _MAX_BODY = 64 * 1024
 _MAX_WARNINGS = 4096
 """Characters of warnings in one answer (distribution-spec 1.1)."""
 _WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
+_TLS_ALERT = r"\x15\x03"
+"""How an alert begins (RFC 8446, section 5.1), as it looks once it is printable."""
 _TLS_HINTS = {
     "CERTIFICATE": "if its certificate comes from an authority of your own, name that: --ca-file ca.pem",
     "WRONG_VERSION_NUMBER": "it seems to speak plain http, which is used for loopback only, or with --plain-http",
@@ -48,9 +50,26 @@ def unreachable(error: Exception, url: str) -> Unreachable:
     """The failure behind a connection that was not made, or broke."""
     host = urlsplit(url).netloc.rpartition("@")[2]  # whoever put a password into a URL does not want it shown
     words = printable(_innermost(error).strip())
+    if words.startswith(_TLS_ALERT) and urlsplit(url).scheme == "http":
+        return _spoken_to_in_plain(host)
     hint = next((hint for mark, hint in _TLS_HINTS.items() if mark in words.upper()), None)
     failure = Unreachable(f"the registry {host} could not be reached", cause=words, hint=hint)
     failure.may_pass = hint is None
+    return failure
+
+
+def _spoken_to_in_plain(host: str) -> Unreachable:
+    from registry.client.session import is_loopback  # noqa: PLC0415 - loaded already when something was sent
+
+    hint = "leave out --plain-http, and plain-http in the settings of this host"
+    if is_loopback(host):
+        hint = (
+            "name the authority of its certificate, and https is spoken: --ca-file ca.pem, or ca-file in the settings "
+            "of this host; leave out --plain-http"
+        )
+    cause = "it speaks TLS, and was spoken to in plain http"
+    failure = Unreachable(f"the registry {host} could not be reached", cause=cause, hint=hint)
+    failure.may_pass = False
     return failure
 
 

@@ -120,12 +120,49 @@ def test_a_token_is_shown_once_and_alone(served, told):
     wait_until(lambda: status(served, None) == 401)
     assert status(served, ("ada", token)) == 200
     _, listed, _ = told("token", "list", "ada", "--format", "json")
-    secret = token.rpartition("_")[2]
+    secret = token.split("_", 2)[2]
     assert secret not in listed
     (entry,) = json.loads(listed)["tokens"]
     assert (entry["user"], entry["grants"], entry["note"]) == ("ada", ["team/**:pull"], "ci")
     assert told("token", "revoke", entry["id"])[0] == 0
     assert status(served, ("ada", token)) == 401
+
+
+def test_a_rule_for_nobody_is_kept_and_said(told, tmp_path):
+    told("user", "add", "ada", "--no-password")
+    users = tmp_path / "users"
+    users.write_text(f"bob:$2b$04${'a' * 53}\n")
+    settings = tmp_path / "registry.toml"
+    settings.write_text(f'[access]\nhtpasswd = "{users}"\n')
+
+    def notes(subject):
+        code, out, err = told("rule", "add", "team/**", subject, "pull", "--config", str(settings))
+        assert (code, out.strip().isdigit()) == (0, True)
+        return err
+
+    assert "no user eve yet" in notes("user:eve")
+    for known in ("user:ada", "user:bob", "users", "everyone", "group:eve"):
+        assert "no user" not in notes(known)
+
+
+def test_a_grant_that_allows_nothing_is_said(told):
+    told("user", "add", "ada", "--no-password", "--group", "dev")
+    told("rule", "add", "team/**", "group:dev", "pull,push")
+    told("rule", "add", "team/app", "group:dev", "pull")
+    told("rule", "add", "other/**", "user:bob", "pull")
+    grants = {
+        "team/*:push": False,
+        "*/tool:pull,delete": False,
+        "team/app:pull": False,
+        "team/**:delete": True,
+        "team/app:push": True,
+        "other/*:pull": True,
+        "team:pull": True,
+    }
+    for grant, idle in grants.items():
+        code, out, err = told("token", "create", "ada", "--grant", grant)
+        assert (code, out.startswith("wbt_")) == (0, True)
+        assert ("no rule lets ada do anything" in err) is idle, grant
 
 
 @pytest.mark.parametrize("stdin", [b"short", b"\xff" * 20, b"x" * 5000, b""])
@@ -278,8 +315,8 @@ def test_config_tells_origins_and_no_secrets(told, tmp_path, monkeypatch):
     monkeypatch.setenv("WASMBUILD_REGISTRY_CONFIG", str(settings))
     _, out, err = told("config", "--format", "json")
     found = {each["key"]: (each["value"], each["origin"]) for each in json.loads(out)["settings"]}
-    assert found["max_blob"] == (str(1024**3), f"{settings}, line 1")
-    assert found["collection.grace"] == ("7200.0", "WASMBUILD_REGISTRY_COLLECTION_GRACE")
+    assert found["max_blob"] == ("1GiB", f"{settings}, line 1")
+    assert found["collection.grace"] == ("2h", "WASMBUILD_REGISTRY_COLLECTION_GRACE")
     assert found["database"][1] == "WASMBUILD_SERVE_DATABASE"
     assert found["data"][1] == "--data"
     assert found["port"] == ("5000", "default")

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import http.client
 import ipaddress
 import itertools
 import json
@@ -14,11 +15,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from registry.client.answers import unreachable
 from registry.client.repository import Repository
 from registry.client.session import is_loopback, speaks_plain
 from registry.client.settings import HostSettings, Settings
@@ -330,6 +333,37 @@ def test_a_client_certificate_is_shown(secured, authority):
     assert over_tls(secured, ca_file=ca, client_certificate=client).resolve("v1") == DESCRIPTOR
     with pytest.raises(Unreachable):
         over_tls(secured, ca_file=ca).resolve("v1")
+
+
+def one_answer(listener, data):
+    with contextlib.suppress(OSError):
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(data)
+
+
+@pytest.mark.parametrize(("plain_http", "version"), [(False, b"\x03"), (True, b"\x01")])
+def test_tls_where_plain_http_is_spoken_says_so(clock, plain_http, version):
+    alert = b"\x15\x03" + version + b"\x00\x02\x02\x46"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=one_answer, args=(listener, alert), daemon=True)
+        thread.start()
+        host = f"127.0.0.1:{listener.getsockname()[1]}"
+        settings = Settings(hosts={host: HostSettings(plain_http=plain_http)})
+        with pytest.raises(Unreachable) as caught:
+            remote(host, settings).resolve("v1")
+        thread.join(10)
+    assert caught.value.cause == "it speaks TLS, and was spoken to in plain http"
+    assert "--ca-file" in caught.value.hint
+    assert clock.waited == []
+
+
+def test_tls_elsewhere_needs_no_authority_but_https():
+    error = requests.ConnectionError(http.client.BadStatusLine("\x15\x03\x01\x00\x02\x02F"))
+    failure = unreachable(error, "http://registry.example/v2/")
+    assert "leave out --plain-http" in failure.hint
+    assert "\\x15" in unreachable(error, "https://registry.example/v2/").cause
 
 
 def test_plain_http_where_tls_is_expected_says_so():

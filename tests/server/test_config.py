@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,44 @@ def test_the_password_of_a_database_is_not_shown(tmp_path: Path, url: str, shown
     loaded = load(tmp_path, "", {}, database=url)
     found = next(setting.value for setting in effective(loaded) if setting.key == "database")
     assert found == (shown or "postgresql://user@host/name?password=***&sslmode=require")
+
+
+def test_times_and_sizes_are_shown_as_they_are_written(tmp_path: Path) -> None:
+    text = "max_blob = 1500\npatience = 1.25\n[observing]\nlog_bytes = '10MB'"
+    shown = {setting.key: setting.value for setting in effective(load(tmp_path, text))}
+    defaults = {setting.key: setting.value for setting in effective(load(tmp_path, ""))}
+    assert (shown["max_blob"], shown["patience"], shown["observing.log_bytes"]) == ("1500", "1250ms", "10MB")
+    assert (defaults["max_blob"], defaults["upload_lifetime"], defaults["patience"]) == ("64GiB", "24h", "60s")
+    assert (defaults["access.refresh_lifetime"], defaults["access.fail_delay"]) == ("30d", "500ms")
+    assert (defaults["access.failures_per_minute"], defaults["access.burst"]) == ("30", "100")
+    assert (defaults["drain"], defaults["port"], defaults["observing.log_files"]) == ("0s", "5000", "5")
+
+
+@given(st.floats(0, 1e9) | st.integers(0, 10**10).map(lambda count: count / 1000), st.integers(0, 10**18 - 1))
+def test_what_is_shown_is_what_was_said(seconds: float, octets: int) -> None:
+    config = ServerConfig(DATA, patience=seconds, max_blob=octets)
+    shown = {setting.key: setting.value for setting in effective(Loaded(config, {}))}
+    written = shown["patience"]
+    assert (duration(written) if written[-1].isalpha() else float(written)) == seconds
+    assert decode(int, shown["max_blob"], "") == octets
+
+
+def test_the_defaults_of_the_docs_are_those_that_are_shown(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "server-access.md").read_text()
+    shown = {setting.key: setting.value for setting in effective(load(tmp_path, ""))}
+    told = dict(re.findall(r'^\| `(\w+_\w+|burst|service)` \| `?"?(\w+)"?`?.*?\|', text, re.MULTILINE))
+    assert len(told) == 8
+    assert {name: value.replace("none", "") for name, value in told.items()} == {
+        name: shown[f"access.{name}"] for name in told
+    }
+
+
+@pytest.mark.parametrize("listen", [":5000", ":0"])
+def test_a_port_alone_is_answered_with_what_to_write(listen: str) -> None:
+    with pytest.raises(InvalidConfiguration, match="names no address") as caught:
+        ServerConfig.at(DATA, listen)
+    assert f"127.0.0.1{listen} " in str(caught.value.hint)
+    assert f"0.0.0.0{listen} " in str(caught.value.hint)
 
 
 def test_no_value_is_repeated_by_an_error(tmp_path: Path) -> None:

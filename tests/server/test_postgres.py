@@ -481,8 +481,9 @@ def test_without_the_driver_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatc
 
 
 def test_nobody_there_is_a_clear_failure() -> None:
-    with pytest.raises(StorageFailed, match=r"the registry's database d at 127\.0\.0\.1 cannot be used"):
+    with pytest.raises(StorageFailed, match=r"the registry's database d at 127\.0\.0\.1 cannot be used") as caught:
         open_database("postgresql://u@127.0.0.1:1/d")
+    assert "refused Is the server running" in str(caught.value.cause)
 
 
 def test_texts_that_postgresql_takes_nowhere(postgres_url: str, tmp_path: Path, tools: Any) -> None:

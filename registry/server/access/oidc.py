@@ -7,6 +7,7 @@ which publishers a workload is. What a publisher may do is the gate's.
 import asyncio
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,12 +19,14 @@ from registry.server.access.globs import Glob, parse_glob
 from registry.server.access.principals import Principal
 from registry.server.access.tokens import MAX_TOKEN
 from registry.server.config.access import AccessConfig, IssuerConfig, PublisherConfig
+from registry.words import printable
 
 if TYPE_CHECKING:
     from jwt import PyJWK
 
 __all__ = ["InvalidAssertion", "Issuers", "Workload", "looks_like_assertion"]
 
+_LOGGER = logging.getLogger(__name__)
 _ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
 _REQUIRED = ["iss", "sub", "aud", "exp", "iat"]
 _LEEWAY = 30.0
@@ -143,7 +146,9 @@ class _Issuer:
                     self._keys = _usable(await self._fetch(await self._where()), self._config.algorithms)
                 except EgressFailed as error:
                     self._fetched -= _KEYS_SECONDS - 1  # soon again
-                    raise InvalidAssertion(f"the keys of the issuer cannot be had: {error}") from error
+                    # The reason tells of our network, and the issuer's words are not ours to pass on.
+                    _LOGGER.warning("the keys of the issuer %s cannot be had: %s", self.url, printable(str(error)))
+                    raise InvalidAssertion("the keys of the issuer cannot be had") from error
         return self._keys.get(identifier)
 
     async def _where(self) -> str:

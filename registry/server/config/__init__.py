@@ -106,6 +106,11 @@ def split_listen(listen: str) -> tuple[str, int]:
         raise InvalidConfiguration(
             f"{listen[:80]!r} is not an address to listen on", hint=f"write it as {DEFAULT_LISTEN}"
         )
+    if not host:
+        raise InvalidConfiguration(
+            f"{listen[:80]!r} names no address to listen on",
+            hint=f"write 127.0.0.1{listen} for this machine alone, or 0.0.0.0{listen} for all that reach it",
+        )
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     return bare, int(port)
 

@@ -6,11 +6,19 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from registry.server.config.toml import Loaded
-from registry.server.config.values import encode, is_secret
+from registry.server.config.values import duration, encode, is_secret
 from registry.words import printable
 
 __all__ = ["Setting", "effective"]
 
+_SIZES = frozenset({"max_blob", "log_bytes", "scrub_rate"})
+"""Settings that count bytes; all others that are whole numbers count something else."""
+_BYTES = {
+    "TiB": 1024**4, "GiB": 1024**3, "MiB": 1024**2, "KiB": 1024,
+    "TB": 1000**4, "GB": 1000**3, "MB": 1000**2, "KB": 1000,
+}  # fmt: skip
+_SECONDS = (("d", 86400, 2), ("h", 3600, 1), ("m", 60, 2), ("s", 1, 0))
+"""Units, and from how many of them on they are used: 24h and 60s, but 2d."""
 _MASK = "(secret)"
 _PASSWORD = re.compile(r"(?<=://)([^/@:]*):.*@")
 _IN_QUERY = re.compile(r"(?<=[?&])((?:ssl)?password)=[^&]*")
@@ -40,9 +48,28 @@ def _shown(config: Any, prefix: str, origins: Mapping[str, str]) -> Iterator[Set
                 yield from _shown(item, f"{key}[{number}].", origins)
         else:
             secret = is_secret(each) and value is not None
-            text = _MASK if secret else _text(value)
+            text = _MASK if secret else _quantity(each.name, value) or _text(value)
             # What a table in a list leaves out is a default of the table.
             yield Setting(key, text, origins.get(key, "default"))
+
+
+def _quantity(name: str, value: object) -> str | None:
+    """A time, a rate or a size as a person writes it, which can be read again; None: it is none of them."""
+    if isinstance(value, float):
+        if "_per_" in name:
+            return f"{value:g}" if float(f"{value:g}") == value else None
+        return _time(value)
+    if name in _SIZES and isinstance(value, int) and value > 0:
+        return next((f"{value // unit}{word}" for word, unit in _BYTES.items() if value % unit == 0), None)
+    return None
+
+
+def _time(seconds: float) -> str | None:
+    for word, unit, least in _SECONDS:
+        if seconds % unit == 0 and seconds // unit >= least:
+            return f"{int(seconds) // unit}{word}"
+    text = f"{round(seconds * 1000)}ms"
+    return text if duration(text) == seconds else None
 
 
 def _text(value: object) -> str:

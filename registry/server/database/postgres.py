@@ -323,8 +323,13 @@ def _engine(address: URL) -> Engine:
     )
 
 
+def _on_one_line(text: str) -> str:
+    """The server's words without its line breaks and tabs."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
 def _unusable(address: URL, error: Exception) -> StorageFailed:
     return StorageFailed(
         f"the registry's database {address.database} at {address.host} cannot be used",
-        cause=str(driver_error(error) or error).strip(),
+        cause=_on_one_line(str(driver_error(error) or error)),
     )

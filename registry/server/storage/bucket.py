@@ -9,7 +9,16 @@ from typing import Any, Protocol
 import aiohttp
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+)
 
 from registry.errors import StorageFailed
 from registry.server.config.storage import StorageConfig
@@ -27,6 +36,16 @@ _COPY_LIMIT = 1024**3
 """Bytes that are copied in one request; a bucket takes five times as many."""
 
 _MISSING = {"NoSuchKey", "NoSuchUpload", "InvalidPart", "404", "NotFound", "InvalidRange", "416"}
+
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (NoCredentialsError, "there are no credentials for it, in the settings or where S3 clients look"),
+    (PartialCredentialsError, "of its credentials, only a part is there"),
+    (NoRegionError, "its region is not known"),
+    (ConnectTimeoutError, "it took too long to connect"),
+    (EndpointConnectionError, "nobody answers at its address"),
+    (ReadTimeoutError, "it stood still for too long"),
+    (TimeoutError, "it took too long"),
+)
 
 
 class Bucket:
@@ -273,7 +292,7 @@ async def _translated() -> AsyncIterator[None]:
             raise FileNotFoundError(code) from error
         raise StorageDown(f"the bucket answers {error.operation_name} with {code}") from error
     except (BotoCoreError, aiohttp.ClientError, TimeoutError) as error:
-        raise StorageDown(f"the bucket does not answer ({type(error).__name__})") from error
+        raise StorageDown(f"the bucket does not answer ({_reason(error)})") from error
 
 
 def _code(error: ClientError) -> str:
@@ -284,13 +303,18 @@ def _status(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
+def _reason(error: Exception) -> str:
+    """What kept a request from an answer, in words; the library's own may quote the request."""
+    return next((words for kind, words in _REASONS if isinstance(error, kind)), type(error).__name__)
+
+
 def _unusable(name: str, error: Exception) -> StorageFailed:
     hint = "is its server up, and are storage.endpoint and storage.region right?"
     if isinstance(error, NoCredentialsError):
-        hint = "give storage.access_key and storage.secret_key, or the environment of an S3 client"
+        hint = "give storage.access_key and storage.secret_key, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     elif isinstance(error, ClientError) and _code(error) == "NoSuchBucket":
         hint = "create the bucket; the registry never does"
     elif isinstance(error, ClientError) and _status(error) in (401, 403):
         hint = "these credentials must be allowed to get, put, list and delete objects there"
-    cause = _code(error) if isinstance(error, ClientError) else type(error).__name__
+    cause = _code(error) if isinstance(error, ClientError) else _reason(error)
     return StorageFailed(f"cannot use the bucket {name}", cause=cause, hint=hint)

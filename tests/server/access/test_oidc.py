@@ -235,11 +235,15 @@ def test_keys_that_are_none(here: Any, issuer: Issuer, keys: Any) -> None:
     assert refused(here, issuer.token(key="x" * 40, algorithm="HS256", headers={"kid": "k"}, **GOOD))
 
 
-def test_an_issuer_inside_is_reached_only_when_that_is_allowed(site: Any, issuer: Issuer, helpers: Any) -> None:
+def test_an_issuer_inside_is_reached_only_when_that_is_allowed(
+    site: Any, issuer: Issuer, helpers: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     here = start(site, issuer, helpers, egress_allow=())
     answer = exchange(here, issuer.token(**GOOD))
     assert answer.status_code == 400
-    assert "not a public address" in answer.json()["error_description"]
+    assert answer.json()["error_description"] == "the keys of the issuer cannot be had"
+    assert "127.0.0.1" not in answer.text
+    assert "127.0.0.1, which is not a public address" in caplog.text  # the operator is told why
     assert issuer.server.asked == []
 
 

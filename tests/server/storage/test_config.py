@@ -1,7 +1,13 @@
+import asyncio
+import os
+from pathlib import Path
+
 import pytest
 
-from registry.errors import InvalidConfiguration
+from registry.errors import InvalidConfiguration, StorageFailed
 from registry.server.config import StorageConfig
+from registry.server.storage.bucket import Bucket
+from registry.server.storage.protocol import StorageDown
 from registry.server.storage.s3 import part_size
 
 
@@ -43,3 +49,24 @@ def test_the_secret_is_not_shown() -> None:
 def test_there_are_never_too_many_parts(largest: int) -> None:
     assert part_size(largest) >= 5 * 1024 * 1024
     assert -(-largest // part_size(largest)) < 10_000
+
+
+def test_a_bucket_without_credentials_says_where_to_put_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    async def ask() -> StorageFailed:
+        bucket = Bucket(StorageConfig("s3://blobs", endpoint="http://127.0.0.1:1"))
+        with pytest.raises(StorageFailed) as caught:
+            await bucket.check("probe")
+        with pytest.raises(StorageDown, match="there are no credentials for it"):
+            await bucket.size("probe")
+        await bucket.close()
+        return caught.value
+
+    failure = asyncio.run(ask())
+    assert str(failure.cause).startswith("there are no credentials for it")
+    assert "storage.access_key" in str(failure.hint)

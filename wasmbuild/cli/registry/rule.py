@@ -35,8 +35,28 @@ def _add(console: Console, registry: LocalRegistry, repositories: str, subject: 
     from registry.server.access.rules import add_rule, parse_rule
 
     rule = parse_rule(repositories, subject, actions.split(","))
-    key = registry.write(partial(add_rule, rule=rule))
+
+    async def add(services: "Services") -> tuple[int, bool]:
+        nobody = await _names_nobody(services, rule.subject)
+        return await services.write(partial(add_rule, rule=rule)), nobody
+
+    key, nobody = registry.run(add)
+    if nobody:
+        name = rule.subject.partition(":")[2]
+        console.emit(Note("warning", f"there is no user {name} yet: the rule is for whoever gets that name"))
     console.result("registry rule add", str(key), {**_document(rule), "id": key})
+
+
+async def _names_nobody(services: "Services", subject: str) -> bool:
+    """Whether a rule is for a user that neither the database nor the file of users has."""
+    from registry.server.access.accounts import standing_of
+    from registry.server.access.htpasswd import Htpasswd
+
+    kind, _, name = subject.partition(":")
+    if kind != "user" or await services.read(partial(standing_of, name=name)) is not None:
+        return False
+    file = services.config.access.htpasswd
+    return file is None or name not in Htpasswd(file).entries()
 
 
 @operator_verb("remove", "rule remove 3 --data ./registry-data")

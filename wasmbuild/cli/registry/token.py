@@ -1,6 +1,7 @@
 """``wasmbuild registry token``."""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +10,10 @@ from wasmbuild.cli.registry.common import LocalRegistry, moment, operator_verb, 
 from wasmbuild.errors import ExitCode, UsageFailed
 from wasmbuild.events import Note
 from wasmbuild.ui.console import Console
+
+if TYPE_CHECKING:
+    from registry.server.access.principals import Grant
+    from registry.server.services import Services
 
 
 @click.group("token", epilog="Example: wasmbuild registry token list --data ./registry-data")
@@ -32,11 +37,22 @@ def _create(
 ) -> None:
     """Make a token for USER and print it, once: it is kept nowhere."""
     from registry.server.access.api_tokens import issue_token
+    from registry.server.access.reach import without_effect
     from registry.server.access.rules import parse_grant
 
     narrowed = tuple(map(parse_grant, grants)) or None
     lifetime = None if expires == "never" else _lifetime(expires)
-    text = registry.write(partial(issue_token, user=user, note=note, grants=narrowed, lifetime=lifetime))
+
+    async def issue(services: "Services") -> "tuple[str, list[Grant]]":
+        # Before it is made: nothing may fail between the making and the showing.
+        idle = await services.read(partial(without_effect, gate=services.access.gate, user=user, grants=narrowed or ()))
+        make = partial(issue_token, user=user, note=note, grants=narrowed, lifetime=lifetime)
+        return await services.write(make), idle
+
+    text, idle = registry.run(issue)
+    for grant in idle:
+        written = f"{grant.repositories}:{','.join(sorted(grant.actions))}"
+        console.emit(Note("warning", f"no rule lets {user} do anything of {written} now: the token may not either"))
     console.emit(Note("info", "this is shown once; it is a password, and works with the user's name"))
     console.result("registry token create", text, {"token": text, "id": text.split("_")[1], "user": user})
 
