@@ -23,7 +23,7 @@ $(READY): $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
 	  || { echo "Python's venv is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
-	@echo "installing the locked dependencies into $(VENV): about 85 MB, half a minute"
+	@echo "installing the locked dependencies into $(VENV): about 110 MB, half a minute"
 	@$(PIP) --require-hashes -r $(LOCK) || { echo "Is a package index reachable? pip says above what it missed."; exit 1; }
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $(READY)
