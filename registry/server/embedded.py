@@ -67,9 +67,10 @@ class _Embedded(Server):
         self._listener = listener
 
     def _init_shared_socket(self) -> None:
-        # Granian closes the descriptor on its own.
+        # Granian closes the descriptor on its own. Not socket.dup: it sets whether the socket blocks, and
+        # so for everybody who listens on it; another server's thread could then wait in accept for ever.
         holder: Any = SocketHolder  # its stub does not know how it is made
-        self._shd: Any = holder(self._listener.dup().detach(), False, _BACKLOG)
+        self._shd: Any = holder(os.dup(self._listener.fileno()), False, _BACKLOG)
 
 
 def listen_at(host: str, port: int, patience: float) -> socket.socket:
@@ -87,6 +88,7 @@ def listen_at(host: str, port: int, patience: float) -> socket.socket:
             cause="another program listens there" if taken else error.strerror,
             hint="choose another port, or 0 for any free one",
         ) from error
+    listener.setblocking(False)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         # Granian keeps a connection while anything is left to send, so that the system must end those
         # of readers that stand still. Connections inherit this from the socket that accepts them.

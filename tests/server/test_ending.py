@@ -3,6 +3,7 @@
 import datetime as dt
 import http.client
 import ipaddress
+import os
 import signal
 import socket
 import ssl
@@ -21,6 +22,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from registry.server.config.tls import TlsConfig
+from registry.server.embedded import _Embedded, listen_at
 
 PROGRAM = """
 import sys
@@ -145,7 +149,7 @@ def test_a_new_certificate_while_requests_run(tmp_path: Path, settings: Path) ->
             threads = [threading.Thread(target=ask) for _ in range(3)]
             for thread in threads:
                 thread.start()
-            for name in ("second", "first", "second"):
+            for name in ("second", "first", "second", "first", "second"):
                 use(tmp_path, name)
                 process.send_signal(signal.SIGHUP)
                 wait_for_line(process, "certificates were read again")
@@ -154,6 +158,16 @@ def test_a_new_certificate_while_requests_run(tmp_path: Path, settings: Path) ->
                 thread.join()
         assert failures == []
         assert shown(address) == second.public_bytes(serialization.Encoding.DER)
+
+
+def test_whoever_joins_does_not_let_the_socket_block() -> None:
+    # Whether it blocks is of the socket, not of a descriptor: others would wait in accept, and answer nobody.
+    with listen_at("127.0.0.1", 0, 30) as first, socket.socket(fileno=os.dup(first.fileno())) as second:
+        for listener in (first, second):
+            joined = _Embedded(lambda *_: None, listener, TlsConfig())  # type: ignore[arg-type]
+            joined._init_shared_socket()
+            os.close(joined._shd.get_fd())
+            assert not os.get_blocking(first.fileno())
 
 
 def test_a_request_in_flight_outlives_its_certificate(tmp_path: Path, settings: Path, tools: Any) -> None:
