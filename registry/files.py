@@ -11,7 +11,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from io import BufferedReader
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +25,7 @@ __all__ = [
     "replacing",
     "storage_errors",
     "sync_folder",
+    "write_all",
     "write_atomically",
 ]
 
@@ -61,6 +62,13 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Put bytes under a name, whole or not at all."""
     with replacing(path, mode=mode) as file:
         file.write(data)
+
+
+def write_all(file: BinaryIO | FileIO, data: bytes) -> None:
+    """Write all of some bytes to a file without a buffer, which may take them in several pieces."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
 
 
 def publish(written: Path, final: Path) -> None:

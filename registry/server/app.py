@@ -102,7 +102,8 @@ async def _lifespan(services: Services) -> AsyncIterator[None]:
         services.observing.counters |= {"collection": services.collection, "database": services.database}
         expiry = asyncio.create_task(_expire(services))
         try:
-            async with keeping_house(services), sending(services.config, services.database, services.observing):
+            told = sending(services.config, services.database, services.observing, services.access.egress)
+            async with keeping_house(services), told:
                 yield
         finally:
             expiry.cancel()

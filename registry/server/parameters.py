@@ -1,7 +1,9 @@
 """What a request names: parsed here, once, and refused here when it is malformed."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 
@@ -16,6 +18,7 @@ __all__ = [
     "algorithm_of",
     "digest_of",
     "lease_of",
+    "next_page",
     "page_of",
     "parse_digest",
     "pushed_tags",
@@ -126,3 +129,9 @@ def page_of(request: Request) -> Page:
         raise Refusal(400, "UNSUPPORTED", "n must be a number", details=(text[:100],))
     asked = MAX_PAGE if len(text) > 9 else min(int(text), MAX_PAGE)
     return Page(asked, after, asked)
+
+
+def next_page(request: Request, page: Page, query: Mapping[str, str]) -> str:
+    """The ``Link`` to what comes after a page of a list; ``query`` says where that begins."""
+    asked = {} if page.asked is None else {"n": str(page.asked)}
+    return f'<{request.url.path}?{urlencode({**asked, **query})}>; rel="next"'

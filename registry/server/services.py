@@ -83,6 +83,21 @@ class Services:
         """Until when, from now on, whatever nobody needs is kept."""
         return time.time() + self.config.collection.grace
 
+    def again(self, due: float) -> float:
+        """When somebody who is told of what is kept until ``due`` prolongs that: with half a grace left."""
+        return due - self.config.collection.grace / 2
+
+    async def prolong(self, prolonged: Callable[[Connection, float], bool]) -> bool:
+        """Keep what somebody is told of for a grace from now on; False: it has just gone.
+
+        ``prolonged`` gets the new time, and says whether it is still there.
+        """
+        due = self.due()
+        try:
+            return await self.write(lambda connection: prolonged(connection, due))
+        except OSError:  # what cannot write cannot delete either, and reading goes on
+            return True
+
     def scratch(self) -> IO[bytes]:
         """A nameless file for a body; what is over ``HELD`` bytes is on the disk and not in memory."""
         return tempfile.SpooledTemporaryFile(HELD, dir=str(self.config.data / "uploads"))

@@ -154,6 +154,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database", ["sqlite", "postgresql", *more], indirect=True)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database with nothing in it."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'registry.db'}"
+        return
+    postgres: Any = request.getfixturevalue("postgres")
+    name = uuid.uuid4().hex
+    yield postgres.create(name)
+    postgres.drop(name)
+
+
 @pytest.fixture
 def database(request: pytest.FixtureRequest) -> str | None:
     """The database behind ``api``; None: a file."""

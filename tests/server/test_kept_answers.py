@@ -1,8 +1,6 @@
 """What was answered before is answered again, and never when it is no longer so."""
 
-import asyncio
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +13,11 @@ from registry.server.access.gate import OpenGate, Permit
 from registry.server.access.principals import SYSTEM
 from registry.server.config import AccessConfig, CollectionConfig, ServerConfig
 from registry.server.config.access import RuleConfig
-from registry.server.database import open_database
 from registry.server.metadata import manifests as rows
 from registry.server.metadata.tags import remove_tag
 from registry.server.schema import manifests
 from registry.server.testing import running_server
+from tests.server.elsewhere import change
 
 PATHS = ("/v2/demo/hello/manifests/latest", "/v2/demo/hello/tags/list", "/v2/demo/hello/referrers/{digest}")
 
@@ -36,19 +34,6 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(rows._BY_TAG, "first", first)
     return made
-
-
-def elsewhere(data: Path, work: Callable[[Any], Any]) -> Any:
-    """Change the database as another process does."""
-
-    async def run() -> Any:
-        database = open_database(data / "registry.db")
-        try:
-            return await database.write(work)
-        finally:
-            database.close()
-
-    return asyncio.run(run())
 
 
 def test_the_same_question_is_looked_up_once(api: Any, looks: list[str]) -> None:
@@ -94,7 +79,7 @@ def test_whatever_another_process_changes_is_seen_at_once(api: Any, data: Path) 
     for _ in range(2):
         assert api.get_manifest("latest").status_code == 200
     permit = Permit(OpenGate(), SYSTEM)
-    assert elsewhere(data, lambda connection: remove_tag(connection, permit, "demo/hello", "latest"))
+    assert change(data, lambda connection: remove_tag(connection, permit, "demo/hello", "latest"))
     assert api.get_manifest("latest").status_code == 404
     assert api.call("GET", "/v2/demo/hello/tags/list").json()["tags"] == []
 
@@ -129,9 +114,9 @@ def test_what_prolongs_a_lease_is_asked_again(data: Path, tools: Any) -> None:
         for _ in range(2):
             assert api.get_manifest(digest).status_code == 200
         soon = time.time() + 10
-        elsewhere(data, lambda connection: connection.execute(update(manifests).values(due=soon)))
+        change(data, lambda connection: connection.execute(update(manifests).values(due=soon)))
         assert api.get_manifest(digest).status_code == 200
-        assert elsewhere(data, due) > time.time() + 90
+        assert change(data, due) > time.time() + 90
 
 
 def test_what_is_kept_is_bounded(api: Any, monkeypatch: pytest.MonkeyPatch, looks: list[str]) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from alembic import command
@@ -31,18 +30,6 @@ from registry.server.metadata.uploads import find_upload
 from registry.server.schema import REVISION, metadata
 
 MIGRATIONS = Path(registry.server.__file__).parent / "migrations"
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database with nothing in it."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'registry.db'}"
-        return
-    postgres: Any = request.getfixturevalue("postgres")
-    name = uuid.uuid4().hex
-    yield postgres.create(name)
-    postgres.drop(name)
 
 
 @contextmanager

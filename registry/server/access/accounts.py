@@ -156,12 +156,10 @@ def standing_of(connection: Connection, name: str) -> Standing | None:
     return Standing(bool(rows[0][0]), frozenset(group for _, group in rows if group is not None))
 
 
-def password_of(connection: Connection, name: str) -> tuple[bool, str | None]:
-    """Whether there is an account, and the hash of its password; None when it has none or is disabled."""
+def password_of(connection: Connection, name: str) -> str | None:
+    """The hash of an account's password; None when it has none, is disabled, or is not there."""
     row = _PASSWORD.first(connection, name=name)
-    if row is None:
-        return False, None
-    return True, None if row[1] else row[0]
+    return None if row is None or row[1] else row[0]
 
 
 def _unknown(name: str) -> InvalidConfiguration:

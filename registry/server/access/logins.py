@@ -89,13 +89,13 @@ class Logins:
         """Whom a refresh token stands for, as long as the password is the one that it came of. Raises Refusal (401)."""
         found = await self._database.read(lambda connection: find_refresh_token(connection, text))
         if found is not None:
-            _, stored = await self._stored(found.name)
+            stored = await self._stored(found.name)
             if stored is not None and stamp_of(stored) == found.stamp:
                 return Login(Principal("user", found.name), found.stamp)
         return await self._fail(client, "the refresh token is not valid, or has ended")
 
     async def _account(self, given: Credentials, client: str) -> Login | None:
-        _, stored = await self._stored(given.name)
+        stored = await self._stored(given.name)
         if stored is None or not self._passwords.remembers(given.password, stored):
             wait = self._failures.wait(address_key(client))
             if wait:
@@ -104,15 +104,15 @@ class Logins:
             return None
         return Login(Principal("user", given.name), stamp_of(stored))
 
-    async def _stored(self, name: str) -> tuple[bool, str | None]:
-        """Whether there is such an account, and its password's hash; no hash when it is disabled."""
+    async def _stored(self, name: str) -> str | None:
+        """The hash of an account's password; None when there is no such account, or it is disabled."""
         if not valid_user(name):
-            return False, None
+            return None
         kept = self._htpasswd.entries().get(name) if self._htpasswd is not None else None
         if kept is None:
             return await self._database.read(lambda connection: password_of(connection, name))
         standing = await self._database.read(lambda connection: standing_of(connection, name))
-        return True, None if standing is not None and standing.disabled else kept
+        return None if standing is not None and standing.disabled else kept
 
     async def _api_token(self, text: str) -> Login | None:
         found = await self._database.read(lambda connection: find_token(connection, text))

@@ -21,18 +21,19 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from registry.digest import Digest, Hasher
 from registry.errors import InvalidDigest, InvalidDocument, StorageFailed
-from registry.files import storage_errors, sync_folder, write_atomically
+from registry.files import storage_errors, sync_folder, write_all, write_atomically
+from registry.server.storage.folder import blob_path
 
 __all__ = ["BackupFolder", "DamagedBytes", "Summary"]
 
 _SCHEMA_VERSION = 1
 _MAX_SUMMARY = 1024 * 1024
-_CHUNK = 1024 * 1024
 
 
 class DamagedBytes(Exception):  # no Failure: whoever copies decides what it means
@@ -174,7 +175,7 @@ class BackupFolder:
 
     def path(self, digest: Digest) -> Path:
         """Where the bytes of a digest are, or would be."""
-        return self._blobs / digest.algorithm / digest.encoded[:2] / digest.encoded
+        return blob_path(self._blobs, digest)
 
     def has(self, digest: Digest, size: int) -> bool:
         """Whether there are as many bytes as there should be; only reading them back tells more."""
@@ -212,16 +213,11 @@ class BackupFolder:
 
 def _take(file: BinaryIO, hasher: Hasher, chunk: bytes) -> None:
     hasher.update(chunk)
-    view = memoryview(chunk)
-    while view:
-        view = view[file.write(view) :]
+    write_all(file, chunk)
 
 
-def _digest_of(file: BinaryIO) -> str:
-    hasher = hashlib.sha256()
-    while data := file.read(_CHUNK):
-        hasher.update(data)
-    return f"sha256:{hasher.hexdigest()}"
+def _digest_of(file: BufferedReader) -> str:
+    return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def _parsed(content: bytes, path: Path) -> Summary:

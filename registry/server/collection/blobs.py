@@ -6,13 +6,12 @@ from sqlalchemy import Connection
 
 from registry.digest import Digest
 from registry.server import crashes
-from registry.server.collection.manifests import Held
+from registry.server.collection.manifests import Held, claim_batch
 from registry.server.collection.report import Gone, Report
 from registry.server.metadata.blobs import drop_link
 from registry.server.metadata.collecting import (
     Candidate,
     Going,
-    claim_by_id,
     forget_blob,
     link_is_needed,
     mark_deleting,
@@ -27,11 +26,9 @@ __all__ = ["collect_blob", "collect_links"]
 
 def collect_links(connection: Connection, batch: list[Candidate], now: float, dry_run: bool) -> list[Gone]:
     """Take from a repository those of some blobs that none of its manifests needs: which. Raises Held."""
-    name = claim_by_id(connection, batch[0].repository)
+    name = claim_batch(connection, batch, now, dry_run)
     if name is None:
         return []
-    if not dry_run and held(connection, now):
-        raise Held
     gone = []
     for candidate in sorted(batch, key=lambda each: each.digest):  # everybody locks blobs in this order
         found = link_is_needed(connection, candidate, now)

@@ -19,7 +19,7 @@ from registry.server.metadata.collecting import (
 from registry.server.metadata.holds import held
 from registry.server.metadata.manifests import remove_manifest
 
-__all__ = ["Held", "Verdict", "collect_manifests", "judge"]
+__all__ = ["Held", "Verdict", "claim_batch", "collect_manifests", "judge"]
 
 
 class Held(Exception):  # no Failure: it ends a run, which says so in its report
@@ -62,15 +62,21 @@ def judge(question: Question, config: CollectionConfig, now: float) -> Verdict:
     return Verdict(None, due=since + after, since=since)
 
 
+def claim_batch(connection: Connection, batch: list[Candidate], now: float, dry_run: bool) -> str | None:
+    """The name of the repository of some rows, which nobody else changes meanwhile; None: it is gone. Raises Held."""
+    name = claim_by_id(connection, batch[0].repository)
+    if name is not None and not dry_run and held(connection, now):
+        raise Held
+    return name
+
+
 def collect_manifests(
     connection: Connection, permit: Permit, batch: list[Candidate], config: CollectionConfig, now: float, dry_run: bool
 ) -> list[Gone]:
     """Decide about some manifests of one repository, in one transaction: those that went. Raises Held."""
-    name = claim_by_id(connection, batch[0].repository)
+    name = claim_batch(connection, batch, now, dry_run)
     if name is None:
         return []
-    if not dry_run and held(connection, now):
-        raise Held
     gone = []
     for candidate in batch:
         question = due_question(connection, candidate, now)

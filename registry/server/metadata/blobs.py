@@ -49,7 +49,10 @@ _ANYWHERE = Statement(
     .order_by(repositories.c.name)
     .limit(100)
 )
-_STATE = Statement(select(blobs.c.state, blobs.c.key).where(blobs.c.digest == bindparam("digest")).with_for_update())
+_STATE = Statement(
+    select(blobs.c.state, blobs.c.key, blobs.c.size).where(blobs.c.digest == bindparam("digest")).with_for_update()
+)
+_KEY = Statement(select(blobs.c.key).where(blobs.c.digest == bindparam("digest"), blobs.c.state == "live"))
 _ADD = Statement(
     insert(blobs)
     .values(
@@ -95,7 +98,6 @@ _POSTPONE = Statement(
 _UNLINK = Statement(
     delete(repository_blobs).where(_LINK.repository_id == bindparam("here"), _LINK.digest == bindparam("blob"))
 )
-_LOCK = Statement(select(blobs.c.size).where(blobs.c.digest == bindparam("digest")).with_for_update())
 _CONDEMN = Statement(
     update(blobs)
     .where(
@@ -132,8 +134,8 @@ def find_blob(connection: Connection, repository: str, digest: Digest) -> Stored
 
 def blob_key(connection: Connection, digest: Digest) -> str | None:
     """Where the bytes of a blob are that some repository has; None: none does."""
-    row = _STATE.first(connection, digest=str(digest))
-    return row[1] if row and row[0] == "live" else None
+    row = _KEY.first(connection, digest=str(digest))
+    return row[0] if row else None
 
 
 def link_blob(
@@ -166,7 +168,7 @@ def _add(connection: Connection, name: str, size: int, key: str, lost: str | Non
         row = _STATE.first(connection, digest=name)
         if row is None:
             continue  # somebody was about to delete it, and has
-        state, place = row
+        state, place, _ = row
         if state == "live" and place != lost:
             return bool(place == key)
         if state == "condemned" and place not in (key, lost):
@@ -241,10 +243,10 @@ def unlink_blob(connection: Connection, repository: str, digest: Digest) -> bool
 
 def drop_link(connection: Connection, here: int, digest: str, now: float) -> bool:
     """Take a blob from a repository, by key; when no other has it, its bytes are condemned. False: it had none."""
-    row = _LOCK.first(connection, digest=digest)  # the last two who have it must not miss one another
+    row = _STATE.first(connection, digest=digest)  # the last two who have it must not miss one another
     if row is None or not _UNLINK.change(connection, here=here, blob=digest):
         return False
-    count_bytes(connection, here, -row[0])
+    count_bytes(connection, here, -row[2])
     _CONDEMN.change(connection, blob=digest, now=now)
     return True
 

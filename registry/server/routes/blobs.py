@@ -33,9 +33,7 @@ class Blobs:
             return find_blob(connection, repository, digest)
 
         found = await self._services.read(find)
-        if found is None:
-            raise blob_unknown(digest)
-        if not await self._postpone(repository, digest, found):
+        if found is None or not await self._postpone(repository, digest, found):
             raise blob_unknown(digest)
         headers = _headers(digest)
         span = _span(request, digest, found.size)
@@ -49,18 +47,14 @@ class Blobs:
 
     async def _postpone(self, repository: str, digest: Digest, found: StoredBlob) -> bool:
         """Whoever is told of a blob that nobody needs yet may be about to need it. False: it has just gone."""
-        if found.due is None or found.due >= time.time() + self._services.config.collection.grace / 2:
+        if found.due is None or self._services.again(found.due) >= time.time():
             return True
-        due = self._services.due()
 
-        def postpone(connection: Connection) -> bool:
+        def postpone(connection: Connection, due: float) -> bool:
             postpone_blobs(connection, repository, [digest], due)
             return find_blob(connection, repository, digest) is not None
 
-        try:
-            return await self._services.write(postpone)
-        except OSError:  # what cannot write cannot delete either, and reading goes on
-            return True
+        return await self._services.prolong(postpone)
 
     async def delete(self, request: Request) -> Response:
         """Take the blob from this repository."""

@@ -14,7 +14,6 @@ who it was (``actor``). There is a ``Link`` when there is more. A history outliv
 
 import json
 from datetime import UTC, datetime
-from urllib.parse import urlencode
 
 from sqlalchemy import Connection
 from starlette.requests import Request
@@ -23,7 +22,7 @@ from starlette.responses import Response
 from registry.reference import valid_tag
 from registry.server.access.principals import Action
 from registry.server.metadata.tags import TagEvent, tag_events
-from registry.server.parameters import Page, page_of, repository_of
+from registry.server.parameters import Page, next_page, page_of, repository_of
 from registry.server.refusal import Refusal, manifest_unknown
 from registry.server.services import Services
 
@@ -59,9 +58,7 @@ class History:
         body = {"name": repository, "tag": name, "history": [_entry(event, trusted) for event in shown]}
         response = Response(json.dumps(body), media_type="application/json")
         if len(events) > page.limit and shown:
-            asked = {} if page.asked is None else {"n": str(page.asked)}
-            query = urlencode({**asked, "last": str(shown[-1].id)})
-            response.headers["link"] = f'<{request.url.path}?{query}>; rel="next"'
+            response.headers["link"] = next_page(request, page, {"last": str(shown[-1].id)})
         return response
 
 

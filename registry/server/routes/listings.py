@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from types import MappingProxyType
-from urllib.parse import urlencode
 
 from sqlalchemy import Connection
 from starlette.requests import Request
@@ -17,7 +16,7 @@ from registry.server.metadata.manifests import referrers
 from registry.server.metadata.repositories import repository_names
 from registry.server.metadata.tags import tag_names
 from registry.server.metadata.yanks import yanked_tags
-from registry.server.parameters import Page, digest_of, page_of, repository_of
+from registry.server.parameters import Page, digest_of, next_page, page_of, repository_of
 from registry.server.refusal import name_unknown
 from registry.server.services import Services
 
@@ -81,7 +80,7 @@ class Listings:
             response.headers["oci-filters-applied"] = "artifactType"
         if more and found:
             query = {"artifactType": kind} if kind is not None else {}
-            _link(response, request, page, {**query, "last": str(found[-1].digest)})
+            response.headers["link"] = next_page(request, page, {**query, "last": str(found[-1].digest)})
         return response
 
 
@@ -115,11 +114,5 @@ def _names(
     shown = names[: page.limit]
     response = Response(json.dumps({**head, field: shown, **tail}), media_type="application/json")
     if len(names) > page.limit and shown:
-        _link(response, request, page, {"last": shown[-1]})
+        response.headers["link"] = next_page(request, page, {"last": shown[-1]})
     return response
-
-
-def _link(response: Response, request: Request, page: Page, query: dict[str, str]) -> None:
-    if page.asked is not None:
-        query = {"n": str(page.asked), **query}
-    response.headers["link"] = f'<{request.url.path}?{urlencode(query)}>; rel="next"'

@@ -62,19 +62,16 @@ class Manifests:
         """Whoever is told of a manifest by its digest may be about to list it. False: it has just gone."""
         if found.due is None:
             return True
-        request.scope[KEPT_UNTIL] = again = found.due - self._services.config.collection.grace / 2
+        request.scope[KEPT_UNTIL] = again = self._services.again(found.due)
         if again >= time.time():
             return True
-        repository, due = repository_of(request), self._services.due()
+        repository = repository_of(request)
 
-        def postpone(connection: Connection) -> bool:
+        def postpone(connection: Connection, due: float) -> bool:
             postpone_manifest(connection, repository, reference, due)
             return find_manifest(connection, repository, reference) is not None
 
-        try:
-            return await self._services.write(postpone)
-        except OSError:  # what cannot write cannot delete either, and reading goes on
-            return True
+        return await self._services.prolong(postpone)
 
     async def put(self, request: Request) -> Response:
         """Keep a manifest and let its tags mean it."""

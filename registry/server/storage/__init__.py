@@ -15,10 +15,12 @@ __all__ = ["open_storage"]
 def open_storage(config: "ServerConfig", database: "Database") -> "BlobStorage":
     """The storage that the settings name; ``database`` has the rows of its uploads.
 
+    The data folder has the place for what arrives by now (``storage.folder.make_uploads``).
+
     Raises StorageFailed when the data folder cannot be written to, InvalidConfiguration when what
     speaks to S3 is not installed.
     """
-    from registry.server.storage.folder import make_uploads, open_folder  # noqa: PLC0415  they import this package
+    from registry.server.storage.folder import open_folder  # noqa: PLC0415  it imports this package
 
     if config.storage.url is None:
         return open_folder(config.data, config.patience)
@@ -28,5 +30,6 @@ def open_storage(config: "ServerConfig", database: "Database") -> "BlobStorage":
         raise InvalidConfiguration(
             "S3 needs programs that are not installed", cause=str(error), hint="pip install 'wasmbuild[server,s3]'"
         ) from error
-    uploads = make_uploads(config.data)
-    return S3Storage(config.storage, database, uploads, max_blob=config.max_blob, patience=config.patience)
+    return S3Storage(
+        config.storage, database, config.data / "uploads", max_blob=config.max_blob, patience=config.patience
+    )

@@ -27,7 +27,7 @@ from registry.server.ranges import Span
 from registry.server.storage.protocol import Incoming, Known, UploadBusy, WrongDigest
 from registry.server.storage.spool import Spool, SpoolFolder
 
-__all__ = ["FolderStorage", "make_uploads", "open_folder"]
+__all__ = ["FolderStorage", "blob_path", "make_uploads", "open_folder"]
 
 Result = TypeVar("Result")
 
@@ -223,7 +223,7 @@ class FolderStorage:
 
     def path(self, digest: Digest) -> Path:
         """Where a blob is, or would be."""
-        return self._blobs / digest.algorithm / digest.encoded[:2] / digest.encoded
+        return blob_path(self._blobs, digest)
 
     async def response(
         self,
@@ -234,9 +234,8 @@ class FolderStorage:
         headers: Mapping[str, str],
         method: str,  # noqa: ARG002
     ) -> Response:
-        """The file, in chunks. Raises FileNotFoundError."""
+        """The file. Raises FileNotFoundError, also when it is not as long as it was: a push mends that."""
         file = FileIO(self.path(digest))
-        # What is sent is what is on the disk: a client checks the digest, and so finds damage.
         if os.fstat(file.fileno()).st_size != size:
             file.close()
             raise FileNotFoundError(digest.encoded)
@@ -267,7 +266,7 @@ class FolderStorage:
 
     async def quarantine(self, digest: Digest, key: str) -> None:  # noqa: ARG002
         """Move the file to ``quarantine``."""
-        self._quarantine.mkdir(mode=0o700, exist_ok=True)
+        _make_folder(self._quarantine)
         self.path(digest).replace(self._quarantine / f"{digest.algorithm}-{digest.encoded}")
         _sync_folder(self._quarantine)
 
@@ -291,6 +290,11 @@ class FolderStorage:
         """Nothing is held."""
 
 
+def blob_path(blobs: Path, digest: Digest) -> Path:
+    """Where a folder of blobs has one, or would have it: few in each folder."""
+    return blobs / digest.algorithm / digest.encoded[:2] / digest.encoded
+
+
 def _digest(algorithm: str, encoded: str) -> Digest | None:
     try:
         return Digest.parse(f"{algorithm}:{encoded}")
@@ -299,18 +303,17 @@ def _digest(algorithm: str, encoded: str) -> Digest | None:
 
 
 def open_folder(root: Path, patience: float) -> FolderStorage:
-    """The folder, created at need.
+    """The folder, in which uploads have theirs already (``make_uploads``); the rest is created at need.
 
     Raises StorageFailed when nothing can be written there.
     """
-    make_uploads(root)
     with _writing(root):
         for folder in (root / "blobs", *(root / "blobs" / name for name in ALGORITHMS)):
             _make_folder(folder)
     return FolderStorage(root, patience)
 
 
-def make_uploads(root: Path) -> Path:
+def make_uploads(root: Path) -> None:
     """The folder for what arrives, created at need, for its owner alone: rules say who may read blobs.
 
     Raises StorageFailed when nothing can be written there, or when it is a backup.
@@ -326,7 +329,6 @@ def make_uploads(root: Path) -> Path:
         _make_folder(probe.parent)
         probe.touch()
         probe.unlink()
-    return probe.parent
 
 
 @contextmanager

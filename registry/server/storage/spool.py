@@ -15,6 +15,7 @@ from pathlib import Path
 
 from registry.content import CHUNK
 from registry.digest import ALGORITHMS, Digest, Hasher
+from registry.files import write_all
 from registry.server.storage.hashers import Hashers
 from registry.server.storage.protocol import UploadBusy
 
@@ -41,15 +42,10 @@ class Spool:
     def append(self, batch: Iterable[bytes]) -> None:
         """Write and hash more bytes."""
         for data in batch:
-            self._write(data)
+            write_all(self._file, data)
             self.size += len(data)
             if self.hasher is not None:
                 self.hasher.update(data)
-
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[self._file.write(view) :]
 
     def truncate(self, size: int) -> None:
         """Forget what came after the first ``size`` bytes."""

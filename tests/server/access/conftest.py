@@ -1,4 +1,3 @@
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,8 +12,8 @@ from registry.server.access.accounts import add_user
 from registry.server.access.passwords import hash_password
 from registry.server.config import ServerConfig
 from registry.server.config.access import AccessConfig, RuleConfig
-from registry.server.database import open_database
 from registry.server.testing import running_server
+from tests.server.elsewhere import change
 
 PASSWORD = "correct horse"
 ADMIN = RuleConfig("**", "user:root", ("admin",))
@@ -26,19 +25,6 @@ def htpasswd_line(name: str, password: str = PASSWORD) -> str:
 
 def rule(repositories: str, subject: str, *actions: str) -> RuleConfig:
     return RuleConfig(repositories, subject, actions)
-
-
-def change(data: Path, work: Callable[[Any], Any]) -> Any:
-    """Change the database of a server that runs, as a command in another process does."""
-
-    async def run() -> Any:
-        database = open_database(data / "registry.db")
-        try:
-            return await database.write(work)
-        finally:
-            database.close()
-
-    return asyncio.run(run())
 
 
 @dataclass

@@ -3,10 +3,7 @@
 import asyncio
 import threading
 import time
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -26,18 +23,6 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'registry.db'}"
     url: str = request.getfixturevalue("postgres_url")
     return url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database in which there is nothing at all."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'registry.db'}"
-        return
-    postgres: Any = request.getfixturevalue("postgres")
-    name = uuid.uuid4().hex
-    yield postgres.create(name)
-    postgres.drop(name)
 
 
 def test_a_snapshot_does_not_see_what_comes_later(where: str) -> None:

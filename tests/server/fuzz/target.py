@@ -104,3 +104,14 @@ def check(answer: Answer) -> None:
     for entry in found["errors"]:
         assert {"code", "message"} <= set(entry) <= {"code", "message", "detail"}
         assert entry["code"].replace("_", "").isupper()
+
+
+def head_of(method: str, path: str, query: list[tuple[str, str]], lines: list[tuple[str, bytes]], length: int) -> bytes:
+    """The head of a request, without the empty line; a Host is added where none is given."""
+    text = "&".join(f"{name}={value}" for name, value in query)
+    head = [f"{method} {path}{'?' if text else ''}{text} HTTP/1.1".encode()]
+    if "Host" not in dict(lines):
+        head.append(b"Host: 127.0.0.1")
+    head += [name.encode() + b": " + value for name, value in lines]
+    head.append(b"Content-Length: %d" % length)
+    return b"\r\n".join(head)

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.server.faults.serving import serving
-from tests.server.fuzz.target import Target
+from tests.server.fuzz.target import Target, head_of
 from tests.server.fuzz.test_requests import METHODS, headers, paths, queries
 
 PASSWORD = b"a password of root"
@@ -43,13 +43,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 def test_a_stranger_gets_nothing(
     target: Target, method: str, path: str, query: list[Any], lines: list[tuple[str, bytes]], body: bytes
 ) -> None:
-    text = "&".join(f"{name}={value}" for name, value in query)
-    head = [f"{method} {path}{'?' if text else ''}{text} HTTP/1.1".encode()]
-    if "Host" not in dict(lines):
-        head.append(b"Host: 127.0.0.1")
-    head += [name.encode() + b": " + value for name, value in lines]
-    head.append(b"Content-Length: %d" % len(body))
-    answer = target.ask(b"\r\n".join(head), body)
+    answer = target.ask(head_of(method, path, query, lines, len(body)), body)
     assert b"nobody else may see" not in answer.body
     if answer.status == 200 and path == "/auth/token":
         token = json.loads(answer.body)["token"]

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from registry.model import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
-from tests.server.fuzz.target import REPOSITORY, UPLOAD, Target
+from tests.server.fuzz.target import REPOSITORY, UPLOAD, Target, head_of
 
 DIGEST = f"sha256:{'0' * 64}"
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW", "get"]
@@ -112,13 +112,7 @@ headers = st.lists(
 def test_any_request(
     target: Target, method: str, path: str, query: list[Any], lines: list[tuple[str, bytes]], body: bytes
 ) -> None:
-    text = "&".join(f"{name}={value}" for name, value in query)
-    head = [f"{method} {path}{'?' if text else ''}{text} HTTP/1.1".encode()]
-    if "Host" not in dict(lines):
-        head.append(b"Host: 127.0.0.1")
-    head += [name.encode() + b": " + value for name, value in lines]
-    head.append(b"Content-Length: %d" % len(body))
-    target.ask(b"\r\n".join(head), body)
+    target.ask(head_of(method, path, query, lines, len(body)), body)
 
 
 @pytest.mark.parametrize(

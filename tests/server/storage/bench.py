@@ -19,6 +19,7 @@ from registry.server.metadata.blobs import blob_key, link_blob
 from registry.server.metadata.uploads import KnownUpload, add_upload, find_upload, remove_uploads, store_upload
 from registry.server.schema import uploads
 from registry.server.storage import open_storage
+from registry.server.storage.folder import make_uploads
 from registry.server.storage.protocol import BlobStorage, Incoming
 
 REPOSITORY = "demo"
@@ -102,6 +103,7 @@ class Bench:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Replica]:
+        make_uploads(self.config.data)
         database = open_database(self.config.data / "registry.db")
         storage = open_storage(self.config, database)
         try:

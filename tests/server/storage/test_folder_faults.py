@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from registry.errors import StorageFailed
+from registry.files import write_all
 from registry.server.config import ServerConfig
 from registry.server.storage import folder, spool
 from registry.server.testing import running_server
@@ -66,14 +67,13 @@ def test_a_disk_that_nobody_may_write_to(disk: Path) -> None:
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
 def test_a_write_that_fails(api: Any, data: Path, tools: Any, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     location = api.begin()
-    write = spool.Spool._write
 
-    def fail(self: Any, data: bytes) -> None:
-        write(self, data[: len(data) // 2])
+    def fail(file: Any, data: bytes) -> None:
+        write_all(file, data[: len(data) // 2])
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
-        patch.setattr(spool.Spool, "_write", fail)
+        patch.setattr(spool, "write_all", fail)
         answer = api.call("PATCH", location, data=b"0123456789")
     assert (answer.status_code, tools.codes(answer)) == (503 if number == errno.EIO else 507, ["UNKNOWN"])
     assert api.call("GET", location).headers["Range"] == "0-0"
