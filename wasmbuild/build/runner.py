@@ -1,41 +1,45 @@
 """The only module that starts a process.
 
 A command runs in its own session, sees a small fixed environment, has no standard input, and is
-watched: every line it writes becomes an event, memory stays bounded, and however the run ends, its
-whole process group is gone afterwards. Children that make a session of their own escape that.
+watched: every line that it writes becomes an event, and it is ended when it takes more than it may.
+However the run ends, nothing that descends from it is there afterwards. Not here: what a command may
+see of the machine (``wasmbuild.build.sandbox``), and what it may take (``limits``).
 """
 
 import contextlib
 import os
+import resource
 import selectors
 import signal
 import subprocess
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import IO, Any
 
+from wasmbuild.build.command import Command, fixed_environment, supervised
+from wasmbuild.build.guard import Abort, Guard, abort_all
+from wasmbuild.build.limits import Limits, shown_size
+from wasmbuild.build.output import MAX_LINE, TAIL_LINES, Lines
+from wasmbuild.build.processes import group_lives
 from wasmbuild.errors import ToolFailed
-from wasmbuild.events import Sink, ToolOutput
+from wasmbuild.events import Event, Sink, ToolOutput
 
-__all__ = ["MAX_LINE", "TAIL_LINES", "Completed", "run"]
+__all__ = ["MAX_LINE", "TAIL_LINES", "Abort", "Completed", "abort_all", "capture", "run"]
 
-MAX_LINE = 4096
-"""Bytes of one line that are shown; what is longer is cut."""
+CAPTURED = 65536
+"""Bytes of an answer that ``capture`` takes."""
 
-TAIL_LINES = 100
-"""Lines of output that are kept for an error."""
-
-_INHERITED = ("PATH", "HOME", "TMPDIR")
-_FIXED = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 _READ = 65536
 _PIPE_CAPACITY = 1024 * 1024
 _SHORTEST_PAUSE = 0.001
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 2.0
+_LAUNCHERS_CODES = (1, 127)
+"""What launchers end with when they cannot start a program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +50,80 @@ class Completed:
     tail: tuple[str, ...]
 
 
-def run(
-    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], sink: Sink, timeout_seconds: float, tool: str
+def run(  # noqa: PLR0913 - all by name
+    argv: Sequence[str] | Command,
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    sink: Sink,
+    timeout_seconds: float,
+    tool: str,
+    limits: Limits | None = None,
+    abort: Abort | None = None,
 ) -> Completed:
-    """Run a command to its end; ``env`` is added to the fixed environment, ``tool`` names it in events.
+    """Run a command to its end; ``tool`` names it in events.
 
-    Raises ToolFailed when it cannot be started, or takes longer than ``timeout_seconds``.
+    ``env`` is added to the fixed environment, and nothing is inherited; a Command of a sandbox has its
+    environment in itself, and ``env`` is not looked at. ``cwd`` is a folder of this machine.
+    Raises ToolFailed when it cannot be started, takes longer than ``timeout_seconds``, goes over its
+    limits or was aborted; then its last lines are the cause.
     """
-    lines = _Lines(tool, sink)
-    with _held_signals() as release:
-        process = _start(argv, cwd, env, tool)
+    limits, abort = limits or Limits(), abort or Abort()
+    command = argv if isinstance(argv, Command) else supervised(argv, env or {})
+    lines = Lines(tool, sink, limits.output)
+    if abort.is_set():
+        raise ToolFailed(f"{tool} was not started: the build was stopped")
+    with abort.running(), _held_signals() as release:
+        process, telling = _start(command, cwd, tool)
         try:
-            with contextlib.closing(_pipe(process)) as pipe:
+            with contextlib.closing(_pipe(process)) as pipe, telling:
                 release()
-                in_time = _watch(process.pid, pipe, lines, time.monotonic() + timeout_seconds)
-            if not in_time:
+                _tell(process.pid, telling, command, limits)
+                guard = Guard(process.pid, time.monotonic() + timeout_seconds, timeout_seconds, limits, abort)
+                problem = _watch(pipe, lines, guard)
+            if problem is not None:
                 _terminate(process.pid)
         except BaseException:
             _terminate(process.pid)
             raise
         finally:
-            exit_code = _end(process)
-    if not in_time:
-        raise ToolFailed(
-            f"{tool} took longer than {timeout_seconds:g} seconds and was stopped", cause="\n".join(lines.tail) or None
-        )
-    return Completed(exit_code, tuple(lines.tail))
+            exit_code = _as_signal(_end(process))
+    return _judge(Completed(exit_code, tuple(lines.tail)), problem, command, tool, limits)
+
+
+def capture(argv: Sequence[str], *, env: Mapping[str, str], timeout_seconds: float = 20) -> tuple[int, str]:
+    """Ask a program something: its exit code and the first CAPTURED bytes that it writes, as text.
+
+    Raises ToolFailed when it cannot be started, or takes too long.
+    """
+    lines: list[str] = []
+
+    def keep(event: Event) -> None:
+        if isinstance(event, ToolOutput):
+            lines.append(event.line)
+
+    completed = run(
+        argv,
+        cwd=Path("/"),
+        env=env,
+        sink=keep,
+        timeout_seconds=timeout_seconds,
+        tool=Path(argv[0]).name,
+        limits=Limits(output=CAPTURED),
+    )
+    return completed.exit_code, "\n".join(lines)
+
+
+def _judge(completed: Completed, problem: str | None, command: Command, tool: str, limits: Limits) -> Completed:
+    cause = "\n".join(completed.tail) or None
+    if problem is not None:
+        raise ToolFailed(f"{tool} {problem}", cause=cause)
+    last = completed.tail[-1] if completed.tail else ""
+    if completed.exit_code in _LAUNCHERS_CODES and last.startswith(command.complaint):
+        raise ToolFailed(f"{tool} could not be started", cause=last.removeprefix(command.complaint))
+    if completed.exit_code == -signal.SIGXFSZ and limits.file_size is not None:
+        raise ToolFailed(f"{tool} wrote a file of more than {shown_size(limits.file_size)}", cause=cause)
+    return completed
 
 
 @contextlib.contextmanager
@@ -99,53 +151,46 @@ def _held_signals() -> Iterator[Callable[[], None]]:
         release()
 
 
-class _Lines:
-    """Cuts a stream of bytes into bounded lines, for the sink and for the tail."""
-
-    def __init__(self, tool: str, sink: Sink) -> None:
-        self.tail: deque[str] = deque(maxlen=TAIL_LINES)
-        self._tool = tool
-        self._sink = sink
-        self._partial = bytearray()
-        self._cut = False
-
-    def feed(self, data: bytes) -> None:
-        *whole, rest = data.split(b"\n")
-        for piece in whole:
-            self._add(piece)
-            self.flush(ended=True)
-        self._add(rest)
-
-    def flush(self, *, ended: bool = False) -> None:
-        if not self._partial and not ended:
-            return
-        line = self._partial.decode("utf-8", "replace").rstrip("\r") + (" …" if self._cut else "")
-        self._partial.clear()
-        self._cut = False
-        self.tail.append(line)
-        self._sink(ToolOutput(self._tool, line))
-
-    def _add(self, piece: bytes) -> None:
-        room = MAX_LINE - len(self._partial)
-        self._partial += piece[:room]
-        self._cut = self._cut or len(piece) > room
-
-
-def _start(argv: Sequence[str], cwd: Path, env: Mapping[str, str], tool: str) -> subprocess.Popen[bytes]:
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+def _start(command: Command, cwd: Path, tool: str) -> tuple[subprocess.Popen[bytes], FileIO]:
+    """Start the launcher, which waits to be told through the pipe; the caller ends it in every case."""
+    reading, writing = os.pipe()
+    telling = FileIO(writing, "wb")
     try:
-        return subprocess.Popen(  # the caller ends it in every case
-            list(argv),
+        process = subprocess.Popen(
+            [*command.before, str(reading), *command.after],
             cwd=cwd,
-            env={**inherited, **_FIXED, **env},
+            env=fixed_environment({}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             umask=0o022,
+            pass_fds=(reading,),
         )
     except (OSError, ValueError) as error:
+        telling.close()
         raise ToolFailed(f"{tool} could not be started", cause=str(error)) from error
+    finally:
+        os.close(reading)
+    return process, telling
+
+
+def _tell(pid: int, telling: FileIO, command: Command, limits: Limits) -> None:
+    # A launcher that has ended already has said why.
+    with telling, contextlib.suppress(BrokenPipeError, ProcessLookupError):
+        _limit(pid, limits)
+        rest = memoryview(command.message)
+        while rest:
+            rest = rest[telling.write(rest) :]
+
+
+def _limit(pid: int, limits: Limits) -> None:
+    """Limits that a process inherits; the launcher has started nothing yet."""
+    for kind, wanted in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, limits.file_size)):
+        if wanted is not None:
+            _, hard = resource.prlimit(pid, kind)
+            allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.prlimit(pid, kind, (allowed, allowed))
 
 
 def _pipe(process: subprocess.Popen[bytes]) -> IO[bytes]:
@@ -153,19 +198,20 @@ def _pipe(process: subprocess.Popen[bytes]) -> IO[bytes]:
     return process.stdout
 
 
-def _watch(pid: int, pipe: IO[bytes], lines: _Lines, deadline: float) -> bool:
-    """Read until the command has ended; False when the deadline came first."""
+def _watch(pipe: IO[bytes], lines: Lines, guard: Guard) -> str | None:
+    """Read until the command has ended, or has to be: then the reason."""
     os.set_blocking(pipe.fileno(), False)
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
         pause = _SHORTEST_PAUSE
         while True:
             # Asked before reading: all that an ended command wrote is then already in the pipe.
-            ended = _has_ended(pid)
-            at_end = _drain(pipe, lines, deadline, limit=_PIPE_CAPACITY if ended else None)
-            if ended or time.monotonic() > deadline:
-                lines.flush()
-                return ended
+            ended = _has_ended(guard.pid)
+            problem = None if ended else guard.problem()
+            at_end = _drain(pipe, lines, guard, limit=_PIPE_CAPACITY)
+            if ended or problem:
+                lines.end()
+                return problem
             if at_end:  # a closed pipe is always readable: waiting for it would be spinning
                 time.sleep(pause)
                 pause = min(pause * 2, _POLL_SECONDS)
@@ -173,10 +219,10 @@ def _watch(pid: int, pipe: IO[bytes], lines: _Lines, deadline: float) -> bool:
                 selector.select(_POLL_SECONDS)
 
 
-def _drain(pipe: IO[bytes], lines: _Lines, deadline: float, limit: int | None) -> bool:
-    """Read what is there; True at the end of the stream."""
+def _drain(pipe: IO[bytes], lines: Lines, guard: Guard, limit: int) -> bool:
+    """Read what is there, but not for ever; True at the end of the stream."""
     seen = 0
-    while time.monotonic() <= deadline and (limit is None or seen < limit):
+    while seen < limit and not guard.must_stop():
         try:
             data = os.read(pipe.fileno(), _READ)
         except BlockingIOError:
@@ -199,7 +245,7 @@ def _terminate(pid: int) -> None:
         os.killpg(pid, signal.SIGTERM)
     deadline = time.monotonic() + _GRACE_SECONDS
     while not _has_ended(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
+        time.sleep(0.005)
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:
@@ -208,15 +254,13 @@ def _end(process: subprocess.Popen[bytes]) -> int:
         os.killpg(process.pid, signal.SIGKILL)
     exit_code = process.wait()
     deadline = time.monotonic() + _GRACE_SECONDS
-    # Killed is not yet gone: a process with much memory takes its time.
-    while _group_exists(process.pid) and time.monotonic() < deadline:
-        time.sleep(0.005)
+    # Killed is not yet gone: a process with much memory takes its time, and so does the first of a namespace,
+    # which is gone when all others there are.
+    while group_lives(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.001)
     return exit_code
 
 
-def _group_exists(pid: int) -> bool:
-    try:
-        os.killpg(pid, 0)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
+def _as_signal(exit_code: int) -> int:
+    """Launchers end like shells: with 128 + N for signal N."""
+    return 128 - exit_code if 128 < exit_code <= 128 + signal.NSIG else exit_code
