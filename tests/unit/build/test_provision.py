@@ -1,54 +1,24 @@
-import base64
-import hashlib
 import os
+import signal
 import subprocess
 import sys
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.unit.build.wheels import build_wheel, only_index, pinned_wheel
 from wasmbuild.build.provision import provision, tool_folder
-from wasmbuild.build.tool import Artifact, ToolPin
+from wasmbuild.build.tool import Tool, Wheels
 from wasmbuild.caches import Caches
 from wasmbuild.errors import ToolchainMissing
 from wasmbuild.events import Event, Note, Step, ToolOutput, ignore
-
-WHEEL = "tinytool-1.0-py3-none-any.whl"
-
-
-def build_wheel(folder: Path) -> str:
-    """A wheel with one executable file in it; the sha256 of the wheel."""
-    content = {
-        "tinytool/tool": b"#!/bin/sh\necho tiny\n",
-        "tinytool-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: tinytool\nVersion: 1.0\n",
-        "tinytool-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = ""
-    folder.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(folder / WHEEL, "w") as archive:
-        for name, data in content.items():
-            info = zipfile.ZipInfo(name)
-            info.external_attr = 0o100755 << 16
-            archive.writestr(info, data)
-            digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-            record += f"{name},sha256={digest},{len(data)}\n"
-        archive.writestr("tinytool-1.0.dist-info/RECORD", record + "tinytool-1.0.dist-info/RECORD,,\n")
-    return hashlib.sha256((folder / WHEEL).read_bytes()).hexdigest()
 
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The only place that pip may take packages from."""
-    folder = tmp_path / "index"
-    folder.mkdir()
-    for name in [name for name in os.environ if name.startswith("PIP_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    return folder
+    return only_index(tmp_path / "index", monkeypatch)
 
 
 @pytest.fixture
@@ -56,25 +26,20 @@ def caches(tmp_path: Path) -> Caches:
     return Caches(tmp_path / "cache")
 
 
-def pinned(sha256: str) -> ToolPin:
-    other = Artifact("tinytool-1.0-py3-none-win32.whl", "0" * 64)
-    return ToolPin("tiny", "tinytool", "1.0", (other, Artifact(WHEEL, sha256)))
-
-
 def kept(caches: Caches) -> list[str]:
     return [path.name for path in caches.tools.iterdir() if path.suffix != ".lock"]
 
 
 def test_a_tool_arrives_whole_and_once(index: Path, caches: Caches, monkeypatch: pytest.MonkeyPatch) -> None:
-    pin, events = pinned(build_wheel(index)), list[Event]()
+    pin, events = pinned_wheel(build_wheel(index)), list[Event]()
     tool = provision(pin, caches, events.append)
-    assert tool.root == tool_folder(pin, caches)
+    assert tool == Tool("tiny", "1.0", pin.digest, tool_folder(pin, caches))
     assert subprocess.run([tool.root / "tinytool" / "tool"], capture_output=True, check=True).stdout == b"tiny\n"
     assert kept(caches) == [tool.root.name]
     assert Step("provision", "tiny 1.0") in events
     assert any(isinstance(event, ToolOutput) and event.tool == "pip" for event in events)
 
-    monkeypatch.setattr("wasmbuild.build.provision.run", None)  # a second process would fail
+    monkeypatch.setattr("wasmbuild.build.fetching.run", None)  # a second process would fail
     events.clear()
     assert provision(pin, caches, events.append) == tool
     assert events == []
@@ -85,7 +50,7 @@ def test_the_users_own_habits_for_pip_do_not_get_in_the_way(
 ) -> None:
     for name, value in {"USER": "1", "REQUIRE_VIRTUALENV": "1", "TARGET": str(tmp_path / "no"), "DRY_RUN": "1"}.items():
         monkeypatch.setenv(f"PIP_{name}", value)
-    tool = provision(pinned(build_wheel(index)), caches, ignore)
+    tool = provision(pinned_wheel(build_wheel(index)), caches, ignore)
     assert (tool.root / "tinytool" / "tool").exists()
     assert not (tmp_path / "no").exists()
 
@@ -95,13 +60,13 @@ def test_a_file_called_pip_in_this_folder_is_not_run(
 ) -> None:
     (tmp_path / "pip.py").write_text("raise SystemExit('mine')")
     monkeypatch.chdir(tmp_path)
-    assert provision(pinned(build_wheel(index)), caches, ignore).root.is_dir()
+    assert provision(pinned_wheel(build_wheel(index)), caches, ignore).root.is_dir()
 
 
 def test_another_hash_is_refused(index: Path, caches: Caches) -> None:
     build_wheel(index)
     with pytest.raises(ToolchainMissing, match="what the package index gave has another hash") as caught:
-        provision(pinned("a" * 64), caches, ignore)
+        provision(pinned_wheel("a" * 64), caches, ignore)
     assert "a" * 64 in str(caught.value.cause)
     assert caught.value.hint is not None
     assert kept(caches) == []
@@ -109,7 +74,7 @@ def test_another_hash_is_refused(index: Path, caches: Caches) -> None:
 
 def test_an_index_without_it_says_what_was_tried_and_what_to_do(index: Path, caches: Caches) -> None:
     with pytest.raises(ToolchainMissing, match=r"tried pip install tinytool==1\.0") as caught:
-        provision(pinned("a" * 64), caches, ignore)
+        provision(pinned_wheel("a" * 64), caches, ignore)
     assert "No matching distribution found for tinytool==1.0" in str(caught.value.cause)
     assert "PIP_INDEX_URL" in str(caught.value.hint)
     assert kept(caches) == []
@@ -127,7 +92,7 @@ def test_no_network_is_said_without_the_password_of_the_index(
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     events = list[Event]()
     with pytest.raises(ToolchainMissing) as caught:
-        provision(pinned("a" * 64), caches, events.append)
+        provision(pinned_wheel("a" * 64), caches, events.append)
     assert "127.0.0.1:9" in repr(events)
     assert "hunter2" not in f"{caught.value!r} {caught.value.cause} {caught.value.hint} {events}"
 
@@ -135,7 +100,7 @@ def test_no_network_is_said_without_the_password_of_the_index(
 def test_pip_that_cannot_start(index: Path, caches: Caches, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(ToolchainMissing) as caught:
-        provision(pinned(build_wheel(index)), caches, ignore)
+        provision(pinned_wheel(build_wheel(index)), caches, ignore)
     assert "pip could not be started" in str(caught.value.cause)
     assert kept(caches) == []
 
@@ -143,12 +108,12 @@ def test_pip_that_cannot_start(index: Path, caches: Caches, monkeypatch: pytest.
 def test_a_cache_that_cannot_be_written(index: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ToolchainMissing, match="cannot be kept") as caught:
-        provision(pinned(build_wheel(index)), Caches(tmp_path / "file"), ignore)
+        provision(pinned_wheel(build_wheel(index)), Caches(tmp_path / "file"), ignore)
     assert "WASMBUILD_CACHE_DIR" in str(caught.value.hint)
 
 
 def test_an_interrupt_leaves_no_half_tool(index: Path, caches: Caches) -> None:
-    pin = pinned(build_wheel(index))
+    pin = pinned_wheel(build_wheel(index))
 
     def interrupt(event: Event) -> None:
         if isinstance(event, ToolOutput):
@@ -161,7 +126,7 @@ def test_an_interrupt_leaves_no_half_tool(index: Path, caches: Caches) -> None:
 
 
 def test_what_a_killed_run_left_is_removed(index: Path, caches: Caches) -> None:
-    pin = pinned(build_wheel(index))
+    pin = pinned_wheel(build_wheel(index))
     leftover = caches.folder(f"tools/.{tool_folder(pin, caches).name}-dead/unpacked")
     (leftover / "half").write_text("")
     of_another = caches.folder("tools/.other-1.0-000000000000-busy")
@@ -170,11 +135,11 @@ def test_what_a_killed_run_left_is_removed(index: Path, caches: Caches) -> None:
 
 
 def test_two_at_once_fetch_once(index: Path, caches: Caches) -> None:
-    pin = pinned(build_wheel(index))
+    pin = pinned_wheel(build_wheel(index))
     program = (
         "import sys; from pathlib import Path\n"
         "from wasmbuild.build.provision import provision; from wasmbuild.caches import Caches\n"
-        "from wasmbuild.build.tool import Artifact, ToolPin\n"
+        "from wasmbuild.build.tool import Artifact, ToolPin, Wheels\n"
         f"pin = {pin!r}\n"
         "print(provision(pin, Caches(Path(sys.argv[1])), lambda event: print(event)).root)"
     )
@@ -194,7 +159,7 @@ def test_two_at_once_fetch_once(index: Path, caches: Caches) -> None:
 def test_who_waits_is_told(index: Path, caches: Caches) -> None:
     from filelock import FileLock
 
-    pin, events = pinned(build_wheel(index)), list[Event]()
+    pin, events = pinned_wheel(build_wheel(index)), list[Event]()
     caches.tools.mkdir(parents=True)
     lock = FileLock(f"{tool_folder(pin, caches)}.lock")
     lock.acquire()
@@ -207,7 +172,41 @@ def test_who_waits_is_told(index: Path, caches: Caches) -> None:
     assert events[0] == Note("info", "waiting for another wasmbuild, which is fetching tiny 1.0")
 
 
+def test_offline_nothing_is_tried(index: Path, caches: Caches, monkeypatch: pytest.MonkeyPatch) -> None:
+    pin = pinned_wheel(build_wheel(index))
+    with pytest.raises(
+        ToolchainMissing, match=r"tiny 1\.0 is not on this machine, and it may not be fetched"
+    ) as caught:
+        provision(pin, caches, ignore, offline=True)
+    assert caught.value.hint == "where there is a network: wasmbuild toolchain install tiny"
+    assert not caches.tools.exists()
+    tool = provision(pin, caches, ignore)
+    assert provision(pin, caches, ignore, offline=True) == tool
+
+
+def test_a_killed_installer_leaves_nothing_under_the_final_name(index: Path, caches: Caches) -> None:
+    pin = pinned_wheel(build_wheel(index))
+    program = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from wasmbuild.build.provision import provision; from wasmbuild.caches import Caches\n"
+        "from wasmbuild.build.tool import Artifact, ToolPin, Wheels; from wasmbuild.events import ToolOutput\n"
+        f"pin = {pin!r}\n"
+        "def die(event):\n"
+        "    if isinstance(event, ToolOutput): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "provision(pin, Caches(Path(sys.argv[1])), die)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    ended = subprocess.run([sys.executable, "-c", program, str(caches.root)], env=environment, timeout=60, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert not tool_folder(pin, caches).exists()
+    assert [name for name in kept(caches) if name.startswith(".")]
+    tool = provision(pin, caches, ignore)
+    assert kept(caches) == [tool.root.name]
+
+
 def test_another_pin_is_another_folder(caches: Caches) -> None:
-    pin = pinned("a" * 64)
-    assert tool_folder(pin, caches) != tool_folder(replace(pin, artifacts=pin.artifacts[:1]), caches)
+    pin = pinned_wheel("a" * 64)
+    assert isinstance(pin.source, Wheels)
+    fewer = replace(pin, source=Wheels(pin.source.artifacts[:1]))
+    assert tool_folder(pin, caches) != tool_folder(fewer, caches)
     assert tool_folder(pin, caches).name.startswith("tinytool-1.0-")
