@@ -10,10 +10,10 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-heade
   pyproject.toml --extra server
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop conformance lint format bench lock clean
+.PHONY: help setup demo test e2e interop conformance lint format bench lock clean
 
 help:                 ## say what there is
-	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
+	@sed -n 's/^\([a-z0-9]*\):.*## /make \1	/p' Makefile
 
 setup: $(READY)       ## make the environment in .venv, from the lock
 
@@ -32,7 +32,10 @@ demo: $(READY)        ## run the main job for real, every command shown
 	@exec $(BIN)/python scripts/demo.py
 
 test: $(READY)        ## pass the tests
-	$(BIN)/python -m pytest -n auto $(TESTS)
+	$(BIN)/python -m pytest -n auto --ignore tests/e2e_build $(TESTS)
+
+e2e: $(READY)         ## pass the tests with every compiler; fetches those first: about 700 MB
+	$(BIN)/python -m pytest -n auto tests/e2e_build
 
 interop: $(READY)     ## pass the tests with other clients and registries; gets those first
 	$(BIN)/python scripts/peers.py oras crane distribution docker-registry cosign versitygw
@@ -62,7 +65,7 @@ bench: $(READY)       ## measure what the documents claim
 	$(BIN)/python benchmarks/client.py
 
 lock: $(READY)        ## resolve the dependencies anew: all of them, and those of a user
-	$(COMPILE) --extra postgres --extra s3 --extra traces --extra test --extra dev -o $(LOCK)
+	$(COMPILE) --extra postgres --extra s3 --extra cluster --extra watch --extra traces --extra test --extra dev -o $(LOCK)
 	$(COMPILE) -c $(LOCK) -o requirements-runtime.lock
 
 clean:                ## remove the environment

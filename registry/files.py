@@ -8,7 +8,6 @@ import errno
 import fcntl
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from io import BufferedReader, FileIO
@@ -40,6 +39,8 @@ def replacing(
     ``sync_name`` the bytes survive a power loss, and the name once the caller syncs the folder.
     Raises StorageFailed in the operating system's own words.
     """
+    import tempfile  # noqa: PLC0415  (much of the library comes with it, and who only reads needs none)
+
     with storage_errors(f"{path} could not be written"):
         folder = path.parent if scratch is None else scratch
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}-", dir=folder)

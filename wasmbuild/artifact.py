@@ -10,7 +10,6 @@ import io
 import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,17 +19,17 @@ from registry.digest import Digest
 from registry.errors import ContentNotFound
 from registry.files import open_regular
 from registry.model import TITLE, Descriptor, Manifest, canonical_json, describe
+from wasmbuild.created import creation_time
 from wasmbuild.errors import InvalidWasm, UnknownArtifact, UsageFailed
 from wasmbuild.kinds import kind_of
 from wasmbuild.wasm.binary import read
 from wasmbuild.wasm.model import WasmBinary
 from wasmbuild.wasm.world import target_world
 
-__all__ = ["EPOCH_VARIABLE", "WASM_CONFIG", "WASM_LAYER", "Packed", "creation_time", "pack", "pack_file", "wasm_layer"]
+__all__ = ["WASM_CONFIG", "WASM_LAYER", "Packed", "pack", "pack_file", "wasm_layer"]
 
 WASM_CONFIG = "application/vnd.wasm.config.v0+json"
 WASM_LAYER = "application/wasm"
-EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
 
 _WASM_LAYERS = frozenset(
     {
@@ -42,7 +41,6 @@ _WASM_LAYERS = frozenset(
     }
 )
 _OS = {"module": "wasip1", "component": "wasip2"}
-_LAST_SECOND = 253_402_300_799
 _SHOWN_TYPES = 10
 
 
@@ -81,21 +79,6 @@ class Packed:
         if descriptor.digest not in openers:
             raise ContentNotFound(f"{descriptor.digest} is not in this artifact")
         return VerifyingReader(openers[descriptor.digest](), descriptor)
-
-
-def creation_time(environment: Mapping[str, str]) -> str:
-    """The RFC 3339 time to write into artifacts: SOURCE_DATE_EPOCH in seconds, 0 when it is not set.
-
-    Raises UsageFailed when the variable is not a number of seconds up to the year 9999.
-    """
-    text = environment.get(EPOCH_VARIABLE) or "0"
-    if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) <= _LAST_SECOND):
-        raise UsageFailed(
-            f"{EPOCH_VARIABLE} is not a number of seconds",
-            cause=repr(text[:80]),
-            hint=f"export {EPOCH_VARIABLE}=$(date +%s), or unset it",
-        )
-    return datetime.fromtimestamp(int(text), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def pack(

@@ -3,6 +3,7 @@
 Not here: what a project needs to stay itself (its lock, its output), which lives in the project.
 """
 
+import errno
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,6 +37,22 @@ class Caches:
     def tools(self) -> Path:
         """Provisioned compilers, one folder each."""
         return self.root / "tools"
+
+    def scratch(self) -> Path:
+        """A folder to work in: in the cache, or the machine's own for temporary files where that is not possible."""
+        try:
+            return self.writable("work")
+        except OSError:
+            import tempfile  # noqa: PLC0415  (seldom needed)
+
+            return Path(tempfile.gettempdir())
+
+    def writable(self, relative: str) -> Path:
+        """A sub-folder that can be written to; OSError when it cannot be."""
+        folder = self.folder(relative)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        return folder
 
     def folder(self, relative: str) -> Path:
         """A sub-folder, created when it is not there; OSError when it cannot be."""

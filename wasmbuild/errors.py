@@ -12,6 +12,7 @@
     |-- InvalidKey                WB116  not a key of the right kind, or the wrong password
     |-- Unsigned                  WB401  no signature where one is required
     |-- InvalidSignature          WB402  a signature that does not hold
+    |-- CapabilityDenied          WB403  a file asks for more than it is allowed
     |-- ToolchainMissing          WB501  the compiler is not there and could not be provisioned
     |-- CompilationFailed         WB502  the compiler said no
     |-- ToolFailed                WB503  a tool of ours failed, or took too long
@@ -26,6 +27,7 @@ Each code is explained in ``docs/errors.md``; a test holds the two together.
 from registry.errors import ExitCode, Failure
 
 __all__ = [
+    "CapabilityDenied",
     "CompilationFailed",
     "ExitCode",
     "ExtraMissing",
@@ -107,6 +109,13 @@ class InvalidSignature(Failure):
     """There are signatures, and none of them holds."""
 
     code = "WB402"
+    exit_code = ExitCode.DENIED
+
+
+class CapabilityDenied(Failure):
+    """A file imports more than its project, or a policy, allows."""
+
+    code = "WB403"
     exit_code = ExitCode.DENIED
 
 

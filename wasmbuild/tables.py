@@ -1,4 +1,4 @@
-"""Typed values out of TOML tables, with errors that name file, line and key.
+"""Typed values out of TOML tables, with errors that name file, line, column and key.
 
 The one way in which TOML that people write is read. Not here: what the keys mean
 (``wasmbuild.project``, ``wasmbuild.toolchains.pins``), and how a file is edited.
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wasmbuild.errors import InvalidProject
+from wasmbuild.positions import Position, Positions
 
 __all__ = ["MAX_DOCUMENT", "Table", "closest", "parse_table", "read_table"]
 
 MAX_DOCUMENT = 1024 * 1024
 """Bytes of a TOML file that we read."""
 
-_HEADER = re.compile(r"\s*\[{1,2}\s*([^\[\]]+?)\s*\]{1,2}\s*(?:#.*)?")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -36,9 +36,13 @@ class Table:
     def invalid(self, key: str | None, problem: str, hint: str | None = None) -> InvalidProject:
         """The error for a key, or for the whole table: where it is, and what is wrong with it."""
         shown = " ".join(part for part in (f"[{self.name}]" if self.name else "", key or "") if part)
-        line = _line_of(self, key)
-        place = f"{self.file}, line {line}" if line else self.file
+        position = self.position(key)
+        place = f"{self.file}, {position}" if position else self.file
         return InvalidProject(f"{place}: {shown} {problem}", hint=hint)
+
+    def position(self, key: str | None = None) -> Position | None:
+        """Where a key is in the file, or the table itself; None for a table that is not there."""
+        return Positions.of(self.document).find(self.name, key, self.occurrence)
 
     def only(self, known: Collection[str]) -> None:
         """Refuse keys that nobody would read."""
@@ -145,23 +149,6 @@ def closest(word: str, known: Collection[str]) -> str | None:
     """The known word that was probably meant."""
     found = difflib.get_close_matches(word[:60], known, n=1)
     return found[0] if found else None
-
-
-def _line_of(table: Table, key: str | None) -> int | None:
-    header, seen, at = "", -1, None if table.name else 1
-    own = table.name == ""
-    assignment = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[.=]") if key else None
-    for number, line in enumerate(table.document.splitlines(), 1):
-        if match := _HEADER.fullmatch(line):
-            header = re.sub(r"[\"']", "", match[1])
-            seen += header == table.name
-            own = header == table.name and seen == table.occurrence
-            at = number if own else at
-            if not table.name and key in {header, header.partition(".")[0]}:
-                return number
-        elif own and assignment and assignment.match(line):
-            return number
-    return at
 
 
 def _kind(value: object) -> str:

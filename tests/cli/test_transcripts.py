@@ -9,6 +9,7 @@ from tests.cli.transcript import Player, commands_of
 TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts").glob("*.txt"))
 
 FIXTURES = {
+    "hello.wat": '(module (func (export "_start")))\n',
     "broken.c": "int main(void) {\n  return missing;\n}\n",
     "odd.toml": '[project]\nname = "odd"\nversion = "1.0.0"\n\n[build]\noptimise = "size"\n',
 }

@@ -19,8 +19,9 @@ from tests.e2e_build.npmregistry import NpmRegistry, running_registry
 from tests.unit.build.locks import integrity, pinned_tree
 from wasmbuild.build.installed import installed_tools
 from wasmbuild.build.npm import NODE
-from wasmbuild.build.provision import provision, tool_folder
+from wasmbuild.build.provision import provision
 from wasmbuild.build.tool import Artifact, Tool, Wheels
+from wasmbuild.build.toolfolders import tool_folder
 from wasmbuild.caches import Caches
 from wasmbuild.errors import ToolchainMissing
 from wasmbuild.events import Event, ToolOutput, ignore

@@ -11,7 +11,8 @@ from registry.digest import Digest
 from registry.errors import DigestMismatch, SizeMismatch
 from registry.model import Descriptor, Manifest, parse_document
 from registry.stores.memory import MemoryStore
-from wasmbuild.artifact import creation_time, pack, pack_file, wasm_layer
+from wasmbuild.artifact import pack, pack_file, wasm_layer
+from wasmbuild.created import creation_time
 from wasmbuild.errors import InvalidWasm, UnknownArtifact, UsageFailed
 
 MODULE = b"\0asm\x01\0\0\0"

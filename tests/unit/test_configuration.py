@@ -88,9 +88,15 @@ def test_a_host_may_have_settings_and_mirrors(tmp_path):
     [
         ("[registri]", "did you mean registry?"),
         ("[registry]\nconcurency = 1", "did you mean concurrency?"),
-        ('[registry]\n\n[registry.hosts."r.io"]\nplain_http = true', "config.toml, line 4: .*did you mean plain-http?"),
-        ('[[registry.mirrors."r.io"]]\nlocation = "m.io"\nresolv = true', "line 3: .*did you mean resolve?"),
-        ('[[registry.mirrors."r.io"]]\nlocation = "m.io"\n[[registry.mirrors."r.io"]]\nlocation = ""', "line 4: "),
+        (
+            '[registry]\n\n[registry.hosts."r.io"]\nplain_http = true',
+            "config.toml, line 4, column 1: .*did you mean plain-http?",
+        ),
+        ('[[registry.mirrors."r.io"]]\nlocation = "m.io"\nresolv = true', "line 3, column 1: .*did you mean resolve?"),
+        (
+            '[[registry.mirrors."r.io"]]\nlocation = "m.io"\n[[registry.mirrors."r.io"]]\nlocation = ""',
+            "line 4, column 1: ",
+        ),
         ("[registry]\nconcurrency = 0", "must be from 1 to 64"),
         ("[registry]\nconcurrency = 65", "must be from 1 to 64"),
         ("[registry]\nconcurrency = true", "must be a whole number, not true or false"),
@@ -162,7 +168,7 @@ def test_a_command_reads_it(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv(CONFIG_VARIABLE, str(file))
     assert run(["tags", "127.0.0.1:1/a/b"]) == 2
     err = capsys.readouterr().err
-    assert f"error[WB112]: {file}, line 2: " in err
+    assert f"error[WB112]: {file}, line 2, column 1: " in err
     assert "did you mean ca-file?" in err
 
 

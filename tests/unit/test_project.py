@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wasmbuild.errors import InvalidProject, NoProject
-from wasmbuild.project import Project, Target, make_name, valid_name, valid_version
+from wasmbuild.project import Project, Settings, Target, infer, load, make_name, valid_name, valid_version
+from wasmbuild.project import parse as parse_project
 from wasmbuild.tables import MAX_DOCUMENT, parse_table
 
 SMALLEST = '[project]\nname = "hello"\nversion = "1.0.0"\n'
@@ -18,7 +19,7 @@ SMALLEST = '[project]\nname = "hello"\nversion = "1.0.0"\n'
 
 def parse(text: str | bytes) -> Project:
     data = text.encode() if isinstance(text, str) else text
-    return Project.parse(Path("/p"), parse_table("wasmbuild.toml", data))
+    return parse_project(Path("/p"), parse_table("wasmbuild.toml", data))
 
 
 def refused(text: str | bytes) -> InvalidProject:
@@ -28,7 +29,7 @@ def refused(text: str | bytes) -> InvalidProject:
 
 
 def test_the_smallest_project() -> None:
-    assert parse(SMALLEST) == Project(Path("/p"), "hello", "1.0.0", Target("hello"))
+    assert parse(SMALLEST) == Project(Path("/p"), "hello", "1.0.0", (Target("hello"),))
 
 
 def test_a_full_project(tmp_path: Path) -> None:
@@ -37,15 +38,59 @@ def test_a_full_project(tmp_path: Path) -> None:
         'source = "https://example.org/s"\nhomepage = "https://example.org"\n'
         '[build]\nlanguage = "c"\nsources = ["src/**/*.c"]\noptimize = "speed"\nflags = ["-DX=1"]\n'
     )
-    project = Project.load(tmp_path)
-    assert project.target == Target("hello", "c", ("src/**/*.c",), "speed", ("-DX=1",))
+    project = load(tmp_path)
+    expected = Target("hello", language="c", sources=("src/**/*.c",), optimize="speed", flags=("-DX=1",))
+    assert project.targets == (expected,)
     assert (project.description, project.authors, project.licenses) == ("d", ("Ada <ada@example.org>",), "MIT")
     assert (project.source, project.homepage) == ("https://example.org/s", "https://example.org")
 
 
+def test_targets_have_what_build_says_unless_they_say_otherwise() -> None:
+    project = parse(
+        SMALLEST + "[build]\nlanguage = 'c'\noptimize = 'speed'\nflags = ['-a']\nmemory = '512MiB'\ntimeout = 9\n"
+        "[target.one]\noptimize = 'debug'\ndepends = ['two']\n[target.two]\nkind = 'component'\n"
+    )
+    one = Target("one", language="c", optimize="debug", flags=("-a",), depends=("two",))
+    two = Target("two", language="c", optimize="speed", flags=("-a",), component=True)
+    assert project.targets == (one, two)
+    assert project.settings == Settings(timeout=9, memory=512 * 2**20)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("1", 1), ("2 GiB", 2 * 2**30), ("3kB", 3000), ("4MB", 4_000_000), ("5 B", 5)]
+)
+def test_sizes(text: str, size: int) -> None:
+    assert parse(SMALLEST + f"[build]\nmemory = '{text}'\n").settings.memory == size
+
+
+def test_the_rest_of_a_project() -> None:
+    project = parse(
+        SMALLEST + "[build]\nnetwork = true\nmetadata = false\nenvironment = { B = '2', A = '1' }\n"
+        "[registry]\nrepository = 'r.example/x'\n[workspace]\nmembers = ['apps/*']\n[capabilities]\n"
+    )
+    assert project.settings == Settings(network=True, metadata=False)
+    assert project.targets[0].environment == (("A", "1"), ("B", "2"))
+    assert (project.repository, project.members) == ("r.example/x", ("apps/*",))
+    assert project.capabilities is not None
+    assert project.capabilities.allow == frozenset()
+    assert parse(SMALLEST).capabilities is None
+
+
+def test_what_a_project_says_about_itself() -> None:
+    project = parse(SMALLEST + 'authors = ["A", "B"]\nhomepage = "https://x.example"\n')
+    assert project.about == {"version": "1.0.0", "authors": "A, B", "url": "https://x.example"}
+    assert infer(Path("/some/My Folder"), "c").about == {}
+    assert infer(Path("/some/My Folder"), "c").name == "my-folder"
+
+
+def test_a_file_that_is_only_a_workspace() -> None:
+    project = parse("[workspace]\nmembers = ['apps/*']\n[build]\ntimeout = 5\n")
+    assert (project.targets, project.members, project.settings.timeout) == ((), ("apps/*",), 5)
+
+
 def test_no_project_file_says_how_to_begin(tmp_path: Path) -> None:
     with pytest.raises(NoProject) as caught:
-        Project.load(tmp_path)
+        load(tmp_path)
     assert caught.value.hint == "wasmbuild new --template c-cli hello"
 
 
@@ -53,23 +98,23 @@ def test_no_project_file_says_how_to_begin(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_one(tmp_path: Path, root: str) -> None:
     tmp_path.joinpath("wasmbuild.toml").write_text(SMALLEST)
     with pytest.raises(NoProject):
-        Project.load(tmp_path / root)
+        load(tmp_path / root)
 
 
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
 def test_a_project_file_that_is_none(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "wasmbuild.toml")
     with pytest.raises(InvalidProject, match="is not a file"):
-        Project.load(tmp_path)
+        load(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("text", "place", "hint"),
     [
-        (SMALLEST + "[build]\noptimise = 'size'\n", "line 5: [build] optimise", "did you mean optimize?"),
-        (SMALLEST + "[biuld]\n", "line 4: biuld", "did you mean build?"),
-        (SMALLEST + "zzz = 1\n", "line 4: [project] zzz", "known here: authors"),
-        ("[build]\nzzz = 1\n" + SMALLEST, "line 2: [build] zzz", "known here: flags"),
+        (SMALLEST + "[build]\noptimise = 'size'\n", "line 5, column 1: [build] optimise", "did you mean optimize?"),
+        (SMALLEST + "[biuld]\n", "line 4, column 1: biuld", "did you mean build?"),
+        (SMALLEST + "zzz = 1\n", "line 4, column 1: [project] zzz", "known here: authors"),
+        ("[build]\nzzz = 1\n" + SMALLEST, "line 2, column 1: [build] zzz", "known here: command"),
     ],
 )
 def test_unknown_keys_are_errors_with_a_place_and_a_guess(text: str, place: str, hint: str) -> None:
@@ -83,24 +128,40 @@ def test_unknown_keys_are_errors_with_a_place_and_a_guess(text: str, place: str,
     ("text", "said"),
     [
         ("", "[project] name is missing"),
-        ('[project]\nname = "a"\n', "line 1: [project] version is missing"),
-        ('[project]\nname = ""\n', "line 2: [project] name is empty"),
-        ("[project]\nname = 1\n", "line 2: [project] name must be a string, not a number"),
+        ('[project]\nname = "a"\n', "line 1, column 1: [project] version is missing"),
+        ('[project]\nname = ""\n', "line 2, column 1: [project] name is empty"),
+        ("[project]\nname = 1\n", "line 2, column 1: [project] name must be a string, not a number"),
         ("[project]\nname = true\n", "must be a string, not true or false"),
         ("[project]\nname = 2020-01-01\n", "must be a string, not a date"),
         ('project = "x"\n', "project must be a table, not a string"),
-        ("[[project]]\n", "line 1: project must be a table, not a list"),
+        ("[[project]]\n", "line 1, column 1: project must be a table, not a list"),
         (SMALLEST + 'authors = "me"\n', "authors must be a list of strings, not a string"),
         (SMALLEST + "authors = [1]\n", "authors must be a string, not a number"),
         (SMALLEST + 'description = "a\\u0000b"\n', "description has a control character"),
         (SMALLEST + "[build]\nflags = {}\n", "flags must be a list of strings, not a table"),
         ('[project]\nname = "Hello"\nversion = "1.0.0"\n', "name must be lower-case"),
         (f'[project]\nname = "{"a" * 101}"\nversion = "1.0.0"\n', "at most 100"),
-        ('[project]\nname = "a"\nversion = "1.0"\n', "line 3: [project] version is not a semantic version"),
+        ('[project]\nname = "a"\nversion = "1.0"\n', "line 3, column 1: [project] version is not a semantic version"),
         (SMALLEST + '[build]\noptimize = "sizes"\n', "optimize is not one of size, speed, debug"),
         (SMALLEST + '[build]\nsources = ["../x.c"]\n', "not a path inside the project"),
         (SMALLEST + '[build]\nsources = ["/etc/x.c"]\n', "not a path inside the project"),
         (SMALLEST + '[build]\nsources = [""]\n', "not a path inside the project"),
+        (SMALLEST + "[build]\nentry = '../x.c'\n", "not a path inside the project"),
+        (SMALLEST + "[build]\n  timeout = 0\n", "line 5, column 3: [build] timeout must be from 1 to 86400 seconds"),
+        (SMALLEST + "[build]\nmemory = '0'\n", "memory cannot be '0'"),
+        (SMALLEST + "[build]\nmemory = '9999999 GiB'\n", "memory cannot be"),
+        (
+            SMALLEST + "[build]\nenvironment = { 'a b' = 'x' }\n",
+            "line 5, column 17: [build.environment] a b is not the",
+        ),
+        (SMALLEST + "[build]\ncommand = ['make']\n", "command is for the language custom"),
+        (SMALLEST + "[target.a]\ntimeout = 1\n", "line 5, column 1: [target.a] timeout is not a key"),
+        (SMALLEST + "[target.A]\n", "line 4, column 1: [target] A must be lower-case"),
+        (SMALLEST + "[target.a]\ndepends = ['a']\n", "[target.a] depends names a itself"),
+        (SMALLEST + "".join(f"[target.t{number}]\n" for number in range(501)), "has 501 targets, at most 500"),
+        (SMALLEST + "[capabilities]\nallow = ['clock']\n", "line 5, column 1: [capabilities] allow has 'clock'"),
+        (SMALLEST + "[registry]\nrepo = 'x'\n", "[registry] repo is not a key"),
+        ("[workspace]\nmembers = ['a']\n[registry]\n", "line 3, column 1: registry needs [project] beside it"),
         ("[project\n", "is not valid TOML"),
         ("a = " + "[" * 5000, "is not valid TOML"),
         (b"\xff", "is not UTF-8"),
@@ -160,9 +221,9 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(min_size=1, max_size=8), inner, max_size=3),
     max_leaves=5,
 )
-keys = st.sampled_from(
-    ["project", "build", "name", "version", "authors", "sources", "flags", "optimize", "language", "x.y", "'"]
-)
+KEYS = """project build target capabilities registry workspace members allow depends memory timeout environment
+    command kind component entry name version authors sources flags optimize language x.y '"""
+keys = st.sampled_from(KEYS.split())
 
 
 @given(st.dictionaries(keys, values | st.dictionaries(keys, values, max_size=4), max_size=4))
@@ -184,5 +245,5 @@ def test_what_is_written_is_what_is_read(flags: list[str], description: str, opt
     }
     project = parse(tomlkit.dumps(document))
     assert project.description == description
-    assert project.authors == project.target.flags == tuple(flags)
-    assert project.target.optimize == optimize
+    assert project.authors == project.targets[0].flags == tuple(flags)
+    assert project.targets[0].optimize == optimize

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from tests.unit.build.locks import INTEGRITY, pinned_tree
 from tests.unit.build.wheels import build_wheel, only_index, pinned_wheel
 from wasmbuild.build.installed import holding
-from wasmbuild.build.provision import provision, tool_folder
+from wasmbuild.build.provision import provision
+from wasmbuild.build.toolfolders import tool_folder
 from wasmbuild.caches import CACHE_VARIABLE, Caches
 from wasmbuild.cli.toolchain import command
 from wasmbuild.errors import ToolchainMissing, UsageFailed

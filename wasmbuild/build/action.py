@@ -1,99 +1,192 @@
 """Action: a command described, not run; ActionKey: the hash of everything that decides its result.
 
-Pure data. Not here: running it (``wasmbuild.build.runner``), and looking a result up by its key.
+A build is a chain of actions. Each runs in a folder of its own that holds the inputs which it
+declares and nothing else; where that folder, the tools and the outputs are is decided when it runs,
+and so an action has places where paths belong. Pure data. Not here: running it
+(``wasmbuild.build.engine``), and looking a result up by its key (``wasmbuild.build.cache``).
 """
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
+from typing import Any, Literal, Self
 
 from registry.digest import Digest
 from registry.model import canonical_json
-from wasmbuild.errors import InvalidProject
 
-__all__ = ["Action", "ActionKey", "InputFile", "Output", "digest_inputs"]
+__all__ = [
+    "Action",
+    "ActionKey",
+    "Argument",
+    "CacheFolder",
+    "InputFile",
+    "Output",
+    "Place",
+    "Produced",
+    "ToolFile",
+    "describe",
+]
 
-_CHUNK = 1024 * 1024
+KEY_VERSION = 2
+"""Goes up when the same description would give other bytes than before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFile:
+    """A file or folder of a tool, relative to its root; the root itself when ``path`` is empty.
+
+    The tool ``python`` is always there: it is the interpreter that runs us, and has no path.
+    """
+
+    tool: str
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A place in a command where the path of an output belongs; it differs from run to run."""
+    """A file in the fresh folder of outputs; the folder itself when ``name`` is empty."""
 
-    name: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """An output of an earlier action of the chain; its folder of outputs when ``name`` is empty."""
+
+    action: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheFolder:
+    """A folder in the user's cache that makes a command faster; what is in it never decides bytes."""
+
+    place: str
+
+
+Place = ToolFile | Output | Produced | CacheFolder
+Argument = str | Place | tuple[str | Place, ...]
+"""A word of a command; a tuple is one word that is made of several parts."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """A file that the command reads: its path relative to the project, and its content."""
+    """A file that a command reads: its path relative to the project with ``/``, its content, and whether it may run."""
 
     path: str
     digest: Digest
+    size: int
+    executable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A command that runs in the project's folder; every path in it is relative.
+    """A command that runs in a folder with its inputs; paths of those are relative to it.
 
-    ``program`` is a path inside the tool's folder, ``inputs`` are paths inside the project,
-    ``outputs`` names of files in a fresh folder. ``env`` is what the command sees beyond the
-    runner's fixed environment. ``caches`` are variables that point into the user's cache: they make
-    it faster and never decide bytes, so they are not part of the key. ``first_time`` is a sentence
-    for the person when the command warms up such a cache.
+    ``name`` is unique in its chain; ``tool`` names who speaks, in events. ``inputs`` are files of the
+    project, ``files`` are files that we write beside them (path and text). ``outputs`` are names of
+    files that must be there afterwards. ``keep`` says where these go: ``files`` to the action cache,
+    ``folder`` means that the whole folder of outputs stays on this machine, for what can be fetched
+    or made again. ``network`` opens the network, and ``user_environment`` are the variables, or
+    prefixes that end in ``*``, which the command then sees of the user's. ``fresh`` makes the
+    project's files look as if they had just been written, for compilers that compare times.
+    ``first_time`` is a sentence for the person when a CacheFolder is being warmed up.
     """
 
+    name: str
     tool: str
-    program: str
-    arguments: tuple[str | Output, ...]
-    inputs: tuple[str, ...]
+    argv: tuple[Argument, ...]
     outputs: tuple[str, ...]
-    env: tuple[tuple[str, str], ...] = ()
-    caches: tuple[tuple[str, str], ...] = ()
+    inputs: tuple[str, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
+    env: tuple[tuple[str, Argument], ...] = ()
+    keep: Literal["files", "folder"] = "files"
+    network: bool = False
+    user_environment: tuple[str, ...] = ()
+    fresh: bool = False
     first_time: str | None = None
 
-    def command(self, tool_root: Path, output_folder: Path) -> list[str]:
-        """The argument list to run, with the tool and the outputs where they are this time."""
-        rest = [str(output_folder / part.name) if isinstance(part, Output) else part for part in self.arguments]
-        return [str(tool_root / self.program), *rest]
+    @property
+    def places(self) -> frozenset[Place]:
+        """Every place in the command and its environment."""
+        words = [*self.argv, *(value for _, value in self.env)]
+        return frozenset(part for word in words for part in _parts(word) if not isinstance(part, str))
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The names of the tools that it uses, sorted."""
+        return tuple(sorted({place.tool for place in self.places if isinstance(place, ToolFile)}))
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """The names of the actions whose outputs it reads, sorted."""
+        return tuple(sorted({place.action for place in self.places if isinstance(place, Produced)}))
 
 
 @dataclass(frozen=True, slots=True)
 class ActionKey:
-    """SHA-256 over command, environment, tool and inputs: the same key, the same bytes."""
+    """SHA-256 over command, environment, tools and inputs: the same key, the same bytes."""
 
     digest: Digest
 
     @classmethod
-    def of(cls, action: Action, tool: Digest, inputs: Sequence[InputFile]) -> Self:
-        """The key; ``tool`` is the digest of the pin, ``inputs`` those of ``action.inputs``."""
-        document = {
-            "version": 1,
-            "tool": str(tool),
-            "program": action.program,
-            "arguments": [{"output": a.name} if isinstance(a, Output) else a for a in action.arguments],
-            "env": sorted(action.env),
-            "inputs": sorted((file.path, str(file.digest)) for file in inputs),
-            "outputs": action.outputs,
-        }
-        return cls(Digest.of(canonical_json(document)))
+    def of(cls, description: Mapping[str, Any]) -> Self:
+        """The key of an action that was described."""
+        return cls(Digest.of(canonical_json(description)))
 
     def __str__(self) -> str:
         return str(self.digest)
 
 
-def digest_inputs(root: Path, paths: Sequence[str]) -> tuple[InputFile, ...]:
-    """Hash the inputs of an action, read in chunks. Raises InvalidProject for one that cannot be read."""
-    return tuple(InputFile(path, _digest(root / path, path)) for path in paths)
+def describe(
+    action: Action, tools: Mapping[str, Digest], inputs: Sequence[InputFile], earlier: Mapping[str, ActionKey]
+) -> dict[str, Any]:
+    """Everything that decides the result, as JSON: what ``cache explain`` compares field by field.
+
+    ``tools`` has the digest of each of ``action.tools``, ``inputs`` are those of ``action.inputs``, and
+    ``earlier`` has the key of each action in ``action.after``. Where caches are is no part of it.
+    """
+    return {
+        "version": KEY_VERSION,
+        "name": action.name,
+        "argv": [_shown(word) for word in action.argv],
+        "env": {name: _shown(value) for name, value in sorted(action.env, key=_name) if not _only_a_cache(value)},
+        "tools": {name: str(tools[name]) for name in action.tools},
+        "inputs": {file.path: _content(file) for file in sorted(inputs, key=lambda file: file.path)},
+        "files": dict(sorted(action.files)),
+        "after": {name: str(earlier[name]) for name in action.after},
+        "outputs": list(action.outputs),
+        "network": action.network,
+    }
 
 
-def _digest(file: Path, shown: str) -> Digest:
-    hasher = hashlib.sha256()
-    try:
-        with file.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                hasher.update(chunk)
-    except OSError as error:
-        raise InvalidProject(f"{shown} cannot be read", cause=error.strerror) from error
-    return Digest("sha256", hasher.hexdigest())
+def _name(entry: tuple[str, Argument]) -> str:
+    return entry[0]
+
+
+def _content(file: InputFile) -> str:
+    return f"{file.digest} executable" if file.executable else str(file.digest)
+
+
+def _parts(word: Argument) -> Iterator[str | Place]:
+    if isinstance(word, tuple):
+        yield from word
+    else:
+        yield word
+
+
+def _only_a_cache(word: Argument) -> bool:
+    return isinstance(word, CacheFolder)
+
+
+def _shown(word: Argument) -> str | dict[str, str] | list[Any]:
+    if isinstance(word, tuple):
+        return [_shown(part) for part in word]
+    if isinstance(word, ToolFile):
+        return {"tool": word.tool, "path": word.path}
+    if isinstance(word, Output):
+        return {"output": word.name}
+    if isinstance(word, Produced):
+        return {"action": word.action, "path": word.name}
+    if isinstance(word, CacheFolder):
+        return {"cache": ""}
+    return word

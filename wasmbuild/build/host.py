@@ -16,10 +16,13 @@ from registry.model import canonical_json
 from wasmbuild.build.tool import HostTool, Tool
 from wasmbuild.errors import ToolchainMissing, ToolFailed
 
-__all__ = ["MAX_CONTENTS", "Found", "describe", "find"]
+__all__ = ["MAX_CONTENTS", "UNKNOWN", "Found", "describe", "find"]
 
 MAX_CONTENTS = 100_000
 """Files of a tool that are hashed; more means that a folder is not what it seems."""
+
+UNKNOWN = "of unknown version"
+"""The version of a program that nobody knows how to ask."""
 
 Run = Callable[[list[str]], tuple[int, str]]
 """Runs a program for its answer: its exit code, and what it wrote."""
@@ -114,7 +117,9 @@ def _on_path(description: HostTool, path: str) -> Path:
 
 def _root(description: HostTool, program: Path, run: Run) -> Path:
     if not description.root:
-        return program.resolve().parent.parent
+        folder = program.resolve().parent
+        # A command sees all of its tool, and nobody's home is a part of one.
+        return folder if Path.home().resolve().is_relative_to(folder.parent) else folder.parent
     lines = _ask(description, program, description.root, run).splitlines()
     answer = next((line.strip() for line in reversed(lines) if Path(line.strip()).is_absolute()), "")
     if not answer or not Path(answer).is_dir():
@@ -129,6 +134,8 @@ def _without_shim(program: Path, root: Path) -> Path:
 
 
 def _version(description: HostTool, program: Path, run: Run) -> str:
+    if not description.version:
+        return UNKNOWN
     said = _ask(description, program, description.version, run)
     match = re.search(description.version_pattern, said, re.MULTILINE)
     if match is None:

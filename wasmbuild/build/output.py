@@ -1,5 +1,6 @@
 """What a command writes, cut into bounded lines: for the sink, for an error, and never more than was allowed."""
 
+import re
 from collections import deque
 
 from wasmbuild.events import Sink, ToolOutput
@@ -13,6 +14,8 @@ TAIL_LINES = 100
 """Lines of output that are kept for an error."""
 
 _LAST_BYTES = 8192
+_COLOUR = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")
+"""What moves a cursor or changes a colour (ECMA-48, CSI): some compilers write it to a pipe, too."""
 
 
 class Lines:
@@ -63,7 +66,7 @@ class Lines:
     def _flush(self, *, ended: bool = False) -> None:
         if not self._partial and not ended:
             return
-        line = self._partial.decode("utf-8", "replace").rstrip("\r") + (" …" if self._cut else "")
+        line = _COLOUR.sub("", self._partial.decode("utf-8", "replace")).rstrip("\r") + (" …" if self._cut else "")
         self._partial.clear()
         self._cut = False
         self._show(line)

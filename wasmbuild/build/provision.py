@@ -7,22 +7,21 @@ asked (``wasmbuild.build.wheels``, ``wasmbuild.build.npm``), and how tools leave
 """
 
 import contextlib
-import hashlib
 import os
 import shutil
-import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from wasmbuild.build.npm import fetch_tree, is_musl
+from wasmbuild.build.npm import fetch_tree
 from wasmbuild.build.tool import NpmTree, Tool, ToolPin
+from wasmbuild.build.toolfolders import leftovers, lock_file, tool_folder
 from wasmbuild.build.wheels import fetch_wheel
 from wasmbuild.caches import Caches
 from wasmbuild.errors import ToolchainMissing
 from wasmbuild.events import Note, Sink, step
 
-__all__ = ["is_installed", "leftovers", "lock_file", "provision", "tool_folder"]
+__all__ = ["provision"]
 
 
 def provision(pin: ToolPin, caches: Caches, sink: Sink, *, node: Tool | None = None, offline: bool = False) -> Tool:
@@ -41,29 +40,6 @@ def provision(pin: ToolPin, caches: Caches, sink: Sink, *, node: Tool | None = N
             )
         _install_once(pin, final, caches, node, sink)
     return Tool(pin.name, pin.version, pin.digest, final)
-
-
-def is_installed(pin: ToolPin, caches: Caches) -> bool:
-    """Whether the tool is there, whole."""
-    return tool_folder(pin, caches).is_dir()
-
-
-def tool_folder(pin: ToolPin, caches: Caches) -> Path:
-    """Where a tool is kept: one folder per pin and platform (home folders are shared between machines)."""
-    platform = sysconfig.get_platform() + (" musl" if is_musl() else "")
-    identity = hashlib.sha256(f"{pin.digest} {platform}".encode()).hexdigest()
-    package = pin.package.lstrip("@").replace("/", "-")
-    return caches.tools / f"{package}-{pin.version}-{identity[:12]}"
-
-
-def lock_file(final: Path) -> Path:
-    """The file whose lock is held by whoever installs or removes a tool."""
-    return final.with_name(f"{final.name}.lock")
-
-
-def leftovers(final: Path) -> Iterator[Path]:
-    """What installations that died left of a tool; whoever holds its lock may remove that."""
-    return final.parent.glob(f".{final.name}-*")
 
 
 def _install_once(pin: ToolPin, final: Path, caches: Caches, node: Tool | None, sink: Sink) -> None:

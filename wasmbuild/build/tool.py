@@ -82,8 +82,9 @@ class HostTool:
     ``programs`` are names, of which the first that is on PATH counts; ``variable`` names a variable of
     the environment that holds the root instead. ``root`` are arguments after which the program prints
     its root; empty means the folder above the one that the program is in. ``version`` are arguments
-    after which it prints its version, which is group 1 of ``version_pattern``. ``contents`` are globs
-    below the root: what they name is hashed, together with the program. ``hint`` says how to get it.
+    after which it prints its version, which is group 1 of ``version_pattern``; empty: it is not asked.
+    ``contents`` are globs below the root: what they name is hashed, together with the program. ``hint``
+    says how to get it.
     """
 
     name: str

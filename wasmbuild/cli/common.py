@@ -28,6 +28,7 @@ __all__ = [
     "public_key",
     "registry_verb",
     "server_missing",
+    "shared",
     "verb",
     "was_given",
 ]
@@ -72,7 +73,7 @@ def registry_verb(name: str, example: str, **settings: Any) -> Callable[[Callabl
 
 def _registry_options() -> list[click.Option]:
     """How to speak to registries; what is given here goes before what the configuration file says."""
-    connection = functools.partial(_common, "Connection")
+    connection = functools.partial(shared, "Connection")
     return [
         connection("--concurrency", type=click.IntRange(1, 64), help="Transfers at once. [default: 4]"),
         connection(
@@ -121,7 +122,7 @@ def _with_registries(function: Callable[..., _R]) -> Callable[..., _R]:
 
 
 def _common_options() -> list[click.Option]:
-    output = functools.partial(_common, "Output")
+    output = functools.partial(shared, "Output")
     formats, progress = ["text", "json"], ["auto", "tty", "plain", "json", "quiet"]
     return [
         output("--format", "format_", type=click.Choice(formats), default="text", help="What stdout gets."),
@@ -131,7 +132,7 @@ def _common_options() -> list[click.Option]:
     ]
 
 
-def _common(section: str, *names: str, **settings: Any) -> click.Option:  # noqa: ANN401 - click's
+def shared(section: str, *names: str, **settings: Any) -> click.Option:  # noqa: ANN401 - click's
     """An option of many verbs, with one environment variable for all of them."""
     long = next(name for name in names if name.startswith("--"))
     variable = f"WASMBUILD_{long[2:].upper().replace('-', '_')}"

@@ -20,7 +20,10 @@ _WIDEST_HELP = 120
 
 VERBS = {
     "new": "Start a project from a template.",
+    "init": "Write a wasmbuild.toml for sources that are there.",
     "build": "Compile a project and pack it as an OCI artifact.",
+    "plan": "Say what would be built, and why.",
+    "clean": "Remove what builds left in a project.",
     "push": "Build, push and sign an artifact.",
     "pull": "Fetch an artifact's WebAssembly file, verified.",
     "run": "Run an artifact or a file in the sandbox.",
@@ -41,6 +44,11 @@ VERBS = {
     "delete": "Delete a tag, a manifest or a blob.",
     "login": "Keep credentials for a registry.",
     "logout": "Forget the credentials of a registry.",
+    "lock": "Show or change the compilers that a project is pinned to.",
+    "toolchain": "Install and remove the compilers that wasmbuild pins.",
+    "cache": "Look into the caches, and make room.",
+    "config": "Show what is configured, and where it comes from.",
+    "doctor": "Say what is missing, and how to get it.",
     "keys": "Make keys to sign with.",
     "serve": "Run a registry on this machine.",
     "registry": "Look after a registry of one's own.",

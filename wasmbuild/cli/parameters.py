@@ -57,7 +57,13 @@ class Verb(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each kind of option that there is."""
-        sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Registry": [], "Connection": [], "Output": []}
+        sections: dict[str, list[tuple[str, str]]] = {
+            "Options": [],
+            "Build": [],
+            "Registry": [],
+            "Connection": [],
+            "Output": [],
+        }
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None and not isinstance(parameter, click.Argument):

@@ -5,17 +5,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.client.registries import Registries
-from wasmbuild.cli.common import FILE, FOLDER, argument, option, password, registry_verb, was_given
+from wasmbuild.cli.building import building, given_for_building, setting
+from wasmbuild.cli.common import FILE, FOLDER, argument, option, password, registry_verb
 from wasmbuild.errors import UsageFailed
 from wasmbuild.ui.console import Console
 
 if TYPE_CHECKING:
     from wasmbuild.artifact import Packed
     from wasmbuild.trust.keys import PrivateKey
+    from wasmbuild.workflows.options import BuildOptions
 
 
 @registry_verb("push", "wasmbuild push ghcr.io/acme/hello:1.0.0 --tag latest --sign --key wasmbuild.key")
-@argument("reference")
+@argument("reference", required=False)
 @argument("file", type=FILE, required=False)
 @option("-t", "--tag", "tags", multiple=True, help="Another tag to set; may be given again.")
 @option("--annotation", "annotations", multiple=True, metavar="KEY=VALUE", help="For the manifest; may be given again.")
@@ -23,11 +25,12 @@ if TYPE_CHECKING:
 @option("--sign", is_flag=True, help="Sign the artifact before it is tagged.")
 @option("--key", type=FILE, help="The private key to sign with.")
 @option("-C", "--project", type=FOLDER, default=".", show_default=True, help="The project to build and push.")
+@building
 def command(  # noqa: PLR0913 - one for each option
     console: Console,
     registries: Registries,
     *,
-    reference: str,
+    reference: str | None,
     file: Path | None,
     tags: tuple[str, ...],
     annotations: tuple[str, ...],
@@ -35,9 +38,11 @@ def command(  # noqa: PLR0913 - one for each option
     sign: bool,
     key: Path | None,
     project: Path,
+    options: "BuildOptions",
 ) -> None:
     """Build the project and push it to REFERENCE; or push FILE, which is WebAssembly already.
 
+    Without REFERENCE it goes where [registry] repository of the project says, with its version as the tag.
     Prints the reference by digest, and nothing else; with --dry-run, what would be pushed.
     """
     from wasmbuild.workflows.annotations import annotated, parse_annotations
@@ -47,12 +52,13 @@ def command(  # noqa: PLR0913 - one for each option
 
     _check_flags(file, sign=sign, key=key)
     more = parse_annotations(annotations)
-    destination = Destination.open(in_registry(reference, "push"), tags, registries, file=file)
+    place = reference or _default_place(project)
+    destination = Destination.open(in_registry(place, "push"), tags, registries, file=file)
     packed = None if file is None else _packed(file)
     signer = None if key is None else _signer(key, ask=not dry_run)
     if packed is None and not dry_run:
         destination.repository.prepare_push()  # before the time that compiling takes
-    source = annotated(packed or _built(console, project), more)
+    source = annotated(packed or _built(console, registries, project, options), more)
     if dry_run:
         rehearsed = rehearse(source, destination, signs=sign)
         console.result("push", rehearsed.lines(), rehearsed.to_json())
@@ -65,11 +71,11 @@ def command(  # noqa: PLR0913 - one for each option
 def _check_flags(file: Path | None, *, sign: bool, key: Path | None) -> None:
     if sign != (key is not None):
         raise UsageFailed("--sign and --key go together", hint="wasmbuild push REFERENCE --sign --key wasmbuild.key")
-    if file is not None and was_given("project"):
+    for name in given_for_building() if file is not None else ():
         raise UsageFailed(
-            "--project and FILE do not go together",
+            f"--{name} and FILE do not go together",
             cause=f"{file} is pushed as it is, and nothing is built",
-            hint=f"leave out --project, or {file}",
+            hint=f"leave out --{name}, or {file}",
         )
 
 
@@ -79,11 +85,32 @@ def _packed(file: Path) -> "Packed":
     return pack_file(file, os.environ)
 
 
-def _built(console: Console, project: Path) -> "Packed":
-    from wasmbuild.caches import Caches
-    from wasmbuild.workflows.build import build
+def _default_place(folder: Path) -> str:
+    from wasmbuild.project import load
 
-    return build(project, sink=console.emit, caches=Caches.of_user(), environment=os.environ).packed
+    project = load(folder)
+    if project.repository is None:
+        raise UsageFailed(
+            "there is no place to push to",
+            cause="no REFERENCE was given, and the project has no [registry] repository",
+            hint="wasmbuild push ghcr.io/acme/hello:1.0.0",
+        )
+    return f"{project.repository}:{project.version.replace('+', '_')}"
+
+
+def _built(console: Console, registries: Registries, project: Path, options: "BuildOptions") -> "Packed":
+    from wasmbuild.workflows.build import build
+    from wasmbuild.workflows.planning import find_workspace
+
+    if len(options.targets) != 1:
+        labels = [part.label for part in find_workspace(project).parts]
+        if len(labels) != 1:
+            raise UsageFailed(
+                "push brings one target to one place",
+                cause=f"this project has {', '.join(labels[:20])}",
+                hint=f"wasmbuild push REFERENCE --target {labels[0]}" if labels else None,
+            )
+    return build(project, options, setting(console, registries))[-1].packed()
 
 
 def _signer(key: Path, *, ask: bool) -> "PrivateKey | None":

@@ -17,7 +17,7 @@ from registry.content import Store
 from registry.copying import copy
 from registry.graph import push_bytes
 from registry.model import EMPTY, EMPTY_BYTES, MAX_MANIFEST, OCTETS, TITLE, Descriptor, Manifest, describe
-from wasmbuild.artifact import creation_time
+from wasmbuild.created import creation_time
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink
 from wasmbuild.workflows.files import Contents, FileContent, described, steady

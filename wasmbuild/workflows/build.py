@@ -1,80 +1,132 @@
-"""``build``: compile, look at the result, pack it, store it in the project's OCI image layout."""
+"""``build``: compile what is planned, pack it, store it in the projects' OCI image layouts."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from registry.copying import copy
-from registry.files import storage_errors
+from registry.errors import StorageFailed
 from registry.model import Descriptor
-from registry.reference import valid_tag
-from registry.stores.layout import LayoutStore
-from wasmbuild.artifact import Packed, creation_time, pack
 from wasmbuild.build.action import ActionKey
-from wasmbuild.caches import Caches
-from wasmbuild.events import Sink, step
-from wasmbuild.project import Project
-from wasmbuild.workflows.compile import OUTPUT_FOLDER, compile_project
-from wasmbuild.workflows.remote import DEFAULT_TAG
+from wasmbuild.build.schedule import Finished, Schedule
+from wasmbuild.created import creation_time
+from wasmbuild.events import Note, Sink
+from wasmbuild.workflows.compile import Compiled, Compiler
+from wasmbuild.workflows.options import BuildOptions
+from wasmbuild.workflows.packing import Packing, layout_of
+from wasmbuild.workflows.planning import Plan, plan
+from wasmbuild.workflows.records import Records
+from wasmbuild.workflows.setting import Setting
+from wasmbuild.workflows.workshop import Workshop
 
-__all__ = ["Built", "build"]
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
-_PREFIX = "org.opencontainers.image"
+    from wasmbuild.artifact import Packed
+
+__all__ = ["Built", "Setting", "build", "build_all"]
+
+_ON_A_CLUSTER = 64
+"""Targets that are waited for at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A packed artifact, and where it is: a file, and a manifest in a layout."""
+    """A target's artifact, and where it is: a file, and a manifest in a layout."""
 
-    packed: Packed
-    wasm_path: Path
-    layout: Path
-    action_key: ActionKey
+    packing: Packing
+    manifest: Descriptor
 
     @property
-    def manifest(self) -> Descriptor:
-        """The artifact's manifest."""
-        return self.packed.manifest
+    def compiled(self) -> Compiled:
+        """What it was packed of."""
+        return self.packing.compiled
 
     @property
-    def reference(self) -> str:
-        """``oci:FOLDER@DIGEST``."""
-        return f"oci:{self.layout}@{self.manifest.digest}"
+    def label(self) -> str:
+        """What people call the target."""
+        return self.compiled.planned.label
+
+    @property
+    def wasm_path(self) -> Path:
+        """The file."""
+        return self.compiled.wasm_path
+
+    @property
+    def action_key(self) -> ActionKey:
+        """The key of the action that made it."""
+        return self.compiled.action_key
+
+    @property
+    def layout(self) -> Path:
+        """The folder of the layout."""
+        return layout_of(self.compiled.planned)
+
+    def packed(self) -> "Packed":
+        """The artifact, to be copied from. Raises InvalidWasm, StorageFailed."""
+        return self.packing.packed()
 
 
-def build(folder: Path, *, sink: Sink, caches: Caches, environment: Mapping[str, str]) -> Built:
-    """Build the project in a folder.
+def build(folder: Path, options: BuildOptions, setting: Setting) -> tuple[Built, ...]:
+    """Build the wanted targets of the project or workspace in a folder.
 
-    Raises what compiling raises, InvalidWasm, UsageFailed, StorageFailed.
+    Raises what planning and compiling raise, InvalidWasm, UsageFailed, StorageFailed; with several targets the
+    first failure, after all that could still be built with ``keep_going``.
     """
-    created = creation_time(environment)
-    compiled = compile_project(folder, sink=sink, cache=caches)
-    project = compiled.project
-    with step(sink, "pack", f"{project.name}.wasm"), storage_errors(f"{compiled.wasm_path} could not be packed"):
-        annotations = _annotations(project)
-        packed = pack(compiled.wasm_path, compiled.target.name, created=created, annotations=annotations)
-        layout = LayoutStore.create(folder / OUTPUT_FOLDER / "oci")
-        for content in (packed.manifest, packed.config, packed.layer):
-            layout.heal(content)
-        copy(packed, layout, packed.manifest)
-        layout.tag(packed.manifest, _tag(project))
-    wasm_path = folder / OUTPUT_FOLDER / compiled.wasm_path.name
-    return Built(packed, wasm_path, layout.root, compiled.action_key)
+    finished = build_all(folder, options, setting)
+    for label, failure in finished.failures.items():
+        if len(finished.failures) + len(finished.results) + len(finished.skipped) > 1:
+            setting.sink(Note("warning", f"{label}: {failure}"))
+    if finished.skipped:
+        setting.sink(Note("warning", f"not built: {', '.join(finished.skipped)}"))
+    for failure in finished.failures.values():
+        raise failure
+    return tuple(finished.results.values())
 
 
-def _tag(project: Project) -> str:
-    """The version; a ``+`` may not stand in a tag, and an inferred project has no version."""
-    tag = DEFAULT_TAG if project.inferred else project.version.replace("+", "_")
-    return tag if valid_tag(tag) else DEFAULT_TAG
+def build_all(folder: Path, options: BuildOptions, setting: Setting) -> Finished[Built]:
+    """The same, without raising for what a target does."""
+    created = creation_time(setting.environment)
+    planned = plan(folder, options, caches=setting.caches, environment=setting.environment, sink=setting.sink)
+    parts = {each.label: each for each in planned.planned}
+    records = Records(setting.caches)
+
+    def job(label: str, needed: Mapping[str, Built]) -> Built:
+        compiled = compiler.compile(parts[label], {name: each.compiled for name, each in needed.items()})
+        packing = Packing.of(compiled, created)
+        return Built(packing, packing.store(records, setting.sink))
+
+    try:
+        with Workshop(planned, options, setting) as workshop, _executor(options, len(parts), workshop) as executor:
+            compiler = Compiler(workshop, planned.digests, records, setting.sink, again=options.no_cache)
+            needs = planned.workspace.needs
+            return Schedule(list(parts), needs, job, executor, keep_going=options.keep_going).perform()
+    finally:
+        _save(planned, records, setting.sink)
 
 
-def _annotations(project: Project) -> dict[str, str]:
-    said = {
-        "version": None if project.inferred else project.version,
-        "description": project.description,
-        "authors": ", ".join(project.authors),
-        "licenses": project.licenses,
-        "source": project.source,
-        "url": project.homepage,
-    }
-    return {f"{_PREFIX}.{name}": text for name, text in said.items() if text}
+@contextmanager
+def _executor(options: BuildOptions, targets: int, workshop: Workshop) -> "Iterator[Executor | None]":
+    usual = _ON_A_CLUSTER if options.executor else os.cpu_count() or 1
+    jobs = min(options.jobs or usual, targets)
+    if jobs <= 1:
+        yield None
+        return
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (one target needs no thread)
+
+    with ThreadPoolExecutor(jobs, thread_name_prefix="build") as executor:
+        try:
+            yield executor
+        except BaseException:
+            workshop.stop()
+            raise
+
+
+def _save(planned: Plan, records: Records, sink: Sink) -> None:
+    try:
+        planned.digests.save()
+        records.save()
+    except (OSError, StorageFailed) as error:
+        sink(Note("warning", f"the cache could not be written: {error}"))

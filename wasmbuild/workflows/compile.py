@@ -1,160 +1,164 @@
-"""From a folder of sources to a wasm file: detect, lock, provision, describe, run, put in place.
+"""From planned targets to wasm files under their final names, checked; what is as it was is left alone.
 
-Not here: what is done with the file afterwards (checked, packed, stored), nor looking up a result
-by its key.
+Not here: what is planned (``planning``), how commands run (``wasmbuild.build.engine``), and what is done
+with the files afterwards (packed, stored).
 """
 
-import errno
-import hashlib
-import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-from registry.errors import StorageFailed
-from registry.files import publish
-from wasmbuild.build.action import Action, ActionKey, digest_inputs
-from wasmbuild.build.drafts import draft_folder
-from wasmbuild.build.provision import provision
-from wasmbuild.build.runner import run
-from wasmbuild.build.tool import Tool
-from wasmbuild.caches import Caches
-from wasmbuild.errors import CompilationFailed, NoProject, ToolFailed
-from wasmbuild.events import Note, Sink, step
-from wasmbuild.lock import lock_tool
-from wasmbuild.project import Project, Target, no_project
-from wasmbuild.toolchains import Detection, Toolchain, detect, toolchain_for
+from registry.digest import Digest
+from registry.files import publish, storage_errors
+from wasmbuild.build.action import ActionKey, InputFile
+from wasmbuild.build.chain import Chain, Described, described
+from wasmbuild.build.statcache import StatCache, digest_inputs
+from wasmbuild.errors import CapabilityDenied
+from wasmbuild.events import Note, Sink
+from wasmbuild.project import Project
+from wasmbuild.workflows.planning import DEPENDENCIES, Planned
+from wasmbuild.workflows.records import Record, Records
 
-__all__ = ["OUTPUT_FOLDER", "TIMEOUT_SECONDS", "Compiled", "compile_project", "find_project"]
+if TYPE_CHECKING:
+    from wasmbuild.build.engine import Performed
+
+__all__ = ["OUTPUT_FOLDER", "Compiled", "Compiler", "said"]
 
 OUTPUT_FOLDER = "dist"
-TIMEOUT_SECONDS = 1800.0
-_LINES_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A wasm file under its final name, and what made it."""
+    """A wasm file under its final name, and what made it.
 
-    project: Project
-    target: Target
+    ``source`` is the cache that had it, ``unchanged`` when it was there already, or None when it was made.
+    """
+
+    planned: Planned
     wasm_path: Path
+    digest: Digest
     action_key: ActionKey
-    tool: Tool
+    source: str | None
 
 
-def find_project(root: Path) -> Project:
-    """The project in a folder, inferred from its sources when there is no project file.
+class Performer(Protocol):
+    """Performs chains: the engine here, or a cluster."""
 
-    Raises NoProject when there is neither, InvalidProject, UsageFailed.
-    """
+    def perform(
+        self, chain: Chain, root: Path, inputs: Sequence[InputFile], depended: Mapping[str, Path], destination: Path
+    ) -> "Performed":
+        """As :meth:`wasmbuild.build.engine.Engine.perform`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """Compiles planned targets, one at a time, from any thread."""
+
+    engine: Performer
+    digests: StatCache
+    records: Records
+    sink: Sink
+    again: bool = False
+    """Whether to compile also what is as it was."""
+
+    def compile(self, planned: Planned, needed: Mapping[str, Compiled]) -> Compiled:
+        """Have ``dist/NAME.wasm`` of a target; ``needed`` are those that it depends on, by label.
+
+        Raises InvalidProject, ToolchainMissing, CompilationFailed with the compiler's own lines, ToolFailed,
+        CapabilityDenied, StorageFailed. Nothing half-done stays.
+        """
+        self.sink(Note("info", f"{planned.label}: {planned.found.language}: {planned.found.why}"))
+        depended = {f"{DEPENDENCIES}/{each.wasm_path.name}": each for each in needed.values()}
+        inputs = self._inputs(planned, depended)
+        destination = planned.root / OUTPUT_FOLDER / f"{planned.part.target.name}.wasm"
+        steps = described(planned.chain, inputs)
+        key = steps[planned.chain.last.name].key
+        record = self.records.of(planned)
+        if not self.again and record is not None and record.holds(key, said(planned.part.project), destination):
+            self.sink(Note("info", f"{planned.label} is as it was"))
+            return Compiled(planned, destination, record.digest, key, "unchanged")
+        return self._compiled(planned, inputs, steps, depended, destination)
+
+    def _compiled(
+        self,
+        planned: Planned,
+        inputs: Sequence[InputFile],
+        steps: Mapping[str, Described],
+        depended: Mapping[str, Compiled],
+        destination: Path,
+    ) -> Compiled:
+        from wasmbuild.build.drafts import draft_folder  # noqa: PLC0415  (what is unchanged needs none)
+
+        failing = storage_errors(f"{planned.label} could not be compiled")
+        with failing, _made(destination.parent), draft_folder(destination.parent) as draft:
+            paths = {path: each.wasm_path for path, each in depended.items()}
+            written = draft / destination.name
+            performed = self.engine.perform(planned.chain, planned.root, inputs, paths, written)
+            digest = self._finish(planned, written, performed.digest)
+            publish(written, destination)
+        self._remember(planned, performed, digest, destination, steps)
+        if performed.source is not None:
+            self.sink(Note("info", f"{planned.label} was in the cache ({performed.source})"))
+        elif planned.toolchain.reproducible is not None:
+            self.sink(Note("info", f"{planned.label} is not reproducible: {planned.toolchain.reproducible}"))
+        return Compiled(planned, destination, digest, performed.key, performed.source)
+
+    def _inputs(self, planned: Planned, depended: Mapping[str, Compiled]) -> tuple[InputFile, ...]:
+        own = [path for path in planned.chain.inputs if path not in depended]
+        others = [InputFile(path, each.digest, each.wasm_path.stat().st_size) for path, each in depended.items()]
+        return (*digest_inputs(planned.root, own, self.digests), *others)
+
+    def _finish(self, planned: Planned, written: Path, digest: Digest) -> Digest:
+        """Check what the file asks for, and write into it what the project says about itself."""
+        from wasmbuild.wasm.binary import read  # noqa: PLC0415  (what is unchanged is not read)
+        from wasmbuild.wasm.metadata import add_metadata  # noqa: PLC0415
+
+        project, data = planned.part.project, written.read_bytes()
+        binary = read(data)
+        denied = project.capabilities.denied(binary) if project.capabilities else ()
+        if denied:
+            shown = ", ".join(str(each) for each in denied[:5]) + (" …" if len(denied) > 5 else "")
+            raise CapabilityDenied(
+                f"{planned.label} asks for more than [capabilities] allows: {shown}",
+                hint="wasmbuild inspect says what the file imports; allow it in wasmbuild.toml if that is meant",
+            )
+        about = said(project)
+        if not about:
+            return digest
+        annotated = add_metadata(data, about)
+        written.write_bytes(annotated)
+        return Digest.of(annotated)
+
+    def _remember(
+        self,
+        planned: Planned,
+        performed: "Performed",
+        digest: Digest,
+        destination: Path,
+        steps: Mapping[str, Described],
+    ) -> None:
+        record = Record.of(performed.key, digest, destination, said(planned.part.project))
+        self.records.keep(planned, record, {name: each.description for name, each in steps.items()})
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Have a folder, which is gone again when nothing comes of it and it is empty. Raises OSError."""
+    existed = folder.is_dir()
+    folder.mkdir(exist_ok=True)
     try:
-        return Project.load(root)
-    except NoProject:
-        found = detect(root) if root.is_dir() else None
-        if found is None:
-            raise
-        return Project.infer(root, found[1].language)
+        yield
+    except BaseException:
+        if not existed:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
-def compile_project(root: Path, *, sink: Sink, cache: Caches) -> Compiled:
-    """Compile the one target of the project in ``root`` to ``dist/<name>.wasm``.
-
-    Raises NoProject, InvalidProject, UsageFailed, ToolchainMissing, CompilationFailed with the
-    compiler's own lines, ToolFailed, StorageFailed. Nothing half-done stays.
-    """
-    root = root.absolute()
-    project = find_project(root)
-    target = project.target
-    toolchain, found = _toolchain(project)
-    sink(Note("info", f"{found.language}: {found.why}"))
-    tool = provision(lock_tool(root, toolchain.pin()), cache, sink)
-    action = toolchain.action(target, found)
-    key = ActionKey.of(action, tool.pin.digest, digest_inputs(root, action.inputs))
-    try:
-        with step(sink, "compile", target.name):
-            wasm_path = _execute(action, tool, root, cache, sink)
-    except OSError as error:
-        raise StorageFailed(
-            f"{target.name} could not be compiled", cause=f"{error.filename or ''}: {error.strerror}".lstrip(": ")
-        ) from error
-    return Compiled(project, target, wasm_path, key, tool)
-
-
-def _toolchain(project: Project) -> tuple[Toolchain, Detection]:
-    target = project.target
-    if target.language is None:
-        found = detect(project.root, target.sources)
-        if found is None:
-            raise no_project(project.root)
-        return found
-    toolchain = toolchain_for(target.language)
-    detection = toolchain.detect(project.root, target.sources)
-    if detection is None:
-        raise NoProject(
-            f"{project.name} has no sources in {toolchain.language}",
-            hint="add one under src/, or name it in wasmbuild.toml: [build] sources",
-        )
-    return toolchain, detection
-
-
-def _execute(action: Action, tool: Tool, root: Path, cache: Caches, sink: Sink) -> Path:
-    dist = root / OUTPUT_FOLDER
-    dist.mkdir(exist_ok=True)
-    warm = _warm_marker(action, tool, cache)
-    if action.first_time and not os.path.lexists(warm):
-        sink(Note("info", action.first_time))
-    with draft_folder(dist) as folder:
-        written = folder.relative_to(root)
-        env = {**dict(action.env), **_cache_folders(action, cache, folder, sink)}
-        argv = action.command(tool.root, written)
-        completed = run(argv, cwd=root, env=env, sink=sink, timeout_seconds=TIMEOUT_SECONDS, tool=action.tool)
-        _check(completed.exit_code, completed.tail, action, root / written)
-        (name,) = action.outputs
-        (root / written / name).chmod(0o644)  # a module is data, whatever the linker thinks
-        publish(root / written / name, dist / name)
-    _mark_warm(warm, sink)
-    return dist / name
-
-
-def _cache_folders(action: Action, cache: Caches, draft: Path, sink: Sink) -> dict[str, str]:
-    """Where the command keeps what makes it faster: in the user's cache, or for this once in the draft."""
-    folders = {}
-    for variable, place in action.caches:
-        try:
-            folder = _writable(cache.folder(place))
-        except OSError as error:
-            sink(Note("warning", f"the cache is not used: {error.filename}: {error.strerror}"))
-            folder = draft / ".cache" / place
-            folder.mkdir(parents=True)
-        folders[variable] = str(folder)
-    return folders
-
-
-def _writable(folder: Path) -> Path:
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
-    return folder
-
-
-def _mark_warm(marker: Path, sink: Sink) -> None:
-    try:
-        marker.parent.mkdir(parents=True, exist_ok=True)
-        marker.touch()
-    except OSError as error:
-        sink(Note("warning", f"the cache could not be written: {error.filename}: {error.strerror}"))
-
-
-def _check(exit_code: int, tail: tuple[str, ...], action: Action, folder: Path) -> None:
-    shown = "\n".join(tail[-_LINES_SHOWN:]) or None
-    if exit_code < 0:
-        raise ToolFailed(f"{action.tool} was ended by signal {-exit_code}", cause=shown)
-    if exit_code != 0:
-        raise CompilationFailed("the sources do not compile", cause=shown)
-    for name in action.outputs:
-        if not (folder / name).is_file() or (folder / name).is_symlink():
-            raise ToolFailed(f"{action.tool} ended well, but wrote no {name}", cause=shown)
-
-
-def _warm_marker(action: Action, tool: Tool, cache: Caches) -> Path:
-    identity = hashlib.sha256(f"{tool.root.name} {action.first_time}".encode()).hexdigest()
-    return cache.root / "warm" / identity[:24]
+def said(project: Project) -> dict[str, str]:
+    """What the project writes into its files."""
+    if not project.settings.metadata:
+        return {}
+    return {"homepage" if name == "url" else name: text for name, text in project.about.items()}

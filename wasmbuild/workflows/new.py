@@ -1,55 +1,37 @@
 """``new``: a project from a template, whole or not at all.
 
-A template is a folder of data: ``template.toml`` says what it is, the rest is copied, with
-``{{name}}`` replaced in text and in file names. Not here: building what was made.
+The files of a template are copied, with ``{{name}}`` and ``{{name_snake}}`` replaced in text and in file
+names. Not here: which templates there are (``wasmbuild.workflows.templates``), where others come from
+(``wasmbuild.workflows.template_sources``), and building what was made.
 """
 
-import shutil
+import re
 import tempfile
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
 
-import wasmbuild
 from registry.errors import StorageFailed
-from wasmbuild.errors import InvalidProject, TargetExists, UnknownTemplate, UsageFailed
-from wasmbuild.project import MAX_NAME, make_name, valid_name
-from wasmbuild.tables import closest, read_table
+from wasmbuild.errors import TargetExists, UsageFailed
+from wasmbuild.events import Sink, ignore
+from wasmbuild.project import MAX_NAME, PROJECT_FILE, make_name, valid_name
+from wasmbuild.workflows.template_sources import TemplateFile, obtained, unusable
 
-__all__ = ["Template", "new", "templates", "templates_root"]
+__all__ = ["new", "snake_name"]
 
-_PLACEHOLDER = "{{name}}"
-_DESCRIPTION = "template.toml"
+_NAME = "{{name}}"
+_SNAKE = "{{name_snake}}"
 _RENAMED = {"gitignore": ".gitignore"}
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
-    """A starter project: its id, what it is in a sentence, and the folder it is copied from."""
-
-    id: str
-    description: str
-    root: Path
-
-
-def templates_root() -> Path:
-    """The folder of templates: inside an installed package, or beside it in a checkout."""
-    package = Path(wasmbuild.__file__).parent
-    installed = package / "_templates"
-    return installed if installed.is_dir() else package.parent / "templates"
-
-
-def templates() -> tuple[Template, ...]:
-    """All templates, by id."""
-    return tuple(_template(path.parent) for path in sorted(templates_root().glob(f"*/{_DESCRIPTION}")))
-
-
-def new(template: str, destination: Path, *, name: str) -> list[Path]:
+def new(
+    template: str, destination: Path, *, name: str, subfolder: str | None = None, sink: Sink = ignore
+) -> list[Path]:
     """Make a project called ``name`` in ``destination``; the files written, sorted.
 
-    Raises UnknownTemplate, UsageFailed for an invalid name, TargetExists when something is there
-    (an empty folder may be), StorageFailed when the disk refuses.
+    ``template`` is the id of one, a folder, or the URL of a git repository; ``subfolder`` is where it is
+    in those. Raises UsageFailed for an invalid name, TargetExists when something is there (an empty folder
+    may be), StorageFailed when the disk refuses, and what ``obtained`` raises.
     """
-    source = _find(template)
     if not valid_name(name):
         raise UsageFailed(
             f"{name[:MAX_NAME]!r} cannot be the name of a project",
@@ -57,31 +39,17 @@ def new(template: str, destination: Path, *, name: str) -> list[Path]:
             hint=f"for example {make_name(name)}",
         )
     _check_free(destination)
-    try:
-        return _create(source, destination, name)
-    except OSError as error:
-        raise StorageFailed(f"{destination} could not be made", cause=error.strerror) from error
+    with obtained(template, subfolder, sink) as (_, files):
+        try:
+            return _create(files, destination, name, template)
+        except OSError as error:
+            raise StorageFailed(f"{destination} could not be made", cause=error.strerror) from error
 
 
-def _find(template: str) -> Template:
-    known = {found.id: found for found in templates()}
-    if template not in known:
-        guess = closest(template, known)
-        raise UnknownTemplate(
-            f"there is no template {template[:60]!r}",
-            cause=f"known: {', '.join(known)}",
-            hint=f"did you mean {guess}?" if guess else None,
-        )
-    return known[template]
-
-
-def _template(root: Path) -> Template:
-    table = read_table(root / _DESCRIPTION)
-    table.only(("id", "description"))
-    found = Template(table.required_text("id"), table.required_text("description"), root)
-    if found.id != root.name:
-        raise InvalidProject(f"the template in {root.name} calls itself {found.id}")
-    return found
+def snake_name(name: str) -> str:
+    """The name as languages want it that have identifiers: ``my-app`` is ``my_app``, ``3d`` is ``_3d``."""
+    snake = re.sub(r"[.-]", "_", name)
+    return f"_{snake}" if snake[:1].isdigit() else snake
 
 
 def _check_free(destination: Path) -> None:
@@ -93,12 +61,12 @@ def _check_free(destination: Path) -> None:
         )
 
 
-def _create(template: Template, destination: Path, name: str) -> list[Path]:
+def _create(files: Iterable[TemplateFile], destination: Path, name: str, template: str) -> list[Path]:
     existed = destination.is_dir()
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=destination if existed else destination.parent, prefix=".new-") as folder:
         draft = Path(folder, "project")
-        written = _copy(template.root, draft, name)
+        written = _write(files, draft, name, template)
         if existed:
             _move_into(draft, destination)
         else:
@@ -106,21 +74,26 @@ def _create(template: Template, destination: Path, name: str) -> list[Path]:
     return [destination / path for path in written]
 
 
-def _copy(source: Path, draft: Path, name: str) -> list[Path]:
+def _write(files: Iterable[TemplateFile], draft: Path, name: str, template: str) -> list[Path]:
     written = []
     draft.mkdir()
-    for file in sorted(path for path in source.rglob("*") if path.is_file()):
-        relative = file.relative_to(source)
-        if relative == Path(_DESCRIPTION):
-            continue
-        parts = [_RENAMED.get(part, part).replace(_PLACEHOLDER, name) for part in relative.parts]
-        target = draft.joinpath(*parts)
+    for file in files:
+        path = _path(file.path, name)
+        target = draft / path
+        if target.exists():
+            raise unusable(template, f"two of its files would be called {path}")
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(_filled(file.read_bytes(), name))
-        shutil.copymode(file, target)
-        target.chmod(target.stat().st_mode | 0o200)  # a package may be installed read-only
-        written.append(target.relative_to(draft))
+        data = _filled(file.data, name)
+        target.write_bytes(_named(data, name) if str(path) == PROJECT_FILE and data == file.data else data)
+        if file.executable:
+            target.chmod(target.stat().st_mode | 0o111)
+        written.append(Path(path))
     return sorted(written)
+
+
+def _path(path: PurePosixPath, name: str) -> PurePosixPath:
+    filled = path.as_posix().replace(_NAME, name).replace(_SNAKE, snake_name(name))
+    return PurePosixPath(*(_RENAMED.get(part, part) for part in PurePosixPath(filled).parts))
 
 
 def _filled(data: bytes, name: str) -> bytes:
@@ -128,7 +101,23 @@ def _filled(data: bytes, name: str) -> bytes:
         data.decode("utf-8")
     except UnicodeDecodeError:
         return data
-    return data.replace(_PLACEHOLDER.encode(), name.encode())
+    return data.replace(_NAME.encode(), name.encode()).replace(_SNAKE.encode(), snake_name(name).encode())
+
+
+def _named(data: bytes, name: str) -> bytes:
+    """A project file without a place for the name, with the name in it all the same."""
+    import tomlkit  # noqa: PLC0415 - seldom needed
+    from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415
+
+    try:
+        document = tomlkit.parse(data.decode("utf-8"))
+        project = document.get("project")
+        if not isinstance(project, dict) or project.get("name") in {None, name}:
+            return data
+        project["name"] = name
+        return tomlkit.dumps(document).encode()
+    except (TOMLKitError, UnicodeDecodeError, ValueError, RecursionError):
+        return data  # a build will say what is wrong with it, and where
 
 
 def _move_into(draft: Path, destination: Path) -> None:

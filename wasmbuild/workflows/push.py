@@ -9,7 +9,8 @@ from registry.client.registries import Registries
 from registry.copying import CopyReport, copy, on_side
 from registry.model import Descriptor
 from registry.reference import Reference
-from wasmbuild.artifact import Packed, creation_time
+from wasmbuild.artifact import Packed
+from wasmbuild.created import creation_time
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink, step
 from wasmbuild.workflows.places import checked_tags

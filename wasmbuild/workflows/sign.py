@@ -10,7 +10,7 @@ from registry.copying import copy
 from registry.model import Descriptor
 from registry.reference import Reference
 from registry.stores.memory import MemoryStore
-from wasmbuild.artifact import creation_time
+from wasmbuild.created import creation_time
 from wasmbuild.events import Note, Sink, step
 from wasmbuild.trust.discovery import found_signatures
 from wasmbuild.trust.keys import PrivateKey

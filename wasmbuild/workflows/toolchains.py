@@ -10,8 +10,9 @@ from pathlib import Path
 
 from registry.errors import StorageFailed
 from wasmbuild.build.installed import installed_tools, remove_tool, size_on_disk
-from wasmbuild.build.provision import is_installed, provision, tool_folder
+from wasmbuild.build.provision import provision
 from wasmbuild.build.tool import NpmTree, Tool, ToolPin
+from wasmbuild.build.toolfolders import is_installed, tool_folder
 from wasmbuild.caches import Caches
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink

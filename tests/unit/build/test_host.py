@@ -93,6 +93,14 @@ def test_without_a_question_for_it_the_root_is_above_the_real_program(tmp_path: 
     assert (tool.version, tool.root, tool.program) == ("19.1.7", tmp_path / "usr/lib/llvm-19", real)
 
 
+def test_a_program_in_somebodys_home_does_not_bring_the_home_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    program(tmp_path / "bin/clang", "echo Debian clang version 19.1.7")
+    assert find(CLANG, on_path(tmp_path / "bin"), run, digest).root == tmp_path / "bin"
+
+
 def test_the_digest_is_over_what_decides_bytes_and_nothing_else(tmp_path: Path) -> None:
     def found(root: Path, description: HostTool = RUST) -> Digest:
         return find(description, {"RUST_ROOT": str(root)}, run, digest).digest

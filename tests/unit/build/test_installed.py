@@ -8,8 +8,8 @@ from filelock import FileLock
 
 from registry.digest import Digest
 from wasmbuild.build.installed import holding, installed_tools, remove_tool, size_on_disk
-from wasmbuild.build.provision import lock_file
 from wasmbuild.build.tool import Tool
+from wasmbuild.build.toolfolders import lock_file
 from wasmbuild.caches import Caches
 from wasmbuild.errors import ToolchainMissing
 

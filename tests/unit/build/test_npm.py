@@ -14,8 +14,9 @@ from registry.digest import Digest
 from tests.unit.build.locks import INTEGRITY, integrity, pinned_tree
 from wasmbuild.build.installed import installed_tools
 from wasmbuild.build.npm import NODE, NPM
-from wasmbuild.build.provision import provision, tool_folder
+from wasmbuild.build.provision import provision
 from wasmbuild.build.tool import Tool
+from wasmbuild.build.toolfolders import tool_folder
 from wasmbuild.caches import Caches
 from wasmbuild.errors import ToolchainMissing
 from wasmbuild.events import Event, Note, Step, ToolOutput, ignore

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.build.wheels import build_wheel, only_index, pinned_wheel
-from wasmbuild.build.provision import provision, tool_folder
+from wasmbuild.build.provision import provision
 from wasmbuild.build.tool import Tool, Wheels
+from wasmbuild.build.toolfolders import tool_folder
 from wasmbuild.caches import Caches
 from wasmbuild.errors import ToolchainMissing
 from wasmbuild.events import Event, Note, Step, ToolOutput, ignore

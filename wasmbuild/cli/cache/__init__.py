@@ -9,6 +9,7 @@ __all__ = ["VERBS", "command"]
 VERBS = {
     "stats": "Say what the cache holds, and how much.",
     "prune": "Remove what was not used for long.",
+    "explain": "Say why a target is built again.",
 }
 
 

@@ -2,23 +2,36 @@
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import wasmtime
 
 from registry.errors import StorageFailed
+from registry.stores.layout import LayoutStore
 from wasmbuild.build.action import ActionKey
-from wasmbuild.build.tool import Artifact, ToolPin
+from wasmbuild.build.tool import Artifact, ToolPin, Wheels
 from wasmbuild.caches import Caches
-from wasmbuild.errors import CompilationFailed, InvalidProject, NoProject, ToolchainMissing, ToolFailed
-from wasmbuild.events import Event, Note, Step, ignore
-from wasmbuild.lock import LOCK_FILE, lock_tool
-from wasmbuild.project import Project
-from wasmbuild.workflows.compile import Compiled, compile_project
+from wasmbuild.errors import (
+    CapabilityDenied,
+    CompilationFailed,
+    InvalidProject,
+    NoProject,
+    ToolchainMissing,
+    ToolFailed,
+    UsageFailed,
+)
+from wasmbuild.events import Event, Note, Sink, Step, ignore
+from wasmbuild.lock import LOCK_FILE, lock_tools
+from wasmbuild.project import load
+from wasmbuild.wasm.metadata import read_metadata
+from wasmbuild.workflows.build import Built, Setting, build
 from wasmbuild.workflows.new import new
+from wasmbuild.workflows.options import BuildOptions
 
-PROJECTS = Path(__file__).parents[2] / "projects"
+PROJECTS = Path(__file__).parents[1] / "projects"
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -41,8 +54,8 @@ def project(name: str, tmp_path: Path) -> Path:
     return Path(shutil.copytree(PROJECTS / name, tmp_path / name))
 
 
-def compiled(root: Path, cache: Caches) -> Compiled:
-    return compile_project(root, sink=ignore, cache=cache)
+def compiled(root: Path, cache: Caches, sink: Sink = ignore, **options: Any) -> Built:
+    return build(root, BuildOptions(**options), Setting(cache, os.environ, sink))[-1]
 
 
 def run_wasm(file: Path, *arguments: str, out: Path) -> tuple[int, str]:
@@ -68,18 +81,18 @@ def run_wasm(file: Path, *arguments: str, out: Path) -> tuple[int, str]:
 def test_the_template_greets_with_the_right_codes(tmp_path: Path, cache: Caches) -> None:
     events: list[Event] = []
     root = hello(tmp_path / "hello")
-    result = compile_project(root, sink=events.append, cache=cache)
+    result = compiled(root, cache, events.append)
     assert result.wasm_path == root / "dist" / "hello.wasm"
-    assert names(root / "dist") == ["hello.wasm"]
+    assert names(root / "dist") == ["hello.wasm", "oci"]
     assert result.wasm_path.stat().st_mode & 0o777 == 0o644
     assert (root / LOCK_FILE).exists()
-    assert Note("info", "c: 1 C file named in wasmbuild.toml") in events
+    assert Note("info", "hello: c: 1 C file named in wasmbuild.toml") in events
     assert [event.seconds is None for event in events if isinstance(event, Step)][-2:] == [True, False]
 
     out = tmp_path / "out"
     assert run_wasm(result.wasm_path, "Ada", out=out) == (0, "Hello, Ada, from WebAssembly!\n")
     assert run_wasm(result.wasm_path, out=out) == (0, "Hello, world, from WebAssembly!\n")
-    assert run_wasm(result.wasm_path, "a", "b", out=out) == (2, "usage: hello [NAME]\n")
+    assert run_wasm(result.wasm_path, "a", "b", out=out) == (2, "usage: hello [NAME | -]\n")
 
 
 def test_two_folders_give_the_same_bytes_and_key(tmp_path: Path, cache: Caches) -> None:
@@ -105,7 +118,8 @@ def test_a_change_gives_another_key(tmp_path: Path, cache: Caches) -> None:
 def test_a_folder_of_sources_is_a_project(tmp_path: Path, cache: Caches) -> None:
     root = project("inferred", tmp_path)
     result = compiled(root, cache)
-    assert (result.project.name, result.project.version, result.project.inferred) == ("inferred", "0.0.0", True)
+    found = result.compiled.planned.part.project
+    assert (found.name, found.version, found.inferred) == ("inferred", "0.0.0", True)
     assert run_wasm(result.wasm_path, out=tmp_path / "out") == (3, "inferred\n")
 
 
@@ -136,8 +150,8 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, cache: Caches) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        compile_project(root, sink=interrupt, cache=cache)
-    assert names(root / "dist") == []
+        compiled(root, cache, interrupt)
+    assert not (root / "dist").exists()
 
 
 def test_an_empty_folder_is_no_project(tmp_path: Path, cache: Caches) -> None:
@@ -189,7 +203,8 @@ def test_a_dist_that_is_a_file(tmp_path: Path, cache: Caches) -> None:
 
 def test_the_lock_decides_what_is_provisioned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = hello(tmp_path / "hello")
-    lock_tool(root, ToolPin("zig", "ziglang", "0.0.1", (Artifact("ziglang-0.0.1-py3-none-any.whl", "0" * 64),)))
+    wheel = Artifact("ziglang-0.0.1-py3-none-any.whl", "0" * 64)
+    lock_tools(root, [ToolPin("zig", "ziglang", "0.0.1", Wheels((wheel,)))])
     (tmp_path / "index").mkdir()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
@@ -207,10 +222,10 @@ def test_the_first_build_says_that_it_takes_long(tmp_path: Path, cache: Caches) 
         (fresh.root / folder).symlink_to(cache.root / folder)
     events: list[Event] = []
     with pytest.raises(CompilationFailed):
-        compile_project(root, sink=events.append, cache=fresh)
+        compiled(root, fresh, events.append)
     assert any(isinstance(event, Note) and "building libc" in event.text for event in events)
     events.clear()
-    compile_project(tmp_path / "hello", sink=events.append, cache=cache)
+    compiled(tmp_path / "hello", cache, events.append, no_cache=True)
     assert not any(isinstance(event, Note) and "building libc" in event.text for event in events)
 
 
@@ -234,8 +249,8 @@ def test_a_cache_that_cannot_be_marked_is_a_warning(tmp_path: Path, cache: Cache
         (broken.root / folder).symlink_to(cache.folder(folder))
     (broken.root / "warm").write_text("in the way")
     events: list[Event] = []
-    result = compile_project(hello(tmp_path / "hello"), sink=events.append, cache=broken)
-    assert names(result.wasm_path.parent) == ["hello.wasm"]
+    result = compiled(hello(tmp_path / "hello"), broken, events.append)
+    assert names(result.wasm_path.parent) == ["hello.wasm", "oci"]
     (said,) = warnings(events)
     assert said.startswith(f"the cache could not be written: {broken.root / 'warm'}")
 
@@ -248,12 +263,151 @@ def test_a_compilers_cache_that_cannot_be_used_is_a_warning(tmp_path: Path, cach
     (broken.root / "zig" / "global").symlink_to(cache.folder("zig/global"))
     (broken.root / "zig" / "local").write_text("in the way")
     events: list[Event] = []
-    result = compile_project(hello(tmp_path / "hello"), sink=events.append, cache=broken)
-    assert names(result.wasm_path.parent) == ["hello.wasm"]
+    result = compiled(hello(tmp_path / "hello"), broken, events.append)
+    assert names(result.wasm_path.parent) == ["hello.wasm", "oci"]
     (said,) = warnings(events)
     assert said.startswith(f"the cache is not used: {broken.root / 'zig' / 'local'}: ")
 
 
 def test_the_project_is_loaded_from_where_it_is(tmp_path: Path, cache: Caches) -> None:
     root = hello(tmp_path / "hello")
-    assert compiled(root, cache).project == Project.load(root)
+    assert compiled(root, cache).compiled.planned.part.project == load(root)
+
+
+def cases(tmp_path: Path, toml: str = "") -> Path:
+    """A project of two C programs and what they share."""
+    (tmp_path / "src").mkdir(parents=True)
+    for name, code in (("one", 1), ("two", 2)):
+        (tmp_path / "src" / f"{name}.c").write_text(f"int main(void) {{\n    return {code};\n}}\n")
+    targets = "".join(f'[target.{name}]\nsources = ["src/{name}.c"]\n' for name in ("one", "two"))
+    (tmp_path / "wasmbuild.toml").write_text(f'[project]\nname = "both"\nversion = "1.0.0"\n{toml}{targets}')
+    return tmp_path
+
+
+def all_of(root: Path, cache: Caches, sink: Sink = ignore, **options: Any) -> dict[str, Built]:
+    return {each.label: each for each in build(root, BuildOptions(**options), Setting(cache, os.environ, sink))}
+
+
+def test_what_is_as_it_was_is_left_alone(tmp_path: Path, cache: Caches) -> None:
+    root = hello(tmp_path / "hello")
+    first = compiled(root, cache)
+    before = first.wasm_path.stat()
+    events: list[Event] = []
+    second = compiled(root, cache, events.append)
+    assert (second.compiled.source, second.manifest) == ("unchanged", first.manifest)
+    assert second.wasm_path.stat() == before
+    assert not any(isinstance(event, Step) and event.verb == "compile" for event in events)
+
+
+def test_what_somebody_changed_in_dist_is_put_right(tmp_path: Path, cache: Caches) -> None:
+    root = hello(tmp_path / "hello")
+    first = compiled(root, cache)
+    data = first.wasm_path.read_bytes()
+    first.wasm_path.write_bytes(b"evil")
+    second = compiled(root, cache)
+    assert (second.compiled.source, second.wasm_path.read_bytes()) == ("local", data)
+    second.wasm_path.unlink()
+    assert compiled(root, cache).wasm_path.read_bytes() == data
+
+
+def test_no_cache_compiles_again(tmp_path: Path, cache: Caches) -> None:
+    root = hello(tmp_path / "hello")
+    first = compiled(root, cache)
+    second = compiled(root, cache, no_cache=True)
+    assert (second.compiled.source, second.manifest) == (None, first.manifest)
+
+
+def test_a_fresh_clone_has_it_from_a_cache_without_any_compiler(tmp_path: Path, cache: Caches) -> None:
+    shared = f"folder:{tmp_path / 'shared'}"
+    first = compiled(hello(tmp_path / "hello"), cache, no_cache=True, cache_to=(shared,))
+    empty = Caches(tmp_path / "cache")
+    second = compiled(hello(tmp_path / "clone" / "hello"), empty, cache_from=(shared,), offline=True)
+    assert (second.compiled.source, second.manifest) == (shared, first.manifest)
+    assert not empty.tools.exists()
+
+
+def test_several_targets_have_a_file_and_a_tag_each(tmp_path: Path, cache: Caches) -> None:
+    built = all_of(cases(tmp_path), cache, jobs=2)
+    assert names(tmp_path / "dist") == ["oci", "one.wasm", "two.wasm"]
+    assert [run_wasm(built[name].wasm_path, out=tmp_path / "out")[0] for name in ("one", "two")] == [1, 2]
+    layout = LayoutStore(tmp_path / "dist" / "oci")
+    assert layout.tags() == ["one-1.0.0", "two-1.0.0"]
+    assert layout.resolve("two-1.0.0") == built["two"].manifest
+
+
+def test_one_target_of_several(tmp_path: Path, cache: Caches) -> None:
+    assert list(all_of(cases(tmp_path), cache, targets=("two",))) == ["two"]
+    with pytest.raises(UsageFailed, match="no target 'tow'") as caught:
+        all_of(tmp_path, cache, targets=("tow",))
+    assert caught.value.hint == "did you mean two?"
+
+
+def test_keep_going_builds_what_can_be_built(tmp_path: Path, cache: Caches) -> None:
+    root = cases(tmp_path)
+    (root / "src" / "one.c").write_text("int main(void) { return wrong; }\n")
+    events: list[Event] = []
+    with pytest.raises(CompilationFailed):
+        all_of(root, cache, events.append, jobs=1)
+    assert not (root / "dist").exists()
+    assert "not built: two" in warnings(events)
+    with pytest.raises(CompilationFailed):
+        all_of(root, cache, jobs=1, keep_going=True)
+    assert names(root / "dist") == ["oci", "two.wasm"]
+
+
+def test_a_target_gets_the_files_of_those_that_it_depends_on(tmp_path: Path, cache: Caches) -> None:
+    root = cases(tmp_path, '[target.zero]\ndepends = ["one"]\nsources = ["src/zero.c"]\n')
+    (root / "src" / "zero.c").write_text(
+        'static const char other[] = {\n#embed "../deps/one.wasm"\n};\nint main(void) { return other[1]; }\n'
+    )
+    built = all_of(root, cache, targets=("zero",))
+    assert list(built) == ["one", "zero"]
+    assert run_wasm(built["zero"].wasm_path, out=tmp_path / "out")[0] == ord("a")
+
+
+def test_a_workspace_builds_its_members_with_one_lock(tmp_path: Path, cache: Caches) -> None:
+    hello(tmp_path / "apps" / "hello")
+    cases(tmp_path / "apps" / "both")
+    (tmp_path / "wasmbuild.toml").write_text('[workspace]\nmembers = ["apps/*"]\n')
+    assert sorted(all_of(tmp_path, cache)) == ["hello", "one", "two"]
+    assert names(tmp_path) == ["apps", "wasmbuild.lock", "wasmbuild.toml"]
+    assert names(tmp_path / "apps" / "both" / "dist") == ["oci", "one.wasm", "two.wasm"]
+    compiled(tmp_path / "apps" / "hello", cache)
+    assert not (tmp_path / "apps" / "hello" / LOCK_FILE).exists()
+
+
+def test_the_file_says_what_the_project_says(tmp_path: Path, cache: Caches) -> None:
+    root = cases(tmp_path, 'description = "Ü"\nlicenses = "MIT"\nhomepage = "https://example.org"\n')
+    built = all_of(root, cache)["one"]
+    found = read_metadata(built.wasm_path.read_bytes())
+    assert found == {"version": "1.0.0", "description": "Ü", "licenses": "MIT", "homepage": "https://example.org"}
+    text = (root / "wasmbuild.toml").read_text()
+    (root / "wasmbuild.toml").write_text(text.replace("[target.one]", "[build]\nmetadata = false\n[target.one]"))
+    assert read_metadata(all_of(root, cache)["one"].wasm_path.read_bytes()) == {}
+
+
+def test_a_file_that_asks_for_more_than_allowed_is_no_result(tmp_path: Path, cache: Caches) -> None:
+    root = cases(tmp_path, '[capabilities]\nallow = ["stdio"]\n')
+    (root / "src" / "one.c").write_text("#include <time.h>\nint main(void) { return (int)time(0); }\n")
+    with pytest.raises(CapabilityDenied, match="clock"):
+        all_of(root, cache, targets=("one",))
+    assert not (root / "dist").exists()
+    text = (root / "wasmbuild.toml").read_text()
+    (root / "wasmbuild.toml").write_text(text.replace('"stdio"', '"stdio", "clocks"'))
+    assert list(all_of(root, cache, targets=("one",))) == ["one"]
+
+
+def test_locked_refuses_to_pin_anything_new(tmp_path: Path, cache: Caches) -> None:
+    root = hello(tmp_path / "hello")
+    with pytest.raises(InvalidProject, match="lock"):
+        compiled(root, cache, locked=True)
+    compiled(root, cache)
+    compiled(root, cache, locked=True)
+
+
+def test_two_builds_of_one_project_at_once(tmp_path: Path, cache: Caches) -> None:
+    root = cases(tmp_path)
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: all_of(root, cache, no_cache=True), range(2)))
+    assert both[0]["one"].manifest == both[1]["one"].manifest
+    assert names(root / "dist") == ["oci", "one.wasm", "two.wasm"]

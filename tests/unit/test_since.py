@@ -1,0 +1,123 @@
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from wasmbuild.errors import UsageFailed
+from wasmbuild.workflows import since
+from wasmbuild.workflows.since import changed_files, touches, with_dependents
+
+ODD = 'ö "q" \\ t\tn.c'
+
+
+def git(folder: Path, *words: str) -> str:
+    identity = ["-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
+    return subprocess.run(
+        ["git", *identity, "-C", str(folder), *words], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    root = tmp_path / "repository"
+    (root / "app").mkdir(parents=True)
+    for name in ("kept.c", "app/changed.c", "app/gone.c", "app/moved.c", "app/" + ODD):
+        (root / name).write_text("int x;\n")
+    (root / ".gitignore").write_text("*.o\n")
+    git(root, "init", "-q", "-b", "main")
+    git(root, "add", ".")
+    git(root, "commit", "-q", "-m", "one")
+    return root
+
+
+def changed(root: Path, revision: str = "HEAD") -> set[str]:
+    return {path.relative_to(os.path.realpath(root)).as_posix() for path in changed_files(root, revision, os.environ)}
+
+
+def test_nothing_has_changed(repository: Path) -> None:
+    assert changed(repository) == set()
+
+
+def test_what_differs_from_a_revision(repository: Path) -> None:
+    (repository / "app" / "changed.c").write_text("int y;\n")
+    (repository / "app" / ODD).write_text("int y;\n")
+    (repository / "app" / "gone.c").unlink()
+    git(repository, "mv", "app/moved.c", "app/new name.c")
+    (repository / "app" / "unknown.c").touch()
+    (repository / "app" / "left out.o").touch()
+    expected = {"app/changed.c", "app/gone.c", "app/moved.c", "app/new name.c", "app/unknown.c", "app/" + ODD}
+    assert changed(repository) == expected
+    git(repository, "add", ".")
+    assert changed(repository) == expected
+    git(repository, "commit", "-q", "-m", "two")
+    assert changed(repository) == set()
+    assert changed(repository, "HEAD~1") == expected
+
+
+def test_a_folder_inside_a_repository_sees_all_of_it(repository: Path) -> None:
+    (repository / "kept.c").write_text("int y;\n")
+    found = changed_files(repository / "app", "main", os.environ)
+    assert found == {Path(os.path.realpath(repository)) / "kept.c"}
+
+
+@pytest.mark.parametrize("revision", ["none", "--help", "-h", "", "HEAD:kept.c", "HEAD --output=x"])
+def test_what_is_no_revision(repository: Path, revision: str) -> None:
+    with pytest.raises(UsageFailed, match="git cannot say what has changed") as caught:
+        changed_files(repository, revision, os.environ)
+    assert "fatal" in (caught.value.cause or "")
+
+
+def test_a_folder_that_is_in_no_repository(tmp_path: Path) -> None:
+    with pytest.raises(UsageFailed) as caught:
+        changed_files(tmp_path, "HEAD", {**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)})
+    assert "not a git repository" in (caught.value.cause or "")
+
+
+def test_a_machine_without_git(repository: Path) -> None:
+    with pytest.raises(UsageFailed, match="needs git"):
+        changed_files(repository, "HEAD", {"PATH": str(repository)})
+
+
+def test_too_many_changes(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        (repository / f"{number}.c").touch()
+    monkeypatch.setattr(since, "MAX_CHANGED", 3)
+    with pytest.raises(UsageFailed, match="more than 3 files"):
+        changed_files(repository, "HEAD", os.environ)
+
+
+@pytest.mark.parametrize(
+    ("path", "matters"),
+    [
+        ("p/a.c", True),
+        ("p/other.c", False),
+        ("p/wasmbuild.toml", True),
+        ("wasmbuild.lock", True),
+        ("p/sub/.gitignore", True),
+        ("p/gone.c", True),
+        ("p/dist/gone.wasm", False),
+        ("p/.hidden/gone", False),
+        ("q/gone.c", False),
+    ],
+)
+def test_which_changes_matter(tmp_path: Path, path: str, matters: bool) -> None:
+    (tmp_path / "p").mkdir()
+    for name in ("a.c", "other.c"):
+        (tmp_path / "p" / name).touch()
+    assert touches([tmp_path / path], tmp_path / "p", ["a.c"], tmp_path / "wasmbuild.lock") == matters
+
+
+def test_a_project_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "a.c").touch()
+    (tmp_path / "link").symlink_to("p")
+    lock = tmp_path / "link" / "wasmbuild.lock"
+    assert touches([tmp_path / "p" / "a.c"], tmp_path / "link", ["a.c"], lock)
+
+
+def test_what_depends_on_a_change_is_built_with_what_it_needs() -> None:
+    needs = {"app": ("lib", "data"), "lib": ("base",), "base": (), "data": (), "other": (), "top": ("app",)}
+    assert with_dependents({"lib"}, needs) == {"lib", "base", "app", "data", "top"}
+    assert with_dependents({"other"}, needs) == {"other"}
+    assert with_dependents([], needs) == frozenset()

@@ -1,0 +1,218 @@
+"""The engine: performs the actions of a chain, each at most once, and puts the last one's file into its place.
+
+What was done before is found by its key. What is done runs in a folder of its own, in a sandbox.
+Not here: which actions there are (``wasmbuild.toolchains``), what starts a process (``runner``), what
+is stored how (``cache``), and in which order targets are built (``wasmbuild.workflows``).
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from registry.digest import Digest
+from registry.files import publish
+from wasmbuild.build.action import Action, ActionKey, CacheFolder, InputFile
+from wasmbuild.build.cache.layered import Layered
+from wasmbuild.build.chain import Chain, Described, described
+from wasmbuild.build.drafts import draft_folder
+from wasmbuild.build.guard import Abort
+from wasmbuild.build.installed import holding
+from wasmbuild.build.kept import KeptFolders
+from wasmbuild.build.limits import Limits
+from wasmbuild.build.places import Layout, Room, expand
+from wasmbuild.build.runner import run
+from wasmbuild.build.sandbox import Sandbox
+from wasmbuild.build.staging import OutputFile, collect, stage
+from wasmbuild.build.tool import Tool
+from wasmbuild.build.warmth import Warmth
+from wasmbuild.caches import Caches
+from wasmbuild.errors import CompilationFailed, ToolFailed
+from wasmbuild.events import Note, Sink, step
+
+__all__ = ["EPOCH", "Engine", "Performed"]
+
+EPOCH = 315_532_800
+"""Seconds: what every command takes for the present (SOURCE_DATE_EPOCH), and the time of its files.
+
+1 January 1980, before which a zip archive cannot date anything.
+"""
+
+_LINES_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """What became of a chain: the key of its last action, the file's digest and size, and how it came about.
+
+    ``source`` names the cache that had it, or is None when it was made.
+    """
+
+    key: ActionKey
+    description: Mapping[str, object]
+    digest: Digest
+    size: int
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Everything that actions are performed with.
+
+    ``install`` makes sure that a tool is there, and raises ToolchainMissing; ``user_environment`` is what
+    actions that use the network may see a part of. ``abort`` ends what runs, from any thread.
+    """
+
+    caches: Caches
+    cache: Layered
+    sandbox: Sandbox
+    install: Callable[[Tool], None]
+    user_environment: Mapping[str, str]
+    sink: Sink
+    abort: Abort = field(default_factory=Abort)
+
+    def perform(
+        self, chain: Chain, root: Path, inputs: Sequence[InputFile], depended: Mapping[str, Path], destination: Path
+    ) -> Performed:
+        """Have the file of a chain at ``destination``, made from the project in ``root``.
+
+        ``inputs`` are all files that it reads; those in ``depended`` are elsewhere, at these paths.
+
+        Raises CompilationFailed with the compiler's own lines, ToolFailed, ToolchainMissing,
+        InvalidProject when an input changes meanwhile, and OSError; then ``destination`` is as before.
+        """
+        steps = described(chain, inputs)
+        last = steps[chain.last.name]
+        found = self.cache.find(last.key, chain.last.outputs, shared=chain.shared(chain.last))
+        if found is not None:
+            output = found.output(chain.output)
+            if self.cache.fetch(found, output, destination):
+                return Performed(last.key, last.description, output.digest, output.size, found.source)
+        with contextlib.ExitStack() as held:
+            work = _Work(self, chain, root, {file.path: file for file in inputs}, depended, steps, held)
+            made = work.files(chain.last.name)[chain.output]
+            made.path.chmod(0o644)  # a module is data, whatever the linker thinks
+            publish(made.path, destination)
+            return Performed(last.key, last.description, made.digest, made.size, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The actions of one chain that have to be performed, with the folders that live as long as this."""
+
+    engine: Engine
+    chain: Chain
+    root: Path
+    inputs: Mapping[str, InputFile]
+    depended: Mapping[str, Path]
+    steps: Mapping[str, Described]
+    held: contextlib.ExitStack
+
+    def folder(self, name: str) -> Path:
+        """The folder of outputs of an action, performed now unless it was before."""
+        action, key = self.steps[name].action, self.steps[name].key
+        if action.keep == "folder":
+            kept = KeptFolders(self.engine.caches)
+            return self.held.enter_context(
+                kept.folder(action.name, key, lambda made: self._perform(action, made, ()), self.engine.sink)
+            )
+        found = self.engine.cache.find(key, action.outputs, shared=self.chain.shared(action))
+        folder = self.held.enter_context(draft_folder(self.engine.caches.scratch()))
+        if found is not None and all(
+            self.engine.cache.fetch(found, found.output(each), folder / each) for each in action.outputs
+        ):
+            return folder
+        return next(iter(self.files(name).values())).path.parent
+
+    def files(self, name: str) -> dict[str, OutputFile]:
+        """Perform an action, and store what it made."""
+        step_ = self.steps[name]
+        made = self.held.enter_context(draft_folder(self.engine.caches.scratch()))
+        outputs = {file.name: file for file in self._perform(step_.action, made, step_.action.outputs)}
+        paths = {each: file.path for each, file in outputs.items()}
+        shared = self.chain.shared(step_.action)
+        self.engine.cache.put(step_.key, step_.description, paths, shared=shared)
+        return outputs
+
+    def _perform(self, action: Action, made: Path, outputs: Sequence[str]) -> tuple[OutputFile, ...]:
+        """Run a command, whose outputs end up in the folder ``made``."""
+        used = [self.chain.tools[name] for name in action.tools if name != "python"]
+        for tool in used:
+            self.engine.install(tool)
+        self.held.enter_context(holding([tool for tool in used if tool.pinned]))
+        earlier = {name: self.folder(name) for name in action.after}
+        with draft_folder(self.engine.caches.scratch()) as draft, step(self.engine.sink, action.name, self.chain.label):
+            room = Room.make(draft, made)
+            self._stage(action, room.work)
+            warmth = Warmth(action, self.chain.tools, self.engine.caches, self.engine.sink)
+            warmth.announce()
+            self._run(action, room, earlier)
+            collected = collect(made, outputs)
+            warmth.mark()
+            return collected
+
+    def _stage(self, action: Action, work: Path) -> None:
+        # A compiler that remembers files by size, time and number of the inode would take one for another.
+        remembers = any(isinstance(place, CacheFolder) for place in action.places)
+        modified = time.time() if action.fresh or remembers else EPOCH
+        own = [self.inputs[path] for path in action.inputs]
+        stage(self.root, own, action.files, work, modified=modified, elsewhere=self.depended)
+
+    def _run(self, action: Action, room: Room, earlier: Mapping[str, Path]) -> None:
+        engine = self.engine
+        with _cache_folders(action, room, engine) as caches:
+            layout = Layout(room, self.chain.tools, earlier, caches, engine.sandbox)
+            given = {name: expand(value, layout) for name, value in action.env}
+            env = {**room.environment(engine.sandbox), "SOURCE_DATE_EPOCH": str(EPOCH), **given}
+            if action.network:
+                env = {**_allowed(engine.user_environment, action.user_environment), **env}
+            completed = run(
+                engine.sandbox.command(
+                    [expand(word, layout) for word in action.argv],
+                    cwd=engine.sandbox.seen(room.work_mount),
+                    env=env,
+                    mounts=layout.mounts(action),
+                    network=action.network,
+                ),
+                cwd=room.work,
+                sink=engine.sink,
+                timeout_seconds=self.chain.timeout,
+                tool=action.tool,
+                limits=Limits(memory=self.chain.memory),
+                abort=engine.abort,
+            )
+        _check(completed.exit_code, completed.tail, action)
+
+
+@contextlib.contextmanager
+def _cache_folders(action: Action, room: Room, engine: Engine) -> Iterator[dict[str, Path]]:
+    """Where the command keeps what makes it faster: in the user's cache, or for this once in the draft."""
+    folders: dict[str, Path] = {}
+    for place in sorted({each.place for each in action.places if isinstance(each, CacheFolder)}):
+        try:
+            folders[place] = engine.caches.writable(place)
+        except OSError as error:
+            engine.sink(Note("warning", f"the cache is not used: {error.filename}: {error.strerror}"))
+            folders[place] = room.draft / "cache" / place
+            folders[place].mkdir(parents=True)
+    yield folders
+
+
+def _allowed(environment: Mapping[str, str], wanted: Sequence[str]) -> dict[str, str]:
+    exact = {name for name in wanted if not name.endswith("*")}
+    prefixes = tuple(name[:-1] for name in wanted if name.endswith("*"))
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in exact or name.upper() in exact or (prefixes and name.startswith(prefixes))
+    }
+
+
+def _check(exit_code: int, tail: Sequence[str], action: Action) -> None:
+    shown = "\n".join(tail[-_LINES_SHOWN:]) or None
+    if exit_code < 0:
+        raise ToolFailed(f"{action.tool} was ended by signal {-exit_code}", cause=shown)
+    if exit_code != 0:
+        what = "the sources do not compile" if not action.network else f"{action.tool} could not fetch what is needed"
+        raise CompilationFailed(what, cause=shown)

@@ -1,0 +1,62 @@
+"""``wit``: a folder of WIT that is whole: what the project has, and the packages of WASI that it does not bring.
+
+The project's own files keep their places, and WASI's packages go below ``deps``, where every tool of
+the component model looks. A package that the project has of the same name and version wins.
+"""
+
+import argparse
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+__all__ = ["main", "packages"]
+
+_PACKAGE = re.compile(r"^\s*package\s+([a-z0-9:/@.+-]+)\s*[;{]", re.MULTILINE | re.IGNORECASE)
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Copy a folder (or one file) of WIT, and WASI's packages beside it."""
+    parser = argparse.ArgumentParser(prog="wit", description=__doc__)
+    parser.add_argument("source", type=Path, help="a file or folder of WIT")
+    parser.add_argument("wasi", type=Path, help="a folder with a folder for each package of WASI")
+    parser.add_argument("output", type=Path)
+    chosen = parser.parse_args(arguments)
+    try:
+        _assemble(chosen.source, chosen.wasi, chosen.output)
+    except (OSError, UnicodeDecodeError) as error:
+        sys.stderr.write(f"{chosen.source}: {error}\n")
+        return 1
+    return 0
+
+
+def packages(files: Iterable[Path]) -> frozenset[str]:
+    """The packages that WIT files declare, as ``namespace:name@version``. Raises OSError, UnicodeDecodeError."""
+    texts = (_COMMENT.sub("", path.read_text(encoding="utf-8")) for path in files)
+    return frozenset(name for text in texts for name in _PACKAGE.findall(text))
+
+
+def _assemble(source: Path, wasi: Path, output: Path) -> None:
+    folder = source if source.is_dir() else source.parent
+    own = sorted(source.rglob("*.wit")) if source.is_dir() else [source]
+    for path in own:
+        _copy(path, output / path.relative_to(folder))
+    declared = packages(own)
+    for package in sorted(path for path in wasi.iterdir() if path.is_dir()):
+        files = sorted(package.glob("*.wit"))
+        if declared.isdisjoint(packages(files)):
+            for path in files:
+                _copy(path, output / "deps" / package.name / path.name)
+
+
+def _copy(path: Path, destination: Path) -> None:
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    if destination.exists():
+        raise FileExistsError(f"{destination.name} is there already")
+    shutil.copyfile(path, destination)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
