@@ -161,7 +161,7 @@ def edit(place: Path, rounds: int) -> list[Figure]:
     zig = next(Path(cache()).glob("tools/ziglang-*/ziglang/zig"))
     command = [str(zig), "cc", "-target", "wasm32-wasi", "-Os", "-s", "-o", "bench.wasm"]
     command += sorted(str(path.relative_to(bare)) for path in bare.glob("src/*.c"))
-    variables = {"ZIG_GLOBAL_CACHE_DIR": f"{cache()}/zig/global", "ZIG_LOCAL_CACHE_DIR": f"{cache()}/zig/local"}
+    variables = {"ZIG_GLOBAL_CACHE_DIR": f"{cache()}/zig/libraries", "ZIG_LOCAL_CACHE_DIR": f"{cache()}/zig/objects"}
     timed(command, bare, **variables)
     count = 0
 

@@ -11,9 +11,12 @@ import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wasmbuild.errors import InvalidProject
-from wasmbuild.positions import Position, Positions
+
+if TYPE_CHECKING:
+    from wasmbuild.positions import Position
 
 __all__ = ["MAX_DOCUMENT", "Table", "closest", "parse_table", "read_table"]
 
@@ -40,8 +43,10 @@ class Table:
         place = f"{self.file}, {position}" if position else self.file
         return InvalidProject(f"{place}: {shown} {problem}", hint=hint)
 
-    def position(self, key: str | None = None) -> Position | None:
+    def position(self, key: str | None = None) -> "Position | None":
         """Where a key is in the file, or the table itself; None for a table that is not there."""
+        from wasmbuild.positions import Positions  # noqa: PLC0415  (where nothing is wrong, nobody asks)
+
         return Positions.of(self.document).find(self.name, key, self.occurrence)
 
     def only(self, known: Collection[str]) -> None:

@@ -53,8 +53,7 @@ class TestRust(Rust):
 class TestCargo(Rust):
     files: ClassVar = {
         "Cargo.toml": '[package]\nname = "hello"\nversion = "0.1.0"\n',
-        "Cargo.lock": 'version = 3\n\n[[package]]\nname = "x"\nversion = "1.0.0"\n'
-        f'source = "{PUBLIC_CRATES}"\n',
+        "Cargo.lock": f'version = 3\n\n[[package]]\nname = "x"\nversion = "1.0.0"\nsource = "{PUBLIC_CRATES}"\n',
         "src/main.rs": "fn main() {}",
         "src/lib.rs": "",
     }

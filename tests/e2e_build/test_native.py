@@ -18,6 +18,7 @@ import wasmtime
 from wasmbuild.caches import Caches
 
 WASMBUILD = str(Path(sys.executable).parent / "wasmbuild")
+USERS = Caches.of_user()
 SYSTEM = "/usr/local/bin:/usr/bin:/bin"
 
 C = '#include <stdio.h>\nint main(int n, char **v) { printf("hello %d\\n", n); return 3; }\n'
@@ -184,12 +185,19 @@ def elsewhere(root: Path, tmp_path: Path) -> Path:
 
 def without_results(tmp_path: Path, *shared: str) -> dict[str, str]:
     """A cache with the compilers of the user's, and what else is ``shared``, and nothing that was compiled."""
-    cache, own = Caches.of_user(), Caches(tmp_path / "cache")
-    own.root.mkdir(exist_ok=True)
+    cache, own = USERS, Caches(tmp_path / "cache")
+    own.root.mkdir(parents=True, exist_ok=True)
     for name in ("tools", *shared):
         with contextlib.suppress(FileExistsError):
             (own.root / name).symlink_to(cache.folder(name))
     return {"WASMBUILD_CACHE_DIR": str(own.root)}
+
+
+@pytest.fixture(autouse=True)
+def _own_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results of other days, by other versions of ours, are none: only compilers and their caches are shared."""
+    for name, value in without_results(tmp_path / "own", "zig", "go", "cargo", "kept", "warm").items():
+        monkeypatch.setenv(name, value)
 
 
 STRANGE = {"TZ": "Asia/Kathmandu", "LC_ALL": "C", "USER": "somebody", "HOME": "/nonexistent", "EXTRA": "x"}

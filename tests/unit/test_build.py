@@ -260,13 +260,13 @@ def test_a_compilers_cache_that_cannot_be_used_is_a_warning(tmp_path: Path, cach
     broken.root.mkdir()
     (broken.root / "tools").symlink_to(cache.folder("tools"))
     (broken.root / "zig").mkdir()
-    (broken.root / "zig" / "global").symlink_to(cache.folder("zig/global"))
-    (broken.root / "zig" / "local").write_text("in the way")
+    (broken.root / "zig" / "libraries").symlink_to(cache.folder("zig/libraries"))
+    (broken.root / "zig" / "objects").write_text("in the way")
     events: list[Event] = []
     result = compiled(hello(tmp_path / "hello"), broken, events.append)
     assert names(result.wasm_path.parent) == ["hello.wasm", "oci"]
     (said,) = warnings(events)
-    assert said.startswith(f"the cache is not used: {broken.root / 'zig' / 'local'}: ")
+    assert said.startswith(f"the cache is not used: {broken.root / 'zig' / 'objects'}: ")
 
 
 def test_the_project_is_loaded_from_where_it_is(tmp_path: Path, cache: Caches) -> None:

@@ -11,15 +11,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from registry.client.settings import Settings
+from registry.digest import Digest
 from registry.errors import InvalidDocument
-from wasmbuild.build.action import Action, ActionKey, Output
+from wasmbuild.build.action import Action, ActionKey, InputFile, Output
 from wasmbuild.build.cache.folder import FolderStore
 from wasmbuild.build.cache.layered import Layered
 from wasmbuild.build.cache.store import ActionCache
@@ -36,7 +37,7 @@ from wasmbuild.workflows import cluster as under_test
 from wasmbuild.workflows.build import Built, Setting, build
 from wasmbuild.workflows.caching import local_cache
 from wasmbuild.workflows.cluster import transport_address
-from wasmbuild.workflows.dispatch import Dispatcher, Orders
+from wasmbuild.workflows.dispatch import Dispatcher, Orders, Sender
 from wasmbuild.workflows.jobs import PARCEL, JobDone, perform_job
 from wasmbuild.workflows.options import BuildOptions
 from wasmbuild.workflows.toolroom import Installer
@@ -271,33 +272,45 @@ def test_what_the_compiler_says_arrives_once(bench: Bench, workers: Workers) -> 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_worker_that_ends_gives_its_work_to_the_other(bench: Bench, tmp_path: Path, capfd, number: int) -> None:
-    bench.write({"a": ""}, before=sleeping(1))
+    bench.write({"a": ""}, before=sleeping(2))
     with cluster(tmp_path / "workers", "one", "two") as own, ThreadPoolExecutor(1) as pool:
         done = pool.submit(bench.build, own.address)
-        wait_for(lambda: running(1))
-        compiling = running(1)
+        wait_for(lambda: running(2))
+        compiling = running(2)
         (busy,) = [name for name in ("one", "two") if entries(own.root / name / "work")]
         own.kill(busy, number)
-        wait_for(lambda: not set(running(1)) & set(compiling), seconds=1)
+        wait_for(lambda: not set(running(2)) & set(compiling), seconds=1.8)
         built = done.result(timeout=60)["a"]
         (other,) = {"one", "two"} - {busy}
         assert len(entries(own.root / other / "actions" / "ac")) == 1
         assert entries(own.root / busy / "actions" / "ac") == []
         assert built.wasm_path.read_bytes().startswith(b"\0asm")
-        assert running(1) == []
+        assert running(2) == []
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_scheduler_that_is_killed_ends_the_build(bench: Bench, tmp_path: Path, capfd) -> None:
-    with cluster(tmp_path / "workers", "one") as own, ThreadPoolExecutor(1) as pool:
-        bench.write({"b": ""}, before=sleeping(60))
-        done = pool.submit(bench.build, own.address)
+NOISE = ("distributed", "Traceback", "tornado", "asyncio", "Exception ignored")
+
+
+def started(bench: Bench, address: str) -> subprocess.Popen[str]:
+    """A build from the command line."""
+    arguments = ["build", "--executor", address, "--cache-to", f"folder:{bench.shared}", str(bench.root)]
+    command = [sys.executable, "-c", "from wasmbuild.cli.entry import main; main()", *arguments]
+    env = {**os.environ, CACHE_VARIABLE: str(bench.caches.root)}
+    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_scheduler_that_is_killed_ends_the_build(bench: Bench, tmp_path: Path) -> None:
+    bench.write({"a": ""}, before=sleeping(60))
+    with cluster(tmp_path / "workers", "one") as own, started(bench, own.address) as process:
         wait_for(lambda: running(60))
         own.kill("scheduler")
-        with pytest.raises(ToolFailed, match="could not be compiled on the cluster"):
-            done.result(timeout=60)
+        out, err = process.communicate(timeout=30)
         wait_for(lambda: not running(60))
-    assert capfd.readouterr() == ("", "")
+    assert (process.returncode, out) == (1, "")
+    assert "a could not be compiled on the cluster" in err
+    assert "cause: the scheduler ended" in err
+    assert [word for word in NOISE if word in err] == [], err
 
 
 @pytest.mark.parametrize("jobs", [None, 1])
@@ -322,16 +335,13 @@ def test_an_interruption_ends_what_runs_there(bench: Bench, workers: Workers, jo
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_a_build_that_is_ended_ends_what_it_began(bench: Bench, workers: Workers, number: int, code: int) -> None:
     bench.write({"a": "", "b": "", "c": ""}, before=sleeping(62))
-    arguments = ["build", "--executor", workers.address, "--cache-to", f"folder:{bench.shared}", str(bench.root)]
-    env = {**os.environ, CACHE_VARIABLE: str(bench.caches.root)}
-    command = [sys.executable, "-c", "from wasmbuild.cli.entry import main; main()", *arguments]
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with started(bench, workers.address) as process:
         wait_for(lambda: len(running(62)) == 2)
         process.send_signal(number)
         out, err = process.communicate(timeout=30)
     wait_for(lambda: not running(62), seconds=10)
     assert (process.returncode, out) == (code, "")
-    assert not [word for word in ("distributed", "Traceback", "tornado", "asyncio") if word in err], err
+    assert [word for word in NOISE if word in err] == [], err
 
 
 def test_a_cache_that_workers_do_not_reach(bench: Bench, workers: Workers, monkeypatch) -> None:
@@ -340,6 +350,13 @@ def test_a_cache_that_workers_do_not_reach(bench: Bench, workers: Workers, monke
     with pytest.raises(ToolFailed, match="does not find what it is to compile") as caught:
         bench.build(workers.address, cache_to=("folder:/proc/self/cwd/mine-alone",))
     assert "--cache-to" in str(caught.value.hint)
+
+
+def test_a_folder_is_the_same_for_workers_wherever_they_are(bench: Bench, workers: Workers, monkeypatch) -> None:
+    bench.write({"a": ""})
+    monkeypatch.chdir(bench.shared.parent)
+    assert list(bench.build(workers.address, cache_to=("folder:near",))) == ["a"]
+    assert len(entries(bench.shared.parent / "near" / "ac")) == 2
 
 
 def test_a_cache_that_takes_nothing(bench: Bench, workers: Workers) -> None:
@@ -386,6 +403,35 @@ def test_a_scheduler_that_is_not_there(bench: Bench, registry_address: str, monk
             bench.build(address, keep_going=True)
         assert time.monotonic() - began < 6
     assert capfd.readouterr().err == ""
+
+
+def test_something_else_that_answers(bench: Bench, registry_address: str) -> None:
+    bench.write({"a": ""})
+    with started(bench, f"dask://{registry_address}") as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert f"the cluster dask://{registry_address} cannot be reached" in err
+    assert [word for word in NOISE if word in err.partition("hint:")[0]] == [], err
+
+
+def test_the_same_inputs_are_sent_once(bench: Bench) -> None:
+    bench.write({"a": ""})
+    inputs = digest_inputs(bench.root, ["src/text", "compile.sh"], StatCache(bench.caches.root / "digests"))
+    sink = bench.said.append
+    engine = Engine(bench.caches, Layered([], sink), choose_sandbox(), lambda tool: None, {}, sink)
+    shared = ActionCache(FolderStore(bench.shared), name="shared")
+    sender = Sender(Layered([shared], sink), engine)
+    read: list[str] = []
+
+    def place(file: InputFile) -> Path:
+        read.append(file.path)
+        time.sleep(0.05)
+        return bench.root / file.path
+
+    with ThreadPoolExecutor(4) as pool:
+        keys = set(pool.map(lambda _: sender.send(inputs, place), range(8)))
+    assert len(keys) == 1
+    assert sorted(read) == ["compile.sh", "src/text"]
 
 
 def test_what_a_cluster_needs(bench: Bench) -> None:
@@ -492,6 +538,16 @@ def test_a_result_that_does_not_come(bench: Bench) -> None:
         return done
 
     with pytest.raises(ToolFailed, match="the result is not in the cache"):
+        Hands(bench, work).perform(shell("echo > $1/a.wasm"))
+
+
+def test_a_worker_that_keeps_results_under_other_keys(bench: Bench) -> None:
+    def work(version: str, encoded: bytes) -> JobDone:
+        done = perform_job(version, encoded)
+        assert done.performed is not None
+        return replace(done, performed=replace(done.performed, key=ActionKey(Digest.of(b"other"))))
+
+    with pytest.raises(ToolFailed, match="hello has another key on the worker"):
         Hands(bench, work).perform(shell("echo > $1/a.wasm"))
 
 

@@ -26,7 +26,7 @@ __all__ = [
     "describe",
 ]
 
-KEY_VERSION = 2
+KEY_VERSION = 3
 """Goes up when the same description would give other bytes than before."""
 
 

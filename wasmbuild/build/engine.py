@@ -6,14 +6,17 @@ is stored how (``cache``), and in which order targets are built (``wasmbuild.wor
 """
 
 import contextlib
+import errno
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from registry.digest import Digest
-from registry.files import publish
+from registry.files import open_regular
 from wasmbuild.build.action import Action, ActionKey, CacheFolder, InputFile
+from wasmbuild.build.cache.arriving import arriving
 from wasmbuild.build.cache.layered import Layered
 from wasmbuild.build.chain import Chain, Described, described
 from wasmbuild.build.drafts import draft_folder
@@ -24,7 +27,8 @@ from wasmbuild.build.limits import Limits
 from wasmbuild.build.places import Layout, Room, expand
 from wasmbuild.build.runner import run
 from wasmbuild.build.sandbox import Sandbox
-from wasmbuild.build.staging import OutputFile, collect, stage
+from wasmbuild.build.stages import kept_stage, settle
+from wasmbuild.build.staging import OutputFile, collect, stage, written
 from wasmbuild.build.tool import Tool
 from wasmbuild.build.warmth import Warmth
 from wasmbuild.caches import Caches
@@ -38,6 +42,9 @@ EPOCH = 315_532_800
 
 1 January 1980, before which a zip archive cannot date anything.
 """
+
+UNCONFINED = "unconfined"
+"""Where compilers keep their caches when they run without a sandbox."""
 
 _LINES_SHOWN = 20
 
@@ -71,6 +78,8 @@ class Engine:
     user_environment: Mapping[str, str]
     sink: Sink
     abort: Abort = field(default_factory=Abort)
+    stays: bool = False
+    """Whether projects will be where they are the next time, so that work folders are worth keeping."""
 
     def perform(
         self, chain: Chain, root: Path, inputs: Sequence[InputFile], depended: Mapping[str, Path], destination: Path
@@ -92,8 +101,7 @@ class Engine:
         with contextlib.ExitStack() as held:
             work = _Work(self, chain, root, {file.path: file for file in inputs}, depended, steps, held)
             made = work.files(chain.last.name)[chain.output]
-            made.path.chmod(0o644)  # a module is data, whatever the linker thinks
-            publish(made.path, destination)
+            _hand_over(made.path, destination)
             return Performed(last.key, last.description, made.digest, made.size, None)
 
 
@@ -143,8 +151,7 @@ class _Work:
         self.held.enter_context(holding([tool for tool in used if tool.pinned]))
         earlier = {name: self.folder(name) for name in action.after}
         with draft_folder(self.engine.caches.scratch()) as draft, step(self.engine.sink, action.name, self.chain.label):
-            room = Room.make(draft, made)
-            self._stage(action, room.work)
+            room = self._staged(action, draft, made)
             warmth = Warmth(action, self.chain.tools, self.engine.caches, self.engine.sink)
             warmth.announce()
             self._run(action, room, earlier)
@@ -152,12 +159,26 @@ class _Work:
             warmth.mark()
             return collected
 
-    def _stage(self, action: Action, work: Path) -> None:
+    def _staged(self, action: Action, draft: Path, made: Path) -> Room:
         # A compiler that remembers files by size, time and number of the inode would take one for another.
         remembers = any(isinstance(place, CacheFolder) for place in action.places)
         modified = time.time() if action.fresh or remembers else EPOCH
         own = [self.inputs[path] for path in action.inputs]
-        stage(self.root, own, action.files, work, modified=modified, elsewhere=self.depended)
+        kept, there = self._kept(action, own) if remembers and not action.fresh else (None, frozenset[str]())
+        room = Room.make(draft, made, kept)
+        stage(self.root, own, action.files, room.work, modified=modified, elsewhere=self.depended, there=there)
+        return room
+
+    def _kept(self, action: Action, own: Sequence[InputFile]) -> tuple[Path | None, frozenset[str]]:
+        """A work folder of an earlier build, and what is in it already; None where there can be none."""
+        if not self.engine.stays or action.keep == "folder":
+            return None, frozenset()
+        identity = (str(self.root), self.chain.label, action.name)
+        work = self.held.enter_context(kept_stage(self.engine.caches, identity))
+        with contextlib.suppress(OSError):
+            if work is not None:
+                return work, settle(work, (*own, *written(action.files)))
+        return None, frozenset()
 
     def _run(self, action: Action, room: Room, earlier: Mapping[str, Path]) -> None:
         engine = self.engine
@@ -189,14 +210,28 @@ class _Work:
 def _cache_folders(action: Action, room: Room, engine: Engine) -> Iterator[dict[str, Path]]:
     """Where the command keeps what makes it faster: in the user's cache, or for this once in the draft."""
     folders: dict[str, Path] = {}
+    # Where paths are those of this machine, they get into what a compiler keeps, such as zig's own libc.
+    apart = f"{UNCONFINED}/" if engine.sandbox.name == "none" else ""
     for place in sorted({each.place for each in action.places if isinstance(each, CacheFolder)}):
         try:
-            folders[place] = engine.caches.writable(place)
+            folders[place] = engine.caches.writable(f"{apart}{place}")
         except OSError as error:
             engine.sink(Note("warning", f"the cache is not used: {error.filename}: {error.strerror}"))
             folders[place] = room.draft / "cache" / place
             folders[place].mkdir(parents=True)
     yield folders
+
+
+def _hand_over(made: Path, destination: Path) -> None:
+    """Give away what was made, also to another file system; who publishes it syncs it. Raises OSError, StorageFailed."""
+    made.chmod(0o644)  # a module is data, whatever the linker thinks
+    try:
+        made.replace(destination)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with open_regular(made) as file, arriving(destination, mode=0o644) as copy:
+            shutil.copyfileobj(file, copy)
 
 
 def _allowed(environment: Mapping[str, str], wanted: Sequence[str]) -> dict[str, str]:

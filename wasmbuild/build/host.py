@@ -119,7 +119,8 @@ def _root(description: HostTool, program: Path, run: Run) -> Path:
     if not description.root:
         folder = program.resolve().parent
         # A command sees all of its tool, and nobody's home is a part of one.
-        return folder if Path.home().resolve().is_relative_to(folder.parent) else folder.parent
+        alone = folder.name != "bin" or Path.home().resolve().is_relative_to(folder.parent)
+        return folder if alone else folder.parent
     lines = _ask(description, program, description.root, run).splitlines()
     answer = next((line.strip() for line in reversed(lines) if Path(line.strip()).is_absolute()), "")
     if not answer or not Path(answer).is_dir():

@@ -14,9 +14,10 @@ from wasmbuild.build.tool import Toolbox
 
 __all__ = ["TOP", "Layout", "Room", "expand"]
 
+_SYSTEM = "/usr"
+
 TOP = "/wasmbuild"
 """Where a sandbox shows all that is not the system's; the interpreter's own folders, which stay, are elsewhere."""
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +26,16 @@ class Room:
 
     draft: Path
     out: Path
+    work: Path
+    """Where the command runs."""
 
     @classmethod
-    def make(cls, draft: Path, out: Path) -> "Room":
-        """Make the folders in an empty draft; ``out`` is there. Raises OSError."""
-        room = cls(draft, out)
-        for folder in (room.work, draft / "home", draft / "tmp"):
+    def make(cls, draft: Path, out: Path, work: Path | None = None) -> "Room":
+        """Make the folders in an empty draft; ``out`` is there, and ``work`` when it is given. Raises OSError."""
+        room = cls(draft, out, work or draft / "work")
+        for folder in (draft / "home", draft / "tmp", *(() if work else (room.work,))):
             folder.mkdir()
         return room
-
-    @property
-    def work(self) -> Path:
-        """Where the command runs."""
-        return self.draft / "work"
 
     @property
     def work_mount(self) -> Mount:
@@ -77,16 +75,23 @@ class Layout:
         """A place as the command sees it."""
         if isinstance(place, ToolFile) and place.tool == "python":
             return sys.executable
+        if isinstance(place, ToolFile) and self._is_of_the_system(place.tool):
+            return str(self.tools[place.tool].root / place.path)
         mount = self.room.mounts[1] if isinstance(place, Output) else self._mount(place)
         assert mount is not None
         seen = self.sandbox.seen(mount)
         below = "" if isinstance(place, CacheFolder) else place.path if isinstance(place, ToolFile) else place.name
         return f"{seen}/{below}" if below else seen
 
+    def _is_of_the_system(self, tool: str) -> bool:
+        """Whether a tool is seen where it is; its links, which may be relative, lead somewhere only there."""
+        return self.tools[tool].root.is_relative_to(_SYSTEM)
+
     def _mount(self, place: Place) -> Mount | None:
         match place:
             case ToolFile(tool=tool):
-                return None if tool == "python" else Mount(self.tools[tool].root, f"{TOP}/tools/{tool}")
+                there = tool == "python" or self._is_of_the_system(tool)
+                return None if there else Mount(self.tools[tool].root, f"{TOP}/tools/{tool}")
             case Produced(action=action):
                 return Mount(self.earlier[action], f"{TOP}/kept/{action}")
             case CacheFolder(place=name):

@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +20,16 @@ from registry.files import open_regular, storage_errors
 from wasmbuild.build.action import InputFile
 from wasmbuild.errors import InvalidProject, ToolFailed
 
-__all__ = ["MAX_OUTPUT", "OutputFile", "collect", "discard", "seal", "stage"]
+__all__ = ["FOLDER_MODE", "MAX_OUTPUT", "OutputFile", "collect", "discard", "mode_of", "seal", "stage", "written"]
 
 MAX_OUTPUT = 2 * 1024**3
 """Bytes of one output."""
 
+FOLDER_MODE = 0o755
+"""The permissions of every folder that a command finds."""
+
 _BLOCK = 1024 * 1024
-_FILE, _PROGRAM, _FOLDER = 0o644, 0o755, 0o755
+_FILE, _PROGRAM = 0o644, 0o755
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -48,22 +51,40 @@ def stage(
     *,
     modified: float,
     elsewhere: Mapping[str, Path] = MappingProxyType({}),
+    there: Collection[str] = (),
 ) -> None:
-    """Copy inputs below ``root``, and write ``files`` (path and text), into an empty folder.
+    """Copy inputs below ``root``, and write ``files`` (path and text), into a folder that has those of ``there`` only.
 
-    Inputs whose paths are in ``elsewhere`` are taken from there. Everything in it, and the folder
+    Inputs whose paths are in ``elsewhere`` are taken from there. Everything that is new in it, and the folder
     itself, gets the time ``modified`` (seconds since 1970) and fixed permissions.
     Raises InvalidProject for an input that is no longer what was hashed and for two files of one
     name, and StorageFailed when the folder cannot be written.
     """
     with storage_errors("the inputs could not be copied"):
         folders = _make_folders(folder, [*(file.path for file in inputs), *(path for path, _ in files)])
+        left = set(there)
         for file in dict.fromkeys(inputs):
+            if file.path in left:
+                left.remove(file.path)
+                continue
             _copy(elsewhere.get(file.path, root / file.path), file, folder / file.path, modified)
         for path, text in files:
+            if path in left:
+                left.remove(path)
+                continue
             _generate(folder / path, path, text, modified)
         for made in folders:
             os.utime(made, (modified, modified))
+
+
+def written(files: Sequence[tuple[str, str]]) -> tuple[InputFile, ...]:
+    """What :func:`stage` writes besides the inputs, described like these."""
+    return tuple(InputFile(path, Digest.of(text.encode()), len(text.encode())) for path, text in files)
+
+
+def mode_of(file: InputFile) -> int:
+    """The permissions that a command finds on it."""
+    return _PROGRAM if file.executable else _FILE
 
 
 def collect(folder: Path, names: Sequence[str], *, max_size: int = MAX_OUTPUT) -> tuple[OutputFile, ...]:
@@ -98,7 +119,7 @@ def _make_folders(top: Path, paths: Iterable[str]) -> list[Path]:
     folders = [top, *(top / name for name in sorted(names))]
     for folder in folders:
         folder.mkdir(exist_ok=True)
-        folder.chmod(_FOLDER)
+        folder.chmod(FOLDER_MODE)
     return folders
 
 
@@ -114,7 +135,7 @@ def _copy(origin: Path, file: InputFile, target: Path, modified: float) -> None:
         source = open_regular(origin)
     except OSError as error:
         raise _changed(file.path, error.strerror) from error
-    with source, _new_file(target, file.path, modified, mode=_PROGRAM if file.executable else _FILE) as handle:
+    with source, _new_file(target, file.path, modified, mode=mode_of(file)) as handle:
         hasher = hashlib.sha256()
         if file.size <= _BLOCK or not _clone(source.fileno(), handle, file.size):
             copied = _transfer(source.fileno(), handle, hasher, file.size)

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from registry.digest import Digest
-from registry.files import open_regular, write_atomically
+from registry.files import open_regular
 from wasmbuild.build.action import InputFile
 from wasmbuild.build.tree import leads_out
 from wasmbuild.errors import InvalidProject
@@ -66,14 +66,16 @@ class StatCache:
     def save(self) -> None:
         """Write what was learned, if anything was, with what other processes have written meanwhile.
 
-        Raises StorageFailed, and OSError when the folder cannot be made.
+        Raises StorageFailed.
         """
         if not self._changed:
             return
+        from wasmbuild.build.cache.arriving import arriving  # noqa: PLC0415  (most builds learn nothing)
+
         others = {identity: found for identity, found in _read(self._path).items() if identity not in self._used}
         merged = list({**others, **self._used}.items())[-MAX_ENTRIES:]
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(self._path, _encode(merged))
+        with arriving(self._path, mode=0o644) as file:
+            file.write(_encode(merged))
         self._changed = False
 
     def _load(self) -> dict[_Identity, bytes]:

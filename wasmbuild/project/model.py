@@ -6,9 +6,10 @@ which compilers are pinned (``wasmbuild.lock``).
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from wasmbuild.wasm.capabilities import CapabilityPolicy
+if TYPE_CHECKING:
+    from wasmbuild.wasm.capabilities import CapabilityPolicy
 
 __all__ = ["Kind", "Optimize", "Project", "Settings", "Target"]
 
@@ -88,7 +89,7 @@ class Project:
     homepage: str | None = None
     repository: str | None = None
     settings: Settings = Settings()
-    capabilities: CapabilityPolicy | None = None
+    capabilities: "CapabilityPolicy | None" = None
     members: tuple[str, ...] = ()
     inferred: bool = False
 

@@ -4,14 +4,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wasmbuild.errors import NoProject
 from wasmbuild.project.keys import BUILD, CAPABILITIES, PROJECT, REGISTRY, TABLES, TARGET, WORKSPACE, Key
 from wasmbuild.project.model import Project, Settings, Target
 from wasmbuild.project.names import make_name, name_problem, valid_name, valid_version
 from wasmbuild.tables import Table, closest, read_table
-from wasmbuild.wasm.capabilities import CapabilityPolicy, parse_capabilities
+
+if TYPE_CHECKING:
+    from wasmbuild.wasm.capabilities import CapabilityPolicy
 
 __all__ = [
     "LONGEST_SECONDS",
@@ -99,9 +101,11 @@ def _only_a_workspace(root: Path, table: Table, members: tuple[str, ...]) -> Pro
     return Project(root, make_name(root.absolute().name), "0.0.0", (), settings=settings, members=members)
 
 
-def _capabilities(table: Table) -> CapabilityPolicy | None:
+def _capabilities(table: Table) -> "CapabilityPolicy | None":
     if "capabilities" not in table.values:
         return None
+    from wasmbuild.wasm.capabilities import parse_capabilities  # noqa: PLC0415  (most projects ask for none)
+
     found = table.table("capabilities")
     found.only(CAPABILITIES)
     return parse_capabilities(found)

@@ -25,7 +25,6 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from wasmbuild.build.npmlock import parse_lock
 from wasmbuild.build.tool import Artifact, NpmTree, ToolPin, Wheels
 from wasmbuild.tables import Table, read_table
 
@@ -100,6 +99,8 @@ def _pin(tool: Table) -> ToolPin:
 
 
 def _tree(tool: Table, package: str, version: str) -> NpmTree:
+    from wasmbuild.build.npmlock import parse_lock  # noqa: PLC0415  (half of the languages have no tree)
+
     try:
         lock = parse_lock(tool.required_text("lock"))
         if dict(lock.requested).get(package) != version:

@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Any
 from registry.client.registries import Registries
 from registry.errors import Failure, InvalidReference
 from registry.reference import Reference
-from wasmbuild.build.cache.folder import FolderStore, fault_of
-from wasmbuild.build.cache.housekeeping import prune
+from wasmbuild.build.cache.folder import ACTIONS, FolderStore, fault_of
 from wasmbuild.build.cache.layered import Layered
-from wasmbuild.build.cache.parts import ACTIONS
 from wasmbuild.build.cache.result import Sign, Trusted
 from wasmbuild.build.cache.store import ActionCache, ResultStore
 from wasmbuild.caches import Caches
@@ -179,6 +177,8 @@ def _look_after(root: Path) -> None:
     with contextlib.suppress(OSError, Failure):
         if not root.is_dir() or (marker.exists() and marker.stat().st_mtime > time.time() - _DAY):
             return
+        from wasmbuild.build.cache.housekeeping import prune  # noqa: PLC0415  (once a day)
+
         marker.touch()
         prune(root, max_bytes=LOCAL_LIMIT)
 

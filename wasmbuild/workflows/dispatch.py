@@ -27,7 +27,7 @@ from wasmbuild.workflows.caching import CacheName, local_cache
 from wasmbuild.workflows.jobs import PARCEL, Job, JobDone, perform_job, shared_caches
 from wasmbuild.workflows.toolroom import Installer
 
-__all__ = ["Dispatcher", "Orders"]
+__all__ = ["Dispatcher", "Orders", "Sender"]
 
 _LOOK_SECONDS = 0.2
 _NODE = "node"
@@ -67,7 +67,7 @@ class Dispatcher:
         self._orders = replace(orders, caches=tuple(CacheName.parse(name).text for name in orders.caches))
         self._installer = installer
         self._work = work
-        self._sender = _Sender(Layered(caches, engine.sink), engine)
+        self._sender = Sender(Layered(caches, engine.sink), engine)
         # What a worker has made is kept here as well, and what was here before is not taken for it.
         self._made = Layered([*local_cache(engine.caches, engine.sink, readable=False), *caches], engine.sink)
         self._here = BoundedSemaphore(os.cpu_count() or 1)
@@ -93,8 +93,13 @@ class Dispatcher:
         self._tell(done)
         if done.failure is not None:
             raise done.failure
+        if done.performed is None or done.performed.key != last.key:
+            raise ToolFailed(
+                f"{chain.label} has another key on the worker {done.host} than here",
+                hint="install the same wasmbuild on all of them",
+            )
         made = _fetched(self._made, chain, last.key, destination)
-        if done.performed is None or made is None:
+        if made is None:
             raise ToolFailed(
                 f"{chain.label} was compiled on the cluster, and the result is not in the cache",
                 cause=f"looked in {', '.join(self._orders.caches)}",
@@ -144,7 +149,7 @@ class Dispatcher:
 
 
 @dataclass(slots=True)
-class _Sender:
+class Sender:
     """Puts inputs into the shared caches, each parcel once, from any thread."""
 
     shared: Layered
@@ -193,4 +198,6 @@ def _needed(pins: Mapping[str, ToolPin], chain: Chain) -> tuple[ToolPin, ...]:
 
 
 def _words(error: BaseException) -> str:
+    if isinstance(error, CancelledError):
+        return "the scheduler ended, or the connection to it"
     return f"{type(error).__name__}: {printable(str(error), 500)}" if str(error) else type(error).__name__

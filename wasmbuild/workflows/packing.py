@@ -76,7 +76,6 @@ class Packing:
         return manifest
 
     def _write(self, layout: Path) -> tuple[Descriptor, tuple[Descriptor, ...]]:
-        from registry.copying import copy  # noqa: PLC0415
         from registry.stores.layout import LayoutStore  # noqa: PLC0415
 
         packed = self.packed()
@@ -85,8 +84,9 @@ class Packing:
             store = LayoutStore.create(layout)
             for content in contents:
                 store.heal(content)
-            copy(packed, store, packed.manifest)
-            store.tag(packed.manifest, self.tag)
+            with store.gathering():
+                packed.push_to(store)
+                store.tag(packed.manifest, self.tag)
         return packed.manifest, contents
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from registry.digest import Digest
 from registry.errors import Failure
-from registry.files import open_regular, write_atomically
+from registry.files import open_regular
 from registry.model import Descriptor
 from wasmbuild.build.action import ActionKey
 from wasmbuild.caches import Caches
@@ -126,17 +126,16 @@ class Records:
         return found if isinstance(found, dict) else None
 
     def save(self) -> None:
-        """Write down what changed. Raises OSError."""
+        """Write down what changed. Raises StorageFailed."""
         with self._lock:
             for root in self._changed:
                 known = self._read[root].items()
                 entries = {name: each.to_json() for name, each in known}
                 document = {"version": _VERSION, "root": str(root), "targets": entries}
                 path = self._path(root)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(path, json.dumps(document).encode())
+                _write(path, json.dumps(document).encode())
             for path, data in self._descriptions.items():
-                write_atomically(path, data)
+                _write(path, data)
             self._changed.clear()
             self._descriptions.clear()
 
@@ -156,6 +155,13 @@ class Records:
     def _description(self, planned: Planned) -> Path:
         path = self._path(planned.root)
         return path.with_name(f"{path.stem}-{planned.part.target.name}.json")
+
+
+def _write(path: Path, data: bytes) -> None:
+    from wasmbuild.build.cache.arriving import arriving  # noqa: PLC0415  (where nothing changed, nothing is written)
+
+    with arriving(path, mode=0o644) as file:
+        file.write(data)
 
 
 def _parsed(path: Path) -> dict[str, _Known]:

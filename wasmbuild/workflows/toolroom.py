@@ -36,7 +36,7 @@ class Installer:
 
     def install(self, tool: Tool) -> None:
         """Have a tool on this machine. Raises ToolchainMissing."""
-        if not tool.pinned or tool.name in self._there:
+        if not tool.pinned or tool.name in self._there or tool.root.is_dir():
             return
         with self._installing:
             self._provide(tool.name)

@@ -101,7 +101,8 @@ def _engine(plan: Plan, options: BuildOptions, setting: Setting) -> "Engine":
         no_cache=options.no_cache,
         keys=options.cache_keys,
     )
-    sandbox = choose_sandbox(options.sandbox)
+    sandbox = choose_sandbox(options.sandbox, memory=setting.caches.root / "sandbox")
     if sandbox.name == "none" and sandbox.hides:
         setting.sink(Note("warning", sandbox.hides))
-    return Engine(setting.caches, cache, sandbox, plan.tools.installer.install, setting.environment, setting.sink)
+    install, environment = plan.tools.installer.install, setting.environment
+    return Engine(setting.caches, cache, sandbox, install, environment, setting.sink, stays=True)

@@ -39,7 +39,7 @@ def key(action: Action, tools=TOOLS, inputs=INPUTS, earlier=None) -> ActionKey:
 def test_what_decides_the_result_is_described() -> None:
     a, b = Digest.of(b"a"), Digest.of(b"b")
     assert describe(ACTION, TOOLS, INPUTS, {}) == {
-        "version": 2,
+        "version": 3,
         "name": "compile",
         "argv": [
             {"tool": "zig", "path": "bin/zig"},
@@ -60,7 +60,7 @@ def test_what_decides_the_result_is_described() -> None:
 
 def test_the_key_of_a_description_stays() -> None:
     """It is in people's caches: when this changes without a reason, they compile everything again."""
-    assert str(key(ACTION)) == "sha256:918d21cd197f82816b74bdaea31f8982f0a788cf85cc4a644838a89dbfd6e639"
+    assert str(key(ACTION)) == "sha256:94ab9e66c508c0d85a129ea3a325d4f6bb7d0c2abef1f9147c2968af50ac6551"
 
 
 def test_the_order_of_inputs_and_environment_does_not_matter() -> None:

@@ -23,7 +23,10 @@ from registry.model import Descriptor, canonical_json, load_json
 from registry.reference import valid_tag
 from wasmbuild.build.cache.arriving import arriving
 
-__all__ = ["CONTENT", "NAMES", "SCRATCH", "FolderStore", "fault_of"]
+__all__ = ["ACTIONS", "CONTENT", "NAMES", "SCRATCH", "FolderStore", "fault_of"]
+
+ACTIONS = "actions"
+"""The folder of this machine's action cache, in the user's cache."""
 
 CONTENT, NAMES, SCRATCH = "cas", "ac", "partial"
 """The folders in it: content, names, and what is not whole yet."""

@@ -13,16 +13,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from wasmbuild.build.cache.folder import ACTIONS
 from wasmbuild.build.cache.housekeeping import IDLE, Pruned, Use, cut, prune_before, uses
 from wasmbuild.caches import Caches
 
 __all__ = ["ACTIONS", "Part", "parts_of", "prune_all", "prune_parts"]
 
-ACTIONS = "actions"
-"""The folder of the action cache."""
-
 _NOT_OURS = frozenset({"tools", "work", "warm"})
-_BY_CHILD = frozenset({"aot", "kept", "projects"})
+_BY_CHILD = frozenset({"aot", "kept", "projects", "stages"})
 """Folders in which every file or folder stands for itself; of the others, which are compilers', all goes or nothing."""
 _REMOVED = ".removed-"
 _WARM = "warm"

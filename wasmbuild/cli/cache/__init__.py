@@ -9,7 +9,7 @@ __all__ = ["VERBS", "command"]
 VERBS = {
     "stats": "Say what the cache holds, and how much.",
     "prune": "Remove what was not used for long.",
-    "explain": "Say why a target is built again.",
+    "explain": "Say why TARGET, or each target, is built again, or is not.",
 }
 
 
