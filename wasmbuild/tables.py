@@ -4,7 +4,6 @@ The one way in which TOML that people write is read. Not here: what the keys mea
 (``wasmbuild.project``, ``wasmbuild.toolchains.pins``), and how a file is edited.
 """
 
-import difflib
 import re
 import stat
 import tomllib
@@ -152,6 +151,8 @@ def parse_table(file: str, data: bytes) -> Table:
 
 def closest(word: str, known: Collection[str]) -> str | None:
     """The known word that was probably meant."""
+    import difflib  # noqa: PLC0415  (most words are right)
+
     found = difflib.get_close_matches(word[:60], known, n=1)
     return found[0] if found else None
 

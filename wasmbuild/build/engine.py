@@ -223,7 +223,7 @@ def _cache_folders(action: Action, room: Room, engine: Engine) -> Iterator[dict[
 
 
 def _hand_over(made: Path, destination: Path) -> None:
-    """Give away what was made, also to another file system; who publishes it syncs it. Raises OSError, StorageFailed."""
+    """Give away what was made, also to another file system; who publishes it syncs it. Raises OSError."""
     made.chmod(0o644)  # a module is data, whatever the linker thinks
     try:
         made.replace(destination)

@@ -1,5 +1,6 @@
 """Chains performed for real, with the shell as the compiler: what is run, what is found, and what is left."""
 
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from wasmbuild.build.cache.store import ActionCache
 from wasmbuild.build.chain import Chain
 from wasmbuild.build.engine import EPOCH, Engine, Performed
 from wasmbuild.build.sandbox import choose_sandbox
+from wasmbuild.build.stages import kept_stage
 from wasmbuild.build.statcache import StatCache, digest_inputs
 from wasmbuild.build.tool import Tool
 from wasmbuild.caches import Caches
@@ -145,9 +147,7 @@ def test_the_last_result_is_enough(bench: Bench) -> None:
 
 
 def test_a_kept_folder_is_made_once_whole_and_read_only(bench: Bench) -> None:
-    fetch = shell(
-        "mkdir $1/deep; date +%s%N > $1/deep/when", name="fetch", outputs=(), keep="folder", network=True
-    )
+    fetch = shell("mkdir $1/deep; date +%s%N > $1/deep/when", name="fetch", outputs=(), keep="folder", network=True)
     use = shell("cat $2/deep/when > $1/a.wasm; ! touch $2/deep/more 2> /dev/null || test -w /", Produced("fetch"))
     bench.perform(fetch, use)
     before = bench.output()
@@ -216,6 +216,67 @@ def test_a_compilers_own_cache_stays_and_does_not_count(bench: Bench) -> None:
     assert first.key != second.key
     apart = "unconfined" if bench.sandbox == "none" else "."
     assert (bench.caches.root / apart / "sh" / "was").exists()
+
+
+LIST = 'stat -c "%n %i %Y.%y" *.txt > $1/a.wasm; echo left > rest.txt; rm -f b.txt'
+REMEMBERS = {"env": (("OWN", CacheFolder("sh")),)}
+
+
+def settled(bench: Bench, **more: Any) -> list[str]:
+    """What the command finds in its work folder, with number and time of each file."""
+    chain = Chain("hello", (shell(LIST, **{"inputs": ("a.txt", "b.txt"), **more}),), {}, 60, 2**30)
+    inputs = digest_inputs(bench.root, ["a.txt", "b.txt"], StatCache(bench.caches.root / "digests"))
+    engine = replace(bench.engine, stays=True, cache=Layered([], bench.said.append))
+    engine.perform(chain, bench.root, inputs, {}, bench.root / "out.wasm")
+    return bench.output().splitlines()
+
+
+def test_a_compiler_that_remembers_finds_the_same_files_again(bench: Bench) -> None:
+    for name in ("a.txt", "b.txt"):
+        (bench.root / name).write_text(name)
+    first = settled(bench, **REMEMBERS)
+    second = settled(bench, **REMEMBERS)
+    assert second[0] == first[0], "the same file, of the same time"
+    assert second[1].startswith("b.txt "), "what the command removed is there again"
+    assert len(second) == len(first) == 2, "what it left is gone"
+    (bench.root / "a.txt").write_text("A.txt")
+    assert settled(bench, **REMEMBERS)[0] != first[0]
+    assert bench.left() == []
+    with pytest.raises(ToolFailed):
+        settled(bench, outputs=("none",), **REMEMBERS)
+    assert len(settled(bench, **REMEMBERS)) == 2, "a failure does no harm"
+
+
+@pytest.mark.parametrize("more", [{}, {**REMEMBERS, "fresh": True}], ids=["remembers nothing", "compares times"])
+def test_other_compilers_get_a_fresh_folder(bench: Bench, more: dict[str, Any]) -> None:
+    for name in ("a.txt", "b.txt"):
+        (bench.root / name).write_text(name)
+    settled(bench, **more)
+    settled(bench, **more)
+    assert not (bench.caches.root / "stages").exists()
+
+
+def test_a_stage_that_somebody_else_has_is_not_waited_for(bench: Bench) -> None:
+    for name in ("a.txt", "b.txt"):
+        (bench.root / name).write_text(name)
+    first = settled(bench, **REMEMBERS)
+    with kept_stage(bench.caches, (str(bench.root), "hello", "compile")) as held:
+        assert held is not None
+        other = settled(bench, **REMEMBERS)
+    assert (len(other), other[0] == first[0]) == (2, False)
+    assert settled(bench, **REMEMBERS)[0] == first[0]
+
+
+def test_a_cache_on_another_disk(tmp_path: Path) -> None:
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("no second file system")
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        bench = Bench(tmp_path, Caches(Path(folder)))
+        bench.perform(shell("echo far > $1/a.wasm; chmod 700 $1/a.wasm"))
+        assert bench.output() == "far\n"
+        assert (tmp_path / "out.wasm").stat().st_mode & 0o777 == 0o644
+        assert [path.name for path in tmp_path.iterdir()] == ["out.wasm"]
 
 
 @pytest.mark.parametrize("why", [{"fresh": True}, {"env": (("OWN", CacheFolder("sh")),)}], ids=["asked", "remembers"])

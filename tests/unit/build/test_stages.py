@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from registry.digest import Digest
 from wasmbuild.build.action import InputFile
+from wasmbuild.build.cache.parts import parts_of, prune_parts
 from wasmbuild.build.stages import STAGES, kept_stage, settle
 from wasmbuild.build.staging import stage, written
 from wasmbuild.caches import Caches
@@ -38,7 +39,8 @@ class Project:
 
     @property
     def inputs(self) -> list[InputFile]:
-        found = [(str(path.relative_to(self.root)), path.read_bytes()) for path in self.root.rglob("*") if path.is_file()]
+        files = (path for path in self.root.rglob("*") if path.is_file())
+        found = [(str(path.relative_to(self.root)), path.read_bytes()) for path in files]
         return [InputFile(path, Digest.of(data), len(data), path == "run.sh") for path, data in sorted(found)]
 
     def stage(self) -> frozenset[str]:
@@ -213,6 +215,7 @@ def test_any_tree_after_any_other(tmp_path_factory: pytest.TempPathFactory, seri
 HOLDER = """
 import sys
 from pathlib import Path
+from wasmbuild.build.cache.parts import parts_of, prune_parts
 from wasmbuild.build.stages import kept_stage
 from wasmbuild.caches import Caches
 with kept_stage(Caches(Path(sys.argv[1])), ("a", "b")) as work:
@@ -264,3 +267,21 @@ def test_a_stage_notes_that_it_is_used(tmp_path: Path) -> None:
     with kept_stage(caches, ("a",)):
         assert time.time() - work.parent.stat().st_mtime < 60
     assert work.parent.parent == tmp_path / STAGES
+
+
+def test_stages_that_nobody_uses_are_pruned(tmp_path: Path) -> None:
+    caches, day = Caches(tmp_path), 24 * 3600
+    for name in ("old", "new"):
+        with kept_stage(caches, (name,)) as work:
+            assert work is not None
+            (work / "src").mkdir(parents=True)
+            (work / "src" / "a.c").write_bytes(b"int a;")
+            times = {"old": time.time() - 9 * day, "new": time.time() - day}
+            for path in (work / "src" / "a.c", work / "src", work, work.parent):
+                os.utime(path, (times[name], times[name]))
+    assert [part.name for part in parts_of(caches) if part.items] == [STAGES]
+    gone = prune_parts(caches, older_than=7 * day)
+    assert {name: (pruned.count, pruned.size) for name, pruned in gone.items()} == {STAGES: (1, 6)}
+    with kept_stage(caches, ("new",)) as new, kept_stage(caches, ("old",)) as old:
+        assert (new is not None, old is not None) == (True, True)
+        assert sorted(tmp_path.rglob("a.c")) == [new / "src" / "a.c"]
