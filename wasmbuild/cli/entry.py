@@ -4,6 +4,7 @@ From here on Ctrl-C ends with 130 and a word, and SIGTERM and SIGHUP leave throu
 blocks, which end child processes and remove partial files.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -13,10 +14,13 @@ from typing import NoReturn
 __all__ = ["main"]
 
 _INTERRUPTED = 130
+_OBJECTS = 50_000
+"""How many are made before the first look for garbage: most commands are over before, and imports make no garbage."""
 
 
 def main() -> NoReturn:
     """Run the command line of this process, and end it."""
+    gc.set_threshold(_OBJECTS)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     _prepare_streams()

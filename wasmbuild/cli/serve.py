@@ -1,5 +1,6 @@
 """``wasmbuild serve``."""
 
+import gc
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ _SETTINGS = {
     "tls_key": "tls.key",
 }
 """Which setting of ``registry.toml`` each option is."""
+
+_USUAL = (700, 10, 10)
+"""Python's own thresholds: a server lives long, and our start-up's would let its memory grow."""
 
 _RELAXED = "with durability relaxed, a power cut may lose what was pushed in the last seconds; a crash does not"
 
@@ -63,6 +67,7 @@ def command(console: Console, config: Path | None, **options: Any) -> None:  # n
     settings = load_config(config, flags=_flags(options)).config
     if not settings.durable:
         log(_RELAXED)
+    gc.set_threshold(*_USUAL)
     serve(settings, ready, log)
 
 
