@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from wasmbuild.caches import Caches
 from wasmbuild.errors import (
     CapabilityDenied,
     CompilationFailed,
+    ExitCode,
+    Failure,
     InvalidProject,
     NoProject,
     ToolchainMissing,
@@ -27,7 +31,8 @@ from wasmbuild.events import Event, Note, Sink, Step, ignore
 from wasmbuild.lock import LOCK_FILE, lock_tools
 from wasmbuild.project import load
 from wasmbuild.wasm.metadata import read_metadata
-from wasmbuild.workflows.build import Built, Setting, build
+from wasmbuild.workflows.build import Built, Setting, build, build_all
+from wasmbuild.workflows.clean import clean
 from wasmbuild.workflows.new import new
 from wasmbuild.workflows.options import BuildOptions
 
@@ -266,7 +271,7 @@ def test_a_compilers_cache_that_cannot_be_used_is_a_warning(tmp_path: Path, cach
     result = compiled(hello(tmp_path / "hello"), broken, events.append)
     assert names(result.wasm_path.parent) == ["hello.wasm", "oci"]
     (said,) = warnings(events)
-    assert said.startswith(f"the cache is not used: {broken.root / 'zig' / 'objects'}: ")
+    assert said.startswith(f"the cache is not used: {broken.root / 'zig' / 'objects'}/")
 
 
 def test_the_project_is_loaded_from_where_it_is(tmp_path: Path, cache: Caches) -> None:
@@ -411,3 +416,97 @@ def test_two_builds_of_one_project_at_once(tmp_path: Path, cache: Caches) -> Non
         both = list(pool.map(lambda _: all_of(root, cache, no_cache=True), range(2)))
     assert both[0]["one"].manifest == both[1]["one"].manifest
     assert names(root / "dist") == ["oci", "one.wasm", "two.wasm"]
+
+
+def test_builds_and_cleaning_of_one_project_at_once(tmp_path: Path, cache: Caches) -> None:
+    root = cases(tmp_path)
+    all_of(root, cache)
+    stop = time.monotonic() + 2
+
+    def cleaned() -> None:
+        while time.monotonic() < stop:
+            clean(root, caches=cache)
+            time.sleep(0.01)
+
+    with ThreadPoolExecutor(3) as pool:
+        cleaning = pool.submit(cleaned)
+        manifests = set()
+        while time.monotonic() < stop:
+            manifests |= {str(found["one"].manifest) for found in pool.map(lambda _: all_of(root, cache), range(2))}
+        cleaning.result()
+    assert len(manifests) == 1
+
+
+def test_the_same_broken_file_in_several_targets_at_once(tmp_path: Path, cache: Caches) -> None:
+    root = cases(tmp_path)
+    for name in ("one", "two"):
+        (root / "src" / f"{name}.c").write_text('#include "shared.h"\nint main(void) { return 0; }\n')
+    (root / "src" / "shared.h").write_text("int wrong = here;\n")
+    for _ in range(3):
+        finished = build_all(root, BuildOptions(keep_going=True, jobs=2), Setting(cache, os.environ, ignore))
+        causes = [failure.cause or "" for failure in finished.failures.values() if isinstance(failure, Failure)]
+        assert len(causes) == 2
+        assert all("use of undeclared identifier 'here'" in cause for cause in causes)
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"not json", b'{"schemaVersion":2,"manifests":[{}]}'])
+def test_a_damaged_layout_is_made_anew(tmp_path: Path, cache: Caches, damage: bytes) -> None:
+    root = hello(tmp_path / "hello")
+    first = compiled(root, cache)
+    (root / "dist" / "oci" / "index.json").write_bytes(damage)
+    second = compiled(root, cache)
+    assert second.manifest == first.manifest
+    assert LayoutStore(root / "dist" / "oci").resolve("0.1.0") == first.manifest
+
+
+def test_a_cache_to_fill_is_filled_though_nothing_changed(tmp_path: Path, cache: Caches) -> None:
+    root = hello(tmp_path / "hello")
+    compiled(root, cache)
+    compiled(root, cache, cache_to=(f"folder:{tmp_path / 'shared'}",))
+    assert len(list((tmp_path / "shared" / "ac").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"cache_from": ("/tmp/foo",)}, {"cache_to": ("bad://x",)}, {"executor": "dask://x:1"}, {"executor": "x"}],
+    ids=str,
+)
+def test_places_that_are_none_are_refused_though_nothing_changed(
+    tmp_path: Path, cache: Caches, options: dict[str, Any]
+) -> None:
+    root = hello(tmp_path / "hello")
+    compiled(root, cache)
+    with pytest.raises(Failure) as caught:
+        compiled(root, cache, **options)
+    assert caught.value.exit_code == ExitCode.USAGE
+
+
+def test_what_is_in_the_way_is_named(tmp_path: Path, cache: Caches) -> None:
+    root = project("inferred", tmp_path)
+    (root / "dist").write_text("mine")
+    with pytest.raises(StorageFailed) as caught:
+        compiled(root, cache)
+    assert str(root / "dist") in (caught.value.cause or "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+@pytest.mark.parametrize("full", ["cache", "project"])
+def test_a_full_disk_is_called_so(tmp_path: Path, cache: Caches, full: str) -> None:
+    small, root = tmp_path / "small", tmp_path / "small" / "hello"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", small], check=True)
+    try:
+        hello(root if full == "project" else tmp_path / "hello")
+        if full == "project":
+            (small / "filler").write_bytes(b"x" * 120_000)
+            with pytest.raises(StorageFailed) as caught:
+                compiled(root, cache)
+            assert not (root / "dist").exists()
+        else:
+            own = Caches(small)
+            own.tools.symlink_to(cache.tools)
+            with pytest.raises(StorageFailed) as caught:
+                compiled(tmp_path / "hello", own)
+        assert "No space left" in (caught.value.cause or "")
+    finally:
+        subprocess.run(["umount", small], check=True)

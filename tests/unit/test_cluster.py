@@ -240,7 +240,7 @@ def test_nothing_of_it_stays(bench: Bench, workers: Workers) -> None:
 def test_what_a_cache_has_is_not_sent(bench: Bench, workers: Workers) -> None:
     bench.write({"a": ""})
     first = bench.build(workers.address)["a"]
-    assert bench.build(workers.address)["a"].compiled.source == "unchanged"
+    assert bench.build(workers.address)["a"].compiled.source == "local"
     bench.said.clear()
     shutil.rmtree(bench.root / "dist")
     assert bench.build(workers.address)["a"].compiled.source == "local"

@@ -58,9 +58,13 @@ class Produced:
 
 @dataclass(frozen=True, slots=True)
 class CacheFolder:
-    """A folder in the user's cache that makes a command faster; what is in it never decides bytes."""
+    """A folder in the user's cache that makes a command faster; what is in it never decides bytes.
+
+    ``own`` gives each target one of its own, for compilers that do not stand another beside them.
+    """
 
     place: str
+    own: bool = False
 
 
 Place = ToolFile | Output | Produced | CacheFolder

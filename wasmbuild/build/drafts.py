@@ -4,6 +4,7 @@ A process that is killed leaves its draft behind. The lock on it goes with the p
 build can tell what nobody uses any more from what another build is just writing.
 """
 
+import errno
 import fcntl
 import os
 import shutil
@@ -44,11 +45,16 @@ def _remove_leftovers(parent: Path) -> None:
 def _locked(folder: Path, *, wait: bool = True) -> Iterator[bool]:
     """Hold a folder's lock, which no child process inherits; False where the file system has none.
 
-    Raises BlockingIOError when somebody else holds it and we do not ``wait``, and OSError.
+    Raises BlockingIOError when somebody else holds it and we do not ``wait``, FileNotFoundError when it has gone
+    meanwhile, and OSError.
     """
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | (0 if wait else os.O_NOFOLLOW))
     try:
-        yield _lock(handle, wait=wait)
+        locked = _lock(handle, wait=wait)
+        if not os.path.samestat(os.fstat(handle), folder.stat()):
+            # While we waited it was removed, and another one was made: whoever is in that has another lock.
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+        yield locked
     finally:
         os.close(handle)
 

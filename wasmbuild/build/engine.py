@@ -7,13 +7,16 @@ is stored how (``cache``), and in which order targets are built (``wasmbuild.wor
 
 import contextlib
 import errno
+import hashlib
+import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from registry.digest import Digest
+from registry.errors import StorageFailed
 from registry.files import open_regular
 from wasmbuild.build.action import Action, ActionKey, CacheFolder, InputFile
 from wasmbuild.build.cache.arriving import arriving
@@ -47,6 +50,7 @@ UNCONFINED = "unconfined"
 """Where compilers keep their caches when they run without a sandbox."""
 
 _LINES_SHOWN = 20
+_LITTLE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,44 +186,52 @@ class _Work:
 
     def _run(self, action: Action, room: Room, earlier: Mapping[str, Path]) -> None:
         engine = self.engine
-        with _cache_folders(action, room, engine) as caches:
-            layout = Layout(room, self.chain.tools, earlier, caches, engine.sandbox)
-            given = {name: expand(value, layout) for name, value in action.env}
-            env = {**room.environment(engine.sandbox), "SOURCE_DATE_EPOCH": str(EPOCH), **given}
-            if action.network:
-                env = {**_allowed(engine.user_environment, action.user_environment), **env}
-            completed = run(
-                engine.sandbox.command(
-                    [expand(word, layout) for word in action.argv],
-                    cwd=engine.sandbox.seen(room.work_mount),
-                    env=env,
-                    mounts=layout.mounts(action),
-                    network=action.network,
-                ),
-                cwd=room.work,
-                sink=engine.sink,
-                timeout_seconds=self.chain.timeout,
-                tool=action.tool,
-                limits=Limits(memory=self.chain.memory),
-                abort=engine.abort,
-            )
+        caches = _cache_folders(action, room, engine, (str(self.root), self.chain.label))
+        layout = Layout(room, self.chain.tools, earlier, caches, engine.sandbox)
+        given = {name: expand(value, layout) for name, value in action.env}
+        env = {**room.environment(engine.sandbox), "SOURCE_DATE_EPOCH": str(EPOCH), **given}
+        if action.network:
+            env = {**_allowed(engine.user_environment, action.user_environment), **env}
+        completed = run(
+            engine.sandbox.command(
+                [expand(word, layout) for word in action.argv],
+                cwd=engine.sandbox.seen(room.work_mount),
+                env=env,
+                mounts=layout.mounts(action),
+                network=action.network,
+            ),
+            cwd=room.work,
+            sink=engine.sink,
+            timeout_seconds=self.chain.timeout,
+            tool=action.tool,
+            limits=Limits(memory=self.chain.memory),
+            abort=engine.abort,
+        )
+        if completed.exit_code != 0:
+            _check_room(room.draft)
         _check(completed.exit_code, completed.tail, action)
 
 
-@contextlib.contextmanager
-def _cache_folders(action: Action, room: Room, engine: Engine) -> Iterator[dict[str, Path]]:
-    """Where the command keeps what makes it faster: in the user's cache, or for this once in the draft."""
+def _cache_folders(action: Action, room: Room, engine: Engine, identity: Sequence[str]) -> dict[str, Path]:
+    """Where the command keeps what makes it faster: in the user's cache, or for this once in the draft.
+
+    ``identity`` is of the project and its target.
+    """
     folders: dict[str, Path] = {}
     # Where paths are those of this machine, they get into what a compiler keeps, such as zig's own libc.
     apart = f"{UNCONFINED}/" if engine.sandbox.name == "none" else ""
-    for place in sorted({each.place for each in action.places if isinstance(each, CacheFolder)}):
+    for each in sorted({each for each in action.places if isinstance(each, CacheFolder)}, key=lambda each: each.place):
+        below = f"/{hashlib.sha256(repr(identity).encode()).hexdigest()[:32]}" if each.own else ""
+        folders[each.place] = room.draft / "cache" / each.place
+        if each.own and not room.stays:
+            folders[each.place].mkdir(parents=True)  # somebody else may be using the other one
+            continue
         try:
-            folders[place] = engine.caches.writable(f"{apart}{place}")
+            folders[each.place] = engine.caches.writable(f"{apart}{each.place}{below}")
         except OSError as error:
             engine.sink(Note("warning", f"the cache is not used: {error.filename}: {error.strerror}"))
-            folders[place] = room.draft / "cache" / place
-            folders[place].mkdir(parents=True)
-    yield folders
+            folders[each.place].mkdir(parents=True)
+    return folders
 
 
 def _hand_over(made: Path, destination: Path) -> None:
@@ -242,6 +254,17 @@ def _allowed(environment: Mapping[str, str], wanted: Sequence[str]) -> dict[str,
         for name, value in environment.items()
         if name in exact or name.upper() in exact or (prefixes and name.startswith(prefixes))
     }
+
+
+def _check_room(folder: Path) -> None:
+    """Say that a disk is full, and not that the sources are wrong, when that is why a command failed."""
+    left = os.statvfs(folder)
+    if left.f_bavail * left.f_frsize < _LITTLE or (left.f_files and left.f_favail == 0):
+        raise StorageFailed(
+            f"there is no room left where {folder} is",
+            cause=os.strerror(errno.ENOSPC),
+            hint="make room: wasmbuild cache prune --max-size 1GB, or set WASMBUILD_CACHE_DIR to another disk",
+        )
 
 
 def _check(exit_code: int, tail: Sequence[str], action: Action) -> None:

@@ -38,6 +38,11 @@ class Room:
         return room
 
     @property
+    def stays(self) -> bool:
+        """Whether the work folder is kept for the next time, and nobody else has it now."""
+        return self.work.parent != self.draft
+
+    @property
     def work_mount(self) -> Mount:
         """The same for a sandbox."""
         return Mount(self.work, f"{TOP}/work", writable=True)

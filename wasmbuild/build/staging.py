@@ -96,7 +96,7 @@ def collect(folder: Path, names: Sequence[str], *, max_size: int = MAX_OUTPUT) -
 
 
 def seal(folder: Path) -> None:
-    """Make what is in a folder durable and read-only, and the folder itself. Raises StorageFailed."""
+    """Make what is in a folder durable, and its folders read-only. Raises StorageFailed."""
     with storage_errors(f"{folder} could not be sealed"):
         for base, _, names in os.walk(folder, topdown=False, onerror=_raise):
             for name in names:
@@ -253,8 +253,9 @@ def _open_inside(folder: Path, name: str) -> int:
 def _seal_file(path: str) -> None:
     mode = os.lstat(path).st_mode
     if stat.S_ISREG(mode):
-        # Who may run a file stays; who may read it is not for the umask of some tool to say.
-        Path(path).chmod(0o555 if mode & stat.S_IXUSR else 0o444)
+        # Who may run a file stays; who may read it is not for the umask of some tool to say. It is the folder that
+        # cannot be written to: programs that copy a file copy its mode, too, and want to go on with the copy.
+        Path(path).chmod(0o755 if mode & stat.S_IXUSR else 0o644)
 
 
 def _raise(error: OSError) -> None:

@@ -1,6 +1,6 @@
 """``wasmbuild build``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,17 +27,20 @@ def command(
 
     Prints a reference by digest for each target. With --since, it ends with 3 when nothing changed.
     """
-    from wasmbuild.workflows.build import build
+    from wasmbuild.workflows.build import build_all
 
     own = setting(console, registries)
     if watch:
         _watch(console, folder, options, own)
         return ExitCode.OK
-    built = build(folder, options, own)
-    if not built and console.format == "text":
+    finished = build_all(folder, options, own)
+    built, failures = list(finished.results.values()), finished.failures
+    if built or console.format == "json":
+        _show(console, built, failures, finished.skipped)
+    elif not failures:
         console.emit(Note("info", f"nothing changed after {options.since}"))
-    else:
-        _show(console, built)
+    for failure in failures.values():
+        raise failure
     return ExitCode.OK if built else ExitCode.NOTHING_TO_DO
 
 
@@ -56,7 +59,12 @@ def _watch(console: Console, folder: Path, options: "BuildOptions", own: "Settin
     watch(folder, once, console.fail)
 
 
-def _show(console: Console, built: Sequence["Built"]) -> None:
+def _show(
+    console: Console,
+    built: Sequence["Built"],
+    failures: Mapping[str, Exception] | None = None,
+    skipped: Sequence[str] = (),
+) -> None:
     references = [f"oci:{_near(each.layout)}@{each.manifest.digest}" for each in built]
     documents = [
         {
@@ -70,7 +78,9 @@ def _show(console: Console, built: Sequence["Built"]) -> None:
         for each, reference in zip(built, references, strict=True)
     ]
     alone = documents[0] if len(documents) == 1 else {}
-    console.result("build", "\n".join(references), {**alone, "targets": documents})
+    failed = [{"target": label, "error": str(failure)} for label, failure in (failures or {}).items()]
+    whole = {**alone, "targets": documents, "failed": failed, "skipped": list(skipped)}
+    console.result("build", "\n".join(references), whole)
 
 
 def _near(path: Path) -> Path:

@@ -17,9 +17,9 @@ from wasmbuild.workflows.compile import Compiled, Compiler
 from wasmbuild.workflows.options import BuildOptions
 from wasmbuild.workflows.packing import Packing, layout_of
 from wasmbuild.workflows.planning import Plan, plan
-from wasmbuild.workflows.records import Records
+from wasmbuild.workflows.records import Packaged, Records
 from wasmbuild.workflows.setting import Setting
-from wasmbuild.workflows.workshop import Workshop
+from wasmbuild.workflows.workshop import Workshop, check_places
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -66,7 +66,7 @@ class Built:
 
     def packed(self) -> "Packed":
         """The artifact, to be copied from. Raises InvalidWasm, StorageFailed."""
-        return self.packing.packed()
+        return self.packing.packed(self.wasm_path)
 
 
 def build(folder: Path, options: BuildOptions, setting: Setting) -> tuple[Built, ...]:
@@ -76,35 +76,40 @@ def build(folder: Path, options: BuildOptions, setting: Setting) -> tuple[Built,
     first failure, after all that could still be built with ``keep_going``.
     """
     finished = build_all(folder, options, setting)
-    for label, failure in finished.failures.items():
-        if len(finished.failures) + len(finished.results) + len(finished.skipped) > 1:
-            setting.sink(Note("warning", f"{label}: {failure}"))
-    if finished.skipped:
-        setting.sink(Note("warning", f"not built: {', '.join(finished.skipped)}"))
     for failure in finished.failures.values():
         raise failure
     return tuple(finished.results.values())
 
 
 def build_all(folder: Path, options: BuildOptions, setting: Setting) -> Finished[Built]:
-    """The same, without raising for what a target does."""
+    """The same, without raising for what a target does; of several, each failure is told when it is over."""
     created = creation_time(setting.environment)
+    check_places(options)
     planned = plan(folder, options, caches=setting.caches, environment=setting.environment, sink=setting.sink)
     parts = {each.label: each for each in planned.planned}
     records = Records(setting.caches)
 
     def job(label: str, needed: Mapping[str, Built]) -> Built:
-        compiled = compiler.compile(parts[label], {name: each.compiled for name, each in needed.items()})
-        packing = Packing.of(compiled, created)
-        return Built(packing, packing.store(records, setting.sink))
+        def pack(compiled: Compiled, file: Path) -> Packaged:
+            return Packing.of(compiled, created).store(file, records, setting.sink)
+
+        earlier = {name: each.compiled for name, each in needed.items()}
+        compiled, packaged = compiler.compile(parts[label], earlier, pack)
+        return Built(Packing.of(compiled, created), packaged.manifest)
 
     try:
         with Workshop(planned, options, setting) as workshop, _executor(options, len(parts), workshop) as executor:
-            compiler = Compiler(workshop, planned.digests, records, setting.sink, again=options.no_cache)
+            again = options.no_cache or bool(options.cache_to)
+            compiler = Compiler(workshop, planned.digests, records, setting.sink, again=again)
             needs = planned.workspace.needs
-            return Schedule(list(parts), needs, job, executor, keep_going=options.keep_going).perform()
+            finished = Schedule(list(parts), needs, job, executor, keep_going=options.keep_going).perform()
     finally:
         _save(planned, records, setting.sink)
+    for label, failure in finished.failures.items() if len(parts) > 1 else ():
+        setting.sink(Note("warning", f"{label}: {failure}"))
+    if finished.skipped:
+        setting.sink(Note("warning", f"not built: {', '.join(finished.skipped)}"))
+    return finished
 
 
 @contextmanager

@@ -6,10 +6,11 @@ With it, when asked, what is remembered of its builds in the user's cache. Not h
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from registry.files import open_regular, storage_errors
+from registry.files import exclusive_folder, open_regular, storage_errors
 from wasmbuild.build.drafts import draft_folder
 from wasmbuild.caches import Caches
 from wasmbuild.errors import NoProject
@@ -56,7 +57,12 @@ def clean(folder: Path, *, records: bool = False, dry_run: bool = False, caches:
     with storage_errors(f"{folder} could not be cleaned"):
         if not dry_run:
             _remove_drafts(projects)
-        gone = list(_removed(found, dry_run=dry_run))
+        with ExitStack() as held:  # whoever builds has its file and its artifact in place, or neither
+            for project in projects:
+                output = project.root / OUTPUT_FOLDER
+                if output.is_dir() and not output.is_symlink():
+                    held.enter_context(exclusive_folder(output))
+            gone = list(_removed(found, dry_run=dry_run))
         left = [path for project in projects for path in _below(project.root / OUTPUT_FOLDER)]
     whole = set(gone)
     outermost = tuple(path for path in gone if path.parent not in whole)

@@ -4,14 +4,16 @@ Not here: what is planned (``planning``), how commands run (``wasmbuild.build.en
 with the files afterwards (packed, stored).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from registry.digest import Digest
-from registry.files import publish, storage_errors
+from registry.errors import StorageFailed
+from registry.files import exclusive_folder, publish
 from wasmbuild.build.action import ActionKey, InputFile
 from wasmbuild.build.chain import Chain, Described, described
 from wasmbuild.build.statcache import StatCache, digest_inputs
@@ -19,14 +21,16 @@ from wasmbuild.errors import CapabilityDenied
 from wasmbuild.events import Note, Sink
 from wasmbuild.project import Project
 from wasmbuild.workflows.planning import DEPENDENCIES, Planned
-from wasmbuild.workflows.records import Record, Records
+from wasmbuild.workflows.records import Packaged, Record, Records
 
 if TYPE_CHECKING:
     from wasmbuild.build.engine import Performed
 
-__all__ = ["OUTPUT_FOLDER", "Compiled", "Compiler", "said"]
+__all__ = ["OUTPUT_FOLDER", "Compiled", "Compiler", "Pack", "Performer", "said"]
 
 OUTPUT_FOLDER = "dist"
+
+_TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,10 @@ class Compiled:
     digest: Digest
     action_key: ActionKey
     source: str | None
+
+
+Pack = Callable[[Compiled, Path], Packaged]
+"""Makes an artifact of a compiled target, whose bytes are in a file; what it is, and where."""
 
 
 class Performer(Protocol):
@@ -63,23 +71,35 @@ class Compiler:
     again: bool = False
     """Whether to compile also what is as it was."""
 
-    def compile(self, planned: Planned, needed: Mapping[str, Compiled]) -> Compiled:
-        """Have ``dist/NAME.wasm`` of a target; ``needed`` are those that it depends on, by label.
+    def compile(self, planned: Planned, needed: Mapping[str, Compiled], pack: Pack) -> tuple[Compiled, Packaged]:
+        """Have ``dist/NAME.wasm`` of a target, and its artifact; ``needed`` are those that it depends on, by label.
 
-        Raises InvalidProject, ToolchainMissing, CompilationFailed with the compiler's own lines, ToolFailed,
-        CapabilityDenied, StorageFailed. Nothing half-done stays.
+        ``pack`` makes the artifact of a file that is not in its place yet. Raises InvalidProject, ToolchainMissing,
+        CompilationFailed with the compiler's own lines, ToolFailed, CapabilityDenied, StorageFailed, and what
+        ``pack`` raises. Nothing half-done stays.
         """
         self.sink(Note("info", f"{planned.label}: {planned.found.language}: {planned.found.why}"))
         depended = {f"{DEPENDENCIES}/{each.wasm_path.name}": each for each in needed.values()}
         inputs = self._inputs(planned, depended)
-        destination = planned.root / OUTPUT_FOLDER / f"{planned.part.target.name}.wasm"
         steps = described(planned.chain, inputs)
-        key = steps[planned.chain.last.name].key
-        record = self.records.of(planned)
-        if not self.again and record is not None and record.holds(key, said(planned.part.project), destination):
+        with _storage(planned.label):
+            return self._unchanged(planned, steps, pack) or self._compiled(planned, inputs, steps, depended, pack)
+
+    def _unchanged(
+        self, planned: Planned, steps: Mapping[str, Described], pack: Pack
+    ) -> tuple[Compiled, Packaged] | None:
+        record, destination = self.records.of(planned), _destination(planned)
+        key, about = steps[planned.chain.last.name].key, said(planned.part.project)
+        if self.again or record is None or not record.holds(key, about, destination):
+            return None
+        with exclusive_folder(destination.parent):  # whoever builds or cleans beside us waits
+            if not record.holds(key, about, destination):
+                return None
             self.sink(Note("info", f"{planned.label} is as it was"))
-            return Compiled(planned, destination, record.digest, key, "unchanged")
-        return self._compiled(planned, inputs, steps, depended, destination)
+            compiled = Compiled(planned, destination, record.digest, key, "unchanged")
+            packaged = pack(compiled, destination)
+        self.records.keep_packaged(planned, packaged)
+        return compiled, packaged
 
     def _compiled(
         self,
@@ -87,23 +107,30 @@ class Compiler:
         inputs: Sequence[InputFile],
         steps: Mapping[str, Described],
         depended: Mapping[str, Compiled],
-        destination: Path,
-    ) -> Compiled:
-        from wasmbuild.build.drafts import draft_folder  # noqa: PLC0415  (what is unchanged needs none)
-
-        failing = storage_errors(f"{planned.label} could not be compiled")
-        with failing, _made(destination.parent), draft_folder(destination.parent) as draft:
+        pack: Pack,
+    ) -> tuple[Compiled, Packaged]:
+        destination = _destination(planned)
+        with _draft(destination.parent) as draft:
             paths = {path: each.wasm_path for path, each in depended.items()}
             written = draft / destination.name
             performed = self.engine.perform(planned.chain, planned.root, inputs, paths, written)
             digest = self._finish(planned, written, performed.digest)
-            publish(written, destination)
-        self._remember(planned, performed, digest, destination, steps)
-        if performed.source is not None:
-            self.sink(Note("info", f"{planned.label} was in the cache ({performed.source})"))
-        elif planned.toolchain.reproducible is not None:
-            self.sink(Note("info", f"{planned.label} is not reproducible: {planned.toolchain.reproducible}"))
-        return Compiled(planned, destination, digest, performed.key, performed.source)
+            compiled = Compiled(planned, destination, digest, performed.key, performed.source)
+            with exclusive_folder(destination.parent):
+                packaged = pack(compiled, written)
+                publish(written, destination)
+                record = Record.of(performed.key, digest, destination, said(planned.part.project))
+        self.records.keep(planned, record, {name: each.description for name, each in steps.items()})
+        self.records.keep_packaged(planned, packaged)
+        self._tell(compiled)
+        return compiled, packaged
+
+    def _tell(self, compiled: Compiled) -> None:
+        label, why = compiled.planned.label, compiled.planned.toolchain.reproducible
+        if compiled.source is not None:
+            self.sink(Note("info", f"{label} was in the cache ({compiled.source})"))
+        elif why is not None:
+            self.sink(Note("info", f"{label} is not reproducible: {why}"))
 
     def _inputs(self, planned: Planned, depended: Mapping[str, Compiled]) -> tuple[InputFile, ...]:
         own = [path for path in planned.chain.inputs if path not in depended]
@@ -131,30 +158,46 @@ class Compiler:
         written.write_bytes(annotated)
         return Digest.of(annotated)
 
-    def _remember(
-        self,
-        planned: Planned,
-        performed: "Performed",
-        digest: Digest,
-        destination: Path,
-        steps: Mapping[str, Described],
-    ) -> None:
-        record = Record.of(performed.key, digest, destination, said(planned.part.project))
-        self.records.keep(planned, record, {name: each.description for name, each in steps.items()})
+
+def _destination(planned: Planned) -> Path:
+    return planned.root / OUTPUT_FOLDER / f"{planned.part.target.name}.wasm"
 
 
 @contextmanager
-def _made(folder: Path) -> Iterator[None]:
-    """Have a folder, which is gone again when nothing comes of it and it is empty. Raises OSError."""
-    existed = folder.is_dir()
-    folder.mkdir(exist_ok=True)
+def _storage(label: str) -> Iterator[None]:
     try:
         yield
-    except BaseException:
-        if not existed:
-            with suppress(OSError):
-                folder.rmdir()
-        raise
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise StorageFailed(f"{label} could not be compiled", cause=f"{where}{error.strerror or error}") from error
+
+
+@contextmanager
+def _draft(output: Path) -> Iterator[Path]:
+    """A folder to write in, in the output folder, which goes again when nothing comes of it and it is empty.
+
+    Raises OSError.
+    """
+    from wasmbuild.build.drafts import draft_folder  # noqa: PLC0415  (what is unchanged needs none)
+
+    existed = output.is_dir()
+    with ExitStack() as held:
+        for left in reversed(range(_TRIES)):
+            try:
+                output.mkdir(exist_ok=True)
+                draft = held.enter_context(draft_folder(output))
+                break
+            except (FileNotFoundError, FileExistsError):  # perhaps somebody cleans at this very moment
+                if not left or (os.path.lexists(output) and not output.is_dir()):
+                    raise
+        try:
+            yield draft
+        except BaseException:
+            if not existed:
+                held.close()
+                with suppress(OSError):
+                    output.rmdir()
+            raise
 
 
 def said(project: Project) -> dict[str, str]:

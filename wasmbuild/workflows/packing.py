@@ -4,16 +4,17 @@ What was packed before, of the same file and with the same words, is not packed 
 """
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from registry.errors import InvalidDocument, StorageFailed
 from registry.files import storage_errors
-from registry.model import Descriptor
 from registry.reference import valid_tag
-from wasmbuild.events import Sink, step
+from wasmbuild.events import Note, Sink, step
 from wasmbuild.workflows.compile import OUTPUT_FOLDER, Compiled
 from wasmbuild.workflows.planning import Planned
 from wasmbuild.workflows.records import Packaged, Records, stat_of
@@ -53,41 +54,49 @@ class Packing:
         said = [_FORMAT, str(self.compiled.digest), self.created, dict(self.annotations), self.tag]
         return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
-    def packed(self) -> "Packed":
-        """Describe the file as an artifact. Raises InvalidWasm, StorageFailed."""
+    def packed(self, file: Path) -> "Packed":
+        """Describe a file as the artifact. Raises InvalidWasm, StorageFailed."""
         from wasmbuild.artifact import pack  # noqa: PLC0415  (what is packed already is not packed again)
 
-        wasm, name = self.compiled.wasm_path, self.compiled.planned.part.target.name
-        with storage_errors(f"{wasm} could not be packed"):
-            return pack(wasm, name, created=self.created, annotations=self.annotations)
+        with storage_errors(f"{file} could not be packed"):
+            name = self.compiled.planned.part.target.name
+            return pack(file, name, created=self.created, annotations=self.annotations)
 
-    def store(self, records: Records, sink: Sink) -> Descriptor:
-        """Have the artifact in the layout; its manifest. Raises InvalidWasm, StorageFailed."""
+    def store(self, file: Path, records: Records, sink: Sink) -> Packaged:
+        """Have the artifact of a file in the layout. Raises InvalidWasm, StorageFailed; then it is as before."""
         planned = self.compiled.planned
         layout = layout_of(planned)
         known = records.packaged(planned)
         if known is not None and known.identity == self.identity and _is_there(layout, known, self.tag):
-            return known.manifest
+            return known
         with step(sink, "pack", self.compiled.wasm_path.name):
-            manifest, contents = self._write(layout)
+            packed = self.packed(file)
+            try:
+                self._write(layout, packed)
+            except InvalidDocument as failure:
+                sink(Note("warning", f"{layout} was damaged, and is made anew: {failure}"))
+                (layout / _INDEX).unlink(missing_ok=True)
+                self._write(layout, packed)
+        contents = (packed.manifest, packed.config, packed.layer)
         paths = [f"blobs/{each.digest.algorithm}/{each.digest.encoded}" for each in contents]
-        blobs = {path: stat_of(layout / path) for path in paths}
-        records.keep_packaged(planned, Packaged(self.identity, manifest, blobs))
-        return manifest
+        return Packaged(self.identity, packed.manifest, {path: stat_of(layout / path) for path in paths})
 
-    def _write(self, layout: Path) -> tuple[Descriptor, tuple[Descriptor, ...]]:
+    def _write(self, layout: Path, packed: "Packed") -> None:
         from registry.stores.layout import LayoutStore  # noqa: PLC0415
 
-        packed = self.packed()
-        contents = (packed.manifest, packed.config, packed.layer)
-        with storage_errors(f"{self.compiled.wasm_path} could not be packed"):
-            store = LayoutStore.create(layout)
-            for content in contents:
-                store.heal(content)
-            with store.gathering():
-                packed.push_to(store)
-                store.tag(packed.manifest, self.tag)
-        return packed.manifest, contents
+        existed = (layout / _INDEX).exists()
+        try:
+            with storage_errors(f"{self.compiled.wasm_path} could not be packed"):
+                store = LayoutStore.create(layout)
+                for content in (packed.manifest, packed.config, packed.layer):
+                    store.heal(content)
+                with store.gathering():
+                    packed.push_to(store)
+                    store.tag(packed.manifest, self.tag)
+        except StorageFailed:
+            if not existed:
+                shutil.rmtree(layout, ignore_errors=True)
+            raise
 
 
 def layout_of(planned: Planned) -> Path:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from registry.errors import Failure
+from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note
 from wasmbuild.workflows.options import BuildOptions
 from wasmbuild.workflows.planning import Plan
@@ -22,7 +23,28 @@ if TYPE_CHECKING:
     from wasmbuild.build.engine import Engine, Performed
     from wasmbuild.workflows.compile import Performer
 
-__all__ = ["Workshop"]
+__all__ = ["Workshop", "check_places"]
+
+
+def check_places(options: BuildOptions) -> None:
+    """Refuse names of caches and clusters that are none, also where nothing will be asked of them.
+
+    Raises UsageFailed, InvalidReference.
+    """
+    if options.cache_from or options.cache_to:
+        from wasmbuild.workflows.caching import CacheName  # noqa: PLC0415  (most builds name none)
+
+        for name in (*options.cache_from, *options.cache_to):
+            CacheName.parse(name)
+    if options.executor is not None:
+        from wasmbuild.workflows.cluster import transport_address  # noqa: PLC0415
+
+        transport_address(options.executor)
+        if not options.cache_to:
+            raise UsageFailed(
+                "a cluster needs a cache that it shares with this machine",
+                hint="--cache-to oci://registry.example.com/cache, or another place that all of them reach",
+            )
 
 
 class Workshop:
