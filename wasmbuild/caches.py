@@ -5,13 +5,23 @@ Not here: what a project needs to stay itself (its lock, its output), which live
 
 import errno
 import os
+import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CACHE_VARIABLE", "Caches"]
+__all__ = ["CACHE_TAG", "CACHE_VARIABLE", "Caches", "is_tagged"]
 
 CACHE_VARIABLE = "WASMBUILD_CACHE_DIR"
+
+CACHE_TAG = "CACHEDIR.TAG"
+"""The file that says of a folder that it is a cache (https://bford.info/cachedir/)."""
+
+_SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"
+_TAG = _SIGNATURE + b"\n# This folder is a cache of wasmbuild: what is in it can be got again.\n"
+_BY_OTHERS = frozenset({"tools", "aot", "actions", "inputs"})
+"""Sub-folders that may be there before anybody has asked for one here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,38 @@ class Caches:
 
     def folder(self, relative: str) -> Path:
         """A sub-folder, created when it is not there; OSError when it cannot be."""
+        self.tag()
         path = self.root / relative
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+    def tag(self) -> None:
+        """Say of the cache that it is one, so that no project around it takes it for sources, and no backup for data.
+
+        A folder that has other things in it is not only a cache, and stays as it is.
+        """
+        tag = self.root / CACHE_TAG
+        if os.path.lexists(tag):
+            return
+        from registry.errors import StorageFailed  # noqa: PLC0415  (needed once in the life of a cache)
+        from registry.files import write_atomically  # noqa: PLC0415
+
+        with suppress(OSError, StorageFailed):  # a cache works without it
+            self.root.mkdir(parents=True, exist_ok=True)
+            if {name for name in os.listdir(self.root) if not name.startswith(".")} <= _BY_OTHERS:  # noqa: PTH208
+                write_atomically(tag, _TAG)
+
+
+def is_tagged(folder: str) -> bool:
+    """Whether a folder is a cache, of wasmbuild or of others, by its tag; a tag that is a link is none."""
+    try:
+        handle = os.open(f"{folder}/{CACHE_TAG}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        regular = stat.S_ISREG(os.fstat(handle).st_mode)
+        return regular and os.read(handle, len(_SIGNATURE)) == _SIGNATURE
+    except OSError:
+        return False
+    finally:
+        os.close(handle)

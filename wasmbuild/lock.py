@@ -117,9 +117,15 @@ def _origin(pin: ToolPin) -> str:
 
 def _read(root: Path) -> Table:
     try:
-        return read_table(root / LOCK_FILE)
+        table = read_table(root / LOCK_FILE)
     except FileNotFoundError:
         return Table(LOCK_FILE, "", {"version": FORMAT_VERSION})
+    if "version" not in table.values:
+        raise InvalidProject(
+            f"{LOCK_FILE} {'has no version' if table.values else 'is empty'}",
+            hint="take it from version control, or delete it: the next build writes a new one",
+        )
+    return table
 
 
 def _write(path: Path, table: Table, wanted: Mapping[str, ToolPin]) -> None:

@@ -218,6 +218,22 @@ def test_javascript_that_does_not_compile(tmp_path: Path, source: str, problem: 
     done = wasmbuild("build", folder=write(tmp_path, {"main.js": source}))
     assert done.returncode == 1
     assert problem in done.stderr
+    assert ".mjs" not in done.stderr
+    assert "jco.js" not in done.stderr
+
+
+def test_wit_that_is_wrong(tmp_path: Path) -> None:
+    files = {"main.js": "export const add = 1;\n", "wit/world.wit": LIBRARY_WIT.replace("u32)", "u32")}
+    done = wasmbuild("build", folder=write(tmp_path, {**files, "wasmbuild.toml": TOML + 'kind = "library"\n'}))
+    assert done.returncode == 1
+    assert "--> wit/world.wit:2:" in done.stderr
+    assert "expected ')'" in done.stderr
+
+
+def test_a_javascript_library_with_wit_and_packages_of_wasi(tmp_path: Path) -> None:
+    wit = LIBRARY_WIT.replace("{", "{ import wasi:cli/environment@0.2.12;")
+    files = {"main.js": "export function add(a, b) { return a + b; }\n", "wit/world.wit": wit}
+    assert added(built(tmp_path, {**files, "wasmbuild.toml": TOML + 'kind = "library"\n'})) == 5
 
 
 def test_a_javascript_library_with_wit(tmp_path: Path) -> None:

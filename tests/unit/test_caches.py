@@ -1,8 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from wasmbuild.caches import Caches
+from wasmbuild.caches import Caches, is_tagged
 
 
 def test_the_variable_names_the_folder(tmp_path: Path) -> None:
@@ -25,3 +26,35 @@ def test_nothing_is_created_before_it_is_needed(tmp_path: Path) -> None:
     assert not caches.root.exists()
     assert caches.folder("zig/global").is_dir()
     assert caches.folder("zig/global").is_dir()
+
+
+def test_a_cache_is_marked_as_one(tmp_path: Path) -> None:
+    caches = Caches(tmp_path / "cache")
+    caches.folder("zig/global")
+    tag = tmp_path / "cache" / "CACHEDIR.TAG"
+    assert tag.read_bytes().startswith(b"Signature: 8a477f597d28d172789f06886806bc55\n")
+    assert is_tagged(str(tmp_path / "cache"))
+    tag.write_text("mine")
+    caches.folder("other")
+    assert (tag.read_text(), is_tagged(str(tmp_path / "cache"))) == ("mine", False)
+
+
+def test_a_folder_with_other_things_is_not_marked_as_a_cache(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("")
+    assert Caches(tmp_path).folder("zig").is_dir()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["thesis.tex", "zig"]
+
+
+def test_a_cache_in_which_only_tools_were_is_marked(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    Caches(tmp_path).folder("work")
+    assert is_tagged(str(tmp_path))
+
+
+def test_a_tag_that_is_no_file(tmp_path: Path) -> None:
+    assert not is_tagged(str(tmp_path))
+    os.mkfifo(tmp_path / "CACHEDIR.TAG")
+    assert not is_tagged(str(tmp_path))
+    (tmp_path / "CACHEDIR.TAG").unlink()
+    (tmp_path / "CACHEDIR.TAG").mkdir()
+    assert not is_tagged(str(tmp_path))

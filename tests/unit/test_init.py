@@ -53,17 +53,25 @@ def test_nothing_is_overwritten(tmp_path: Path, kind: str) -> None:
 
 def test_no_sources_and_no_folder(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(NoProject):
+        with pytest.raises(NoProject) as caught:
             propose(folder)
+        assert ((caught.value.cause or "").endswith("missing is not there")) == (folder != tmp_path)
 
 
-def test_several_languages_need_a_word(tmp_path: Path) -> None:
+def test_several_languages_need_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "main.c").write_text("int main(void) { return 0; }\n")
     (tmp_path / "src" / "main.zig").write_text("pub fn main() void {}\n")
     with pytest.raises(UsageFailed, match="several languages: c, zig") as caught:
         propose(tmp_path)
-    assert "--language" in (caught.value.hint or "")
+    assert caught.value.hint == f"wasmbuild init {tmp_path} --language c"
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageFailed) as caught:
+        propose(Path("src/.."))
+    assert caught.value.hint == "wasmbuild init src/.. --language c"
+    with pytest.raises(UsageFailed) as caught:
+        propose(Path())
+    assert caught.value.hint == "wasmbuild init --language c"
     assert propose(tmp_path, "zig").language == "zig"
     with pytest.raises(InvalidProject, match="'zog' is not one"):
         propose(tmp_path, "zog")

@@ -35,6 +35,18 @@ def test_the_first_build_writes_the_shipped_pins_at_once(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == [LOCK_FILE]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"), [("", "is empty"), ("# nothing\n\n", "is empty"), ("[[tool]]\n", "has no version")]
+)
+def test_a_lock_without_anything_in_it(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / LOCK_FILE).write_text(text)
+    for ask in (lambda: locked_pins(tmp_path), lambda: lock_tools(tmp_path, [PIN])):
+        with pytest.raises(InvalidProject, match=said) as caught:
+            ask()
+        assert "delete it" in (caught.value.hint or "")
+    assert (tmp_path / LOCK_FILE).read_text() == text
+
+
 def test_the_lock_decides_and_is_not_touched(tmp_path: Path) -> None:
     lock_tools(tmp_path, [PIN])
     before = (tmp_path / LOCK_FILE).read_bytes()
@@ -162,7 +174,7 @@ HASH = f'"z.whl" = "{"a" * 64}"\n'
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "version is not 1"),
+        ("", "is empty"),
         ("version = 2\n", "version is not 1"),
         ("version = true\n", "must be a whole number"),
         ("version = 1\ntool = 3\n", "must be tables"),

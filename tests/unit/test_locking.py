@@ -89,8 +89,17 @@ def test_a_tree_of_npm_brings_node(project: Path) -> None:
 def test_names_go_with_upgrade(project: Path) -> None:
     with pytest.raises(UsageFailed, match="names go with --upgrade"):
         lock(project, "zig")
-    with pytest.raises(UsageFailed, match="zic is not a tool"):
+    with pytest.raises(UsageFailed, match="no tool is called 'zic'") as caught:
         lock(project, "--upgrade", "zic")
+    assert caught.value.hint == "did you mean zig?"
+
+
+@pytest.mark.parametrize("flags", [("--check",), ("--upgrade",), ("--upgrade", "--check")])
+def test_a_folder_is_no_name(project: Path, flags: tuple[str, ...]) -> None:
+    with pytest.raises(UsageFailed, match="no tool is called") as caught:
+        lock(project, str(project), *flags)
+    command = f"wasmbuild lock {' '.join(flags)} --project {project}"
+    assert caught.value.hint == f"a project is named by --project: {command}"
 
 
 def test_nothing_to_lock(tmp_path: Path) -> None:

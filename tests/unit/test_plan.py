@@ -9,7 +9,7 @@ from wasmbuild.build.action import Action, CacheFolder, InputFile, Output, Produ
 from wasmbuild.build.chain import Chain, described
 from wasmbuild.caches import Caches
 from wasmbuild.cli.main import run
-from wasmbuild.events import ignore
+from wasmbuild.events import Note, ignore
 from wasmbuild.workflows.build import Setting, build
 from wasmbuild.workflows.changes import changes, reasons
 from wasmbuild.workflows.explain import explain_target, explanation
@@ -237,3 +237,53 @@ def test_since_a_revision(folder: Path, setting: Setting) -> None:
     (folder / "other.wat").write_text(WAT + "\n")
     found = report(folder, BuildOptions(since="HEAD"), setting)
     assert {each.planned.label for each in found} == {"three", "two", "one"}  # custom reads every file, and needs one
+
+
+SECRET = "s3cr3t value"
+CUSTOM = PROJECT + '[build]\nlanguage = "custom"\ncommand = ["cp", "main.wat", "{output}"]\nmetadata = false\n'
+
+
+def test_values_of_variables_are_not_shown(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WASMBUILD_CACHE_DIR", str(tmp_path / "cache"))
+    (folder / "main.wat").write_bytes(b"\0asm\1\0\0\0")
+    shown = ""
+    for variables in (f'API_TOKEN = "{SECRET}"', f'API_TOKEN = "{SECRET} 2"', 'OTHER = "x"'):
+        (folder / "wasmbuild.toml").write_text(f"{CUSTOM}environment = {{ {variables} }}\n")
+        for command in (["plan", "-v", str(folder)], ["cache", "explain", "--project", str(folder)]):
+            assert run(command) == 0
+            assert run([*command, "--format", "json"]) == 0
+            shown += capfd.readouterr().out
+        assert run(["build", str(folder)]) == 0
+        capfd.readouterr()
+    assert "API_TOKEN=*** /tools/cp/" in shown
+    assert "variable API_TOKEN: changed (*** -> ***)" in shown
+    assert "variable API_TOKEN: removed" in shown
+    assert "s3cr3t" not in shown
+
+
+def test_links_that_lead_out_are_named_once(folder: Path, tmp_path: Path) -> None:
+    for number in range(7):
+        (folder / f"link{number}").symlink_to(tmp_path)
+    (folder / "wasmbuild.toml").write_text(TWO)
+    told: list[object] = []
+    report(folder, BuildOptions(), Setting(Caches(tmp_path / "cache"), os.environ, told.append))
+    assert told == [
+        Note(
+            "warning",
+            "left out: link0, link1, link2, link3, link4 and 2 more: "
+            "links to folders outside the project, or to some that are never looked into",
+        )
+    ]
+
+
+def test_a_cache_inside_the_project_is_no_input(folder: Path) -> None:
+    (folder / "wasmbuild.toml").write_text(CUSTOM)
+    (folder / "main.wat").write_bytes(b"\0asm\1\0\0\0")
+    setting = Setting(Caches(folder / "cache"), os.environ, ignore)
+    inputs = one(folder, setting).planned.chain.inputs
+    build(folder, BuildOptions(), setting)
+    assert (folder / "cache" / "CACHEDIR.TAG").exists()
+    found = one(folder, setting)
+    assert (found.planned.chain.inputs, found.state) == (inputs, "unchanged")

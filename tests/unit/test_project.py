@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from wasmbuild.errors import InvalidProject, NoProject
 from wasmbuild.project import Project, Settings, Target, infer, load, make_name, valid_name, valid_version
 from wasmbuild.project import parse as parse_project
+from wasmbuild.project.keys import TABLES
 from wasmbuild.tables import MAX_DOCUMENT, parse_table
 
 SMALLEST = '[project]\nname = "hello"\nversion = "1.0.0"\n'
@@ -97,8 +98,29 @@ def test_no_project_file_says_how_to_begin(tmp_path: Path) -> None:
 @pytest.mark.parametrize("root", ["missing", "wasmbuild.toml"])
 def test_a_folder_that_is_not_one(tmp_path: Path, root: str) -> None:
     tmp_path.joinpath("wasmbuild.toml").write_text(SMALLEST)
-    with pytest.raises(NoProject):
+    with pytest.raises(NoProject) as caught:
         load(tmp_path / root)
+    problem = "is not there" if root == "missing" else "is not a folder"
+    assert caught.value.cause == f"{tmp_path / root} {problem}"
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        (SMALLEST + '[workspace]\nmembers = ["../*"]\n', 'for example members = ["apps/*"]'),
+        (SMALLEST + '[build]\nsources = ["/x.c"]\n', 'for example sources = ["src/*.c"]'),
+        (SMALLEST + '[build]\nentry = "../x.c"\n', 'for example entry = "src/main.c"'),
+    ],
+)
+def test_a_path_that_leads_out_has_an_example_of_its_key(text: str, hint: str) -> None:
+    with pytest.raises(InvalidProject, match="not a path inside the project") as caught:
+        parse(text)
+    assert caught.value.hint == hint
+
+
+def test_every_key_that_is_a_path_has_an_example() -> None:
+    keys = {name: key for _, table in TABLES.values() for name, key in table.items()}
+    assert [name for name, key in keys.items() if key.shape in {"path", "paths"} and not key.examples] == []
 
 
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])

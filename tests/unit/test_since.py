@@ -116,6 +116,75 @@ def test_a_project_behind_a_link(tmp_path: Path) -> None:
     assert touches([tmp_path / "p" / "a.c"], tmp_path / "link", ["a.c"], lock)
 
 
+@pytest.fixture
+def superproject(tmp_path: Path) -> Path:
+    sub = tmp_path / "origin"
+    (sub / "src").mkdir(parents=True)
+    for name in ("a.c", "b.c"):
+        (sub / "src" / name).write_text("int x;\n")
+    git(sub, "init", "-q", "-b", "main")
+    git(sub, "add", ".")
+    git(sub, "commit", "-q", "-m", "one")
+    root = tmp_path / "super"
+    root.mkdir()
+    (root / "other.c").touch()
+    git(root, "init", "-q", "-b", "main")
+    git(root, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(sub), "sub")
+    git(root, "add", ".")
+    git(root, "commit", "-q", "-m", "one")
+    return root
+
+
+def member_touched(root: Path, revision: str) -> tuple[bool, bool]:
+    """Whether the project in the submodule changed, and one beside it."""
+    found = changed_files(root, revision, os.environ)
+    (root / "beside").mkdir(exist_ok=True)
+    inputs = [path.relative_to(root / "sub").as_posix() for path in (root / "sub").rglob("*.c")]
+    lock = root / "wasmbuild.lock"
+    return touches(found, root / "sub", inputs, lock), touches(found, root / "beside", ["x.c"], lock)
+
+
+@pytest.mark.parametrize("change", ["edit", "add", "remove", "bump"])
+def test_a_submodule_counts_as_a_whole(superproject: Path, change: str) -> None:
+    assert member_touched(superproject, "HEAD") == (False, False)
+    match change:
+        case "add":
+            (superproject / "sub" / "src" / "new.c").touch()
+        case "remove":
+            (superproject / "sub" / "src" / "b.c").unlink()
+        case _:
+            (superproject / "sub" / "src" / "a.c").write_text("int y;\n")
+    revision = "HEAD"
+    if change == "bump":
+        git(superproject / "sub", "commit", "-q", "-a", "-m", "two")
+        git(superproject, "commit", "-q", "-a", "-m", "two")
+        assert member_touched(superproject, "HEAD") == (False, False)
+        revision = "HEAD~1"
+    assert member_touched(superproject, revision) == (True, False)
+
+
+def test_a_folder_that_changed(tmp_path: Path) -> None:
+    (tmp_path / "p" / "vendor" / "lib").mkdir(parents=True)
+    lock = tmp_path / "p" / "wasmbuild.lock"
+    assert touches([tmp_path / "p" / "vendor"], tmp_path / "p", ["vendor/lib/a.c"], lock)
+    assert touches([tmp_path / "p" / "vendor"], tmp_path / "p", [], lock)  # something in it may be gone
+    assert touches([tmp_path], tmp_path / "p", ["a.c"], lock)
+    assert not touches([tmp_path / "q"], tmp_path / "p", ["a.c"], lock)
+
+
+def test_what_a_link_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "inc").mkdir()
+    (tmp_path / "src").mkdir()
+    for name in ("inc/x.h", "y.h", "z.h"):
+        (tmp_path / name).touch()
+    (tmp_path / "src" / "inc").symlink_to("../inc")
+    (tmp_path / "src" / "y.h").symlink_to("../y.h")
+    inputs, lock = ["src/inc/x.h", "src/y.h"], tmp_path / "wasmbuild.lock"
+    changes = {name: touches([tmp_path / name], tmp_path, inputs, lock) for name in ("inc/x.h", "y.h", "z.h")}
+    assert changes == {"inc/x.h": True, "y.h": True, "z.h": False}
+    assert touches([tmp_path / "src" / "inc"], tmp_path, inputs, lock)
+
+
 def test_what_depends_on_a_change_is_built_with_what_it_needs() -> None:
     needs = {"app": ("lib", "data"), "lib": ("base",), "base": (), "data": (), "other": (), "top": ("app",)}
     assert with_dependents({"lib"}, needs) == {"lib", "base", "app", "data", "top"}

@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 import pytest
 
-from wasmbuild.errors import CompilationFailed, ExtraMissing, Failure
+from wasmbuild.errors import CompilationFailed, ExtraMissing, Failure, UsageFailed
 from wasmbuild.workflows.watch import watch
 
 WAT = '(module (func (export "_start")))'
@@ -129,6 +129,28 @@ def test_a_change_during_the_work_is_worked_on_afterwards(tmp_path: Path) -> Non
     with watching(made):
         assert made.becomes(2)
         assert made.stays(2)
+
+
+def test_what_was_asked_for_wrongly_ends_it(tmp_path: Path) -> None:
+    def refuse() -> None:
+        raise UsageFailed("git cannot say what has changed")
+
+    told: list[Failure] = []
+    with pytest.raises(UsageFailed):
+        watch(tmp_path, refuse, told.append)
+    assert told == []
+
+
+def test_later_it_is_told(watched: Watched) -> None:
+    def refuse() -> None:
+        raise UsageFailed("there is no target")
+
+    watched.work = refuse
+    (watched.root / "main.wat").write_text("x")
+    assert eventually(lambda: len(watched.failures) == 1)
+    watched.work = lambda: None
+    (watched.root / "main.wat").write_text("xy")
+    assert watched.becomes(3)
 
 
 def test_without_the_extra_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

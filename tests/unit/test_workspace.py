@@ -159,3 +159,20 @@ def test_the_workspace_above(tmp_path: Path) -> None:
     assert enclosing(other) is None
     assert enclosing(deep) == tmp_path
     assert enclosing(tmp_path) is None
+
+
+def test_a_member_alone_whose_needs_are_those_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, '[workspace]\nmembers = ["*"]\n')
+    app = member(tmp_path / "app", "app", '[build]\ndepends = ["lib"]\n')
+    monkeypatch.chdir(app)
+    with pytest.raises(InvalidProject, match="'lib', which is no target") as caught:
+        gather(load(app))
+    assert caught.value.hint == "known: app"  # the workspace has none either
+    member(tmp_path / "lib", "lib")
+    with pytest.raises(InvalidProject, match="'lib', which is no target") as caught:
+        gather(load(app))
+    assert caught.value.hint == "wasmbuild build .. --target app"
+    member(tmp_path / "other", "other", "[target.app]\n")
+    with pytest.raises(InvalidProject) as caught:
+        gather(load(app))
+    assert caught.value.hint == "wasmbuild build .. --target app:app"

@@ -1,5 +1,6 @@
 """``wasmbuild lock``."""
 
+import shlex
 from pathlib import Path
 
 from wasmbuild.cli.common import FOLDER, argument, option, verb
@@ -20,6 +21,8 @@ def command(console: Console, names: tuple[str, ...], upgrade: bool, check: bool
     """
     from wasmbuild.workflows.locking import lock_project
 
+    if names:
+        _refuse_unknown(names, upgrade=upgrade, check=check)
     if names and not upgrade:
         raise UsageFailed("names go with --upgrade", hint=f"wasmbuild lock --upgrade {' '.join(names)}")
     locked = lock_project(project, upgrading=upgrade, names=names, check=check)
@@ -37,3 +40,18 @@ def command(console: Console, names: tuple[str, ...], upgrade: bool, check: bool
     }
     console.result("lock", "\n".join(str(pin) for pin in locked.pins), document)
     return ExitCode.FAILED if check and locked.changes else ExitCode.OK
+
+
+def _refuse_unknown(names: tuple[str, ...], *, upgrade: bool, check: bool) -> None:
+    from wasmbuild.workflows.locking import unknown_tool
+
+    unknown = unknown_tool(names)
+    if unknown is None:
+        return
+    name, guess = unknown
+    if guess is not None and not Path(name).is_dir():
+        hint = f"did you mean {guess}?"
+    else:
+        flags = [flag for flag, given in (("--upgrade", upgrade), ("--check", check)) if given]
+        hint = f"a project is named by --project: {shlex.join(['wasmbuild', 'lock', *flags, '--project', name])}"
+    raise UsageFailed(f"no tool is called {name[:60]!r}", hint=hint)

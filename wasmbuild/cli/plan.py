@@ -44,7 +44,7 @@ def _lines(each: "Report", *, verbose: bool) -> list[str]:
             f"  {step.action.name}: {f'{digest.algorithm}:{digest.encoded[:12]}' if digest else 'not known yet'}"
         )
         if verbose:
-            lines.append(f"    {command_words(step.action)}")
+            lines.append(f"    {command_words(step.action, each.private)}")
     return lines
 
 
@@ -71,7 +71,7 @@ def _to_json(each: "Report") -> dict[str, Any]:
         "actions": [
             {
                 "name": step.action.name,
-                "command": command_words(step.action),
+                "command": command_words(step.action, each.private),
                 "key": str(step.key) if step.key else None,
                 "network": step.action.network,
             }

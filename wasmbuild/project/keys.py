@@ -13,8 +13,8 @@ Shape = Literal["text", "texts", "flag", "seconds", "size", "path", "paths", "va
 class Key:
     """One key: its shape, the values it may have if they are few, and what it is for.
 
-    ``path`` and ``paths`` stay inside the project; ``size`` is bytes, as ``"512MiB"``; ``variables`` is a
-    table of strings.
+    ``path`` and ``paths`` stay inside the project, and have an example; ``size`` is bytes, as ``"512MiB"``;
+    ``variables`` is a table of strings.
     """
 
     shape: Shape
@@ -44,18 +44,22 @@ TARGET: Mapping[str, Key] = {
         "command",
     ),
     "component": Key("flag", "make a component of it", default="false, unless the compiler makes one"),
-    "entry": Key("path", "the file to begin with", default="found out"),
-    "sources": Key("paths", "globs of the files to compile", default="every source file of the language"),
+    "entry": Key("path", "the file to begin with", default="found out", examples=("src/main.c",)),
+    "sources": Key(
+        "paths", "globs of the files to compile", default="every source file of the language", examples=("src/*.c",)
+    ),
     "optimize": Key("text", "what for", ("size", "speed", "debug"), "size"),
     "flags": Key("texts", "passed to the compiler as they are"),
-    "wit": Key("path", "a folder or file of WIT", default="wit, where that is there"),
+    "wit": Key("path", "a folder or file of WIT", default="wit, where that is there", examples=("wit",)),
     "world": Key("text", "the world in it", default="the only one that is there"),
     "triple": Key("text", "the compiler's own name of the platform", examples=("wasm32-wasip2",)),
     "sysroot": Key("text", "where a compiler of the machine finds the standard library"),
     "wasm_opt": Key("flag", "optimise further, with Binaryen's wasm-opt", default="false"),
     "depends": Key("texts", "other targets, whose files are at deps/NAME.wasm"),
     "command": Key("texts", "for the language custom: the program and its arguments"),
-    "outputs": Key("paths", "for the language custom: the wasm file that the command writes"),
+    "outputs": Key(
+        "paths", "for the language custom: the wasm file that the command writes", examples=("build/hello.wasm",)
+    ),
     "environment": Key("variables", "variables that the compiler sees"),
 }
 

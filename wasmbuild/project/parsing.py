@@ -1,5 +1,6 @@
 """From the tables of ``wasmbuild.toml`` to a Project; unknown keys and wrong shapes are errors with their place."""
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -59,7 +60,10 @@ def infer(root: Path, language: str) -> Project:
 
 
 def no_project(root: Path) -> NoProject:
-    """The error for a folder in which there is nothing to build."""
+    """The error for a folder in which there is nothing to build, or that is none."""
+    if not root.is_dir():
+        problem = "is not a folder" if os.path.lexists(root) else "is not there"
+        return NoProject(f"there is no project in {root.name or root}", cause=f"{root} {problem}")
     return NoProject(
         f"there is no project in {root.name or root}",
         cause=f"neither {PROJECT_FILE} nor sources that a toolchain recognises",
@@ -151,7 +155,7 @@ def _value(table: Table, name: str, key: Key) -> object:
         case "texts":
             return table.texts(name)
         case "paths":
-            return tuple(_inside(table, name, path) for path in table.texts(name))
+            return tuple(_inside(table, name, path, key) for path in table.texts(name))
         case "seconds":
             return _between(table, name)
         case "size":
@@ -164,14 +168,15 @@ def _value(table: Table, name: str, key: Key) -> object:
         raise table.invalid(
             name, f"is not one of {', '.join(key.choices)}", f"did you mean {guess}?" if guess else None
         )
-    return _inside(table, name, str(text)) if key.shape == "path" else text
+    return _inside(table, name, str(text), key) if key.shape == "path" else text
 
 
-def _inside(table: Table, name: str, text: str) -> str:
+def _inside(table: Table, name: str, text: str, key: Key) -> str:
     path = PurePosixPath(text)
     if not text or path.is_absolute() or ".." in path.parts or "\\" in text:
+        example = f'"{key.examples[0]}"' if key.shape == "path" else f'["{key.examples[0]}"]'
         raise table.invalid(
-            name, f"has {text[:80]!r}, which is not a path inside the project", 'for example ["src/*.c"]'
+            name, f"has {text[:80]!r}, which is not a path inside the project", f"for example {name} = {example}"
         )
     return text
 

@@ -3,11 +3,13 @@
 A project alone is a workspace of one. The lock of the tools is at the workspace's root.
 """
 
+import os
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wasmbuild.errors import InvalidProject, UsageFailed
+from wasmbuild.errors import Failure, InvalidProject, UsageFailed
 from wasmbuild.project.model import Project, Target
 from wasmbuild.project.parsing import PROJECT_FILE, load
 from wasmbuild.tables import closest
@@ -89,7 +91,29 @@ def gather(project: Project) -> Workspace:
         if len(found) > MAX_MEMBERS:
             raise InvalidProject(f"{PROJECT_FILE}: [workspace] has more than {MAX_MEMBERS} members")
     unique = {each.root: each for each in found}
-    return Workspace.of(project.root, list(unique.values()))
+    try:
+        return Workspace.of(project.root, list(unique.values()))
+    except InvalidProject as error:
+        command = None if project.members else _from_above(project)
+        if command is None:
+            raise
+        raise InvalidProject(
+            error.what, cause="it is built alone here, and is a member of a workspace", hint=command
+        ) from error
+
+
+def _from_above(project: Project) -> str | None:
+    """The command that builds a target of a member which needs other members; None where that would not work."""
+    try:
+        above = enclosing(project.root)
+        parts = gather(load(above)).parts if above else ()
+    except Failure:
+        return None
+    own = {target.name for target in project.targets}
+    for part in parts:
+        if part.project.root == project.root and not own.issuperset(part.target.depends):
+            return shlex.join(["wasmbuild", "build", os.path.relpath(str(above)), "--target", part.label])
+    return None
 
 
 def enclosing(folder: Path) -> Path | None:

@@ -90,7 +90,7 @@ def detect(tree: SourceTree, target: Target) -> tuple[Toolchain, Detection] | No
     if len(chosen) > 1:
         raise _several([detection for _, detection in chosen])
     if problems and not chosen:
-        raise problems[0]
+        raise _unclear(problems)
     return chosen[0] if chosen else None
 
 
@@ -106,6 +106,16 @@ def _found(
         else:
             found += [(adapter, detection)] if detection else []
     return found
+
+
+def _unclear(problems: Sequence[InvalidProject]) -> InvalidProject:
+    if len(problems) == 1:
+        return problems[0]
+    return InvalidProject(
+        "there are sources in several languages, and none of them says what is to be built",
+        cause="\n".join(problem.what for problem in problems),
+        hint=f"say which one under [build] in {PROJECT_FILE}: language, and entry",
+    )
 
 
 def _several(found: Sequence[Detection]) -> UsageFailed:

@@ -13,6 +13,7 @@ from wasmbuild.build.tool import HostTool, Requirement, Toolbox
 from wasmbuild.build.tree import SourceTree
 from wasmbuild.project import Optimize, Target
 from wasmbuild.toolchains.base import Detection, Need
+from wasmbuild.toolchains.cmain import main_file
 from wasmbuild.toolchains.selection import choose_toolchain, count, marked, named, operand, refuse_settings
 from wasmbuild.toolchains.zigs import ZIG, ZIG_CACHES
 
@@ -117,6 +118,8 @@ class CToolchain:
         kind = ("-mexec-model=reactor",) if target.kind == "library" else ()
         without = ("-fno-exceptions",) if self.language == "cpp" else ()
         head, env, first_time = self._compiler(target)
+        files = main_file(target, self._suffixes[0])
+        sources = (*found.sources, *(path for path, _ in files))
         return (
             Action(
                 name="compile",
@@ -129,10 +132,11 @@ class CToolchain:
                     *target.flags,
                     "-o",
                     Output(output),
-                    *_operands(found.sources, mixed=self.language == "cpp" and "zig" not in tools),
+                    *_operands(sources, mixed=self.language == "cpp" and "zig" not in tools),
                 ),
                 env=(*target.environment, *env),
                 inputs=found.inputs,
+                files=files,
                 outputs=(output,),
                 first_time=first_time,
             ),

@@ -4,6 +4,9 @@
 the file is expected at, ``{name}`` is the target's name and ``{optimize}`` its profile; an argument that
 is ``{sources}`` becomes all of the sources. Instead of ``{output}``, ``outputs`` names the file that
 the command writes among the project's.
+
+A program of the project is started by the machine's shell: whatever it runs, and what runs it, is of
+this machine, so its result is never shared.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +23,12 @@ __all__ = ["CustomToolchain"]
 
 _OUTPUT = "{output}"
 _SOURCES = "{sources}"
+_SHELL = "sh"
+_START = 'exec "$0" "$@"'
+"""What the shell does with a program of the project: it knows one without a line ``#!`` for its own."""
+
+_INTERPRETER = "PYTHON"
+"""How variables begin that our own interpreter would take for its own."""
 
 
 class CustomToolchain:
@@ -46,19 +55,23 @@ class CustomToolchain:
         return Detection(self.language, sources, inputs, f"the command {target.command[0]}")
 
     def needs(self, target: Target) -> Sequence[Need]:
-        """The program, unless it is a file of the project."""
+        """The program; the shell for a file of the project."""
         _check(target)
         refuse_settings(target, "custom", "toolchain", "triple", "sysroot", "flags")
-        return () if _in_project(target) else (_host(target.command[0]),)
+        return (_host(_tool(target)),)
 
     def actions(self, target: Target, found: Detection, tools: Toolbox) -> Sequence[Action]:
         """The command."""
         output = f"{target.name}.wasm"
         words = tuple(word for text in target.command[1:] for word in _words(text, target, found, output))
-        command: tuple[Argument, ...] = (_program(target, tools), *words)
+        command: tuple[Argument, ...] = (*_program(target, tools), *words)
+        environment = target.environment
         if target.outputs:
             program = ("-P", "-m", "wasmbuild.build.programs.written", target.outputs[0])
-            command = (ToolFile("python"), *program, Output(output), "--", *command)
+            apart = tuple(each for each in environment if each[0].startswith(_INTERPRETER))
+            given = (f"{name}={value}" for name, value in apart)
+            command = (ToolFile("python"), *program, Output(output), *given, "--", *command)
+            environment = tuple(each for each in environment if each not in apart)
         return (
             Action(
                 name="compile",
@@ -66,7 +79,7 @@ class CustomToolchain:
                 argv=command,
                 outputs=(output,),
                 inputs=found.inputs,
-                env=target.environment,
+                env=environment,
             ),
         )
 
@@ -118,14 +131,21 @@ def _host(program: str) -> HostTool:
     )
 
 
-def _program(target: Target, tools: Toolbox) -> Argument:
-    name = target.command[0]
-    if _in_project(target):
-        return name if name.startswith("./") else f"./{name}"
+def _tool(target: Target) -> str:
+    return _SHELL if _in_project(target) else target.command[0]
+
+
+def _program(target: Target, tools: Toolbox) -> tuple[Argument, ...]:
+    name, program = _tool(target), target.command[0]
     tool = tools[name]
     if tool.program is None or not tool.program.is_relative_to(tool.root):
         raise ToolchainMissing(f"{name} is not below {tool.root}", hint=f"install {name}, so that it is on PATH")
-    return ToolFile(name, tool.program.relative_to(tool.root).as_posix())
+    file = ToolFile(name, tool.program.relative_to(tool.root).as_posix())
+    return (
+        (file, "-c", _START, program if program.startswith("./") else f"./{program}")
+        if _in_project(target)
+        else (file,)
+    )
 
 
 def _words(text: str, target: Target, found: Detection, output: str) -> Iterator[Argument]:

@@ -51,8 +51,6 @@ class GoToolchain:
             return None
         module = tree.has("go.mod") or tree.has("go.work")
         package = _package(tree, target, sources)
-        if package is None and target.language is None and not module:
-            return None
         if package is None:
             raise _unclear(tree, target, sources)
         compiled = tuple(path for path in sources if parent(path) == package)
@@ -154,8 +152,9 @@ def _mains(tree: SourceTree, sources: Sequence[str]) -> tuple[str, ...]:
 
 def _unclear(tree: SourceTree, target: Target, sources: Sequence[str]) -> InvalidProject:
     mains = _mains(tree, sources)
+    problem = "it is not clear which Go package to build"
     return InvalidProject(
-        f"{target.name}: it is not clear which Go package to build",
+        f"{target.name}: {problem}" if target.name else problem,
         cause=f"there are several with main: {', '.join(mains[:10])}"
         if mains
         else "looked for package main in the project's own folder, in src, and in the folders under cmd",

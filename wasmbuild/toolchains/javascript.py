@@ -28,6 +28,9 @@ _TYPESCRIPT = (".ts", ".mts")
 _SUFFIXES = (".js", ".mjs", *_TYPESCRIPT)
 _READ = (*_SUFFIXES, ".cjs", ".cts", ".tsx", ".jsx", ".json")
 _JCO = ToolFile("jco", "node_modules/@bytecodealliance/jco/dist/jco.js")
+_WORDS_ONLY = "--stack-trace-limit=0"
+"""What went wrong is said before the places in jco's own code where it did, of which nobody needs to know."""
+
 _WHY_NOT = (
     "the component holds a snapshot of the JavaScript engine's memory, in which are addresses, the time and a seed "
     "of random numbers"
@@ -51,10 +54,11 @@ class JavaScriptToolchain:
         )
         weak = entry is None
         if entry is None:
-            entry = _only(tree)
+            programs = _programs(tree)
+            entry = programs[0] if len(programs) == 1 else None
         if entry is None:
-            if asked:
-                raise _nothing()
+            if asked or programs:
+                raise _nothing(programs)
             return None
         certain = asked or not (weak or _of_another_kind(tree, manifest))
         lock = lock_of(tree, manifest.packages("dependencies"), certain=certain)
@@ -63,20 +67,20 @@ class JavaScriptToolchain:
         return Detection(self.language, (entry,), inputs, entry, entry, certain)
 
     def needs(self, target: Target) -> Sequence[Need]:
-        """Node, jco with both engines, and the WIT of WASI."""
+        """Node, jco with both engines, the WIT of WASI, and what reads that of the project."""
         known_toolchain(target, QUICKJS, STARLINGMONKEY)
         refuse_settings(target, "JavaScript", "triple", "sysroot")
-        return ("node", "jco", "wasi")
+        return ("node", "jco", "wasi", "wasm-tools")
 
     def actions(self, target: Target, found: Detection, tools: Toolbox) -> Sequence[Action]:  # noqa: ARG002
         """The WIT, the packages of the project, and jco."""
-        world = world_of(target, found)
+        world = world_of(target, found, checked=True)
         engine = _engine(target, world)
         output, entry = f"{target.name}.wasm", found.entry or found.sources[0]
         files: tuple[tuple[str, str], ...] = ()
         if world.generated == COMMAND:
             files, entry = program_files(entry, console=engine == QUICKJS), PROGRAM
-        command: tuple[Argument, ...] = (NODE, _JCO, "componentize", entry, "--cwd", ".", "--bundle")
+        command: tuple[Argument, ...] = (NODE, _WORDS_ONLY, _JCO, "componentize", entry, "--cwd", ".", "--bundle")
         command += ("--backend", engine, *_without_http(engine, world), "--wit", world.folder)
         command += (*(("--world-name", world.name) if world.name else ()), "-o", Output(output), *target.flags)
         compiling = Action(
@@ -132,11 +136,10 @@ def _usual() -> Iterable[str]:
     return (f"{folder}{stem}{suffix}" for folder in ("src/", "") for stem in stems for suffix in _SUFFIXES)
 
 
-def _only(tree: SourceTree) -> str | None:
-    """The only script of the project, when it is one that could be a program."""
+def _programs(tree: SourceTree) -> list[str]:
+    """The scripts of the project that could be a program."""
     scripts = [path for path in tree.ending(*_SUFFIXES) if path.removeprefix("src/").count("/") == 0]
-    programs = [path for path in scripts if path.rpartition("/")[2].count(".") == 1]
-    return programs[0] if len(programs) == 1 else None
+    return [path for path in scripts if path.rpartition("/")[2].count(".") == 1]
 
 
 def _of_another_kind(tree: SourceTree, manifest: Manifest) -> bool:
@@ -145,10 +148,10 @@ def _of_another_kind(tree: SourceTree, manifest: Manifest) -> bool:
     return tree.has("asconfig.json") or "assemblyscript" in packages or bool(tree.matching("assembly/**/*.ts"))
 
 
-def _nothing() -> InvalidProject:
+def _nothing(programs: Sequence[str]) -> InvalidProject:
     return InvalidProject(
         "there is no JavaScript or TypeScript file to begin with",
         cause=f"looked for module and main in {MANIFEST}, and for main, index and app in src/ and beside it, "
         f"with {', '.join(_SUFFIXES)}",
-        hint='say which: entry = "src/main.js"',
+        hint=f'say which: entry = "{programs[0] if programs else "src/main.js"}"',
     )

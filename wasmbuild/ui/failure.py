@@ -2,10 +2,9 @@
 
 from registry.words import printable
 from wasmbuild.errors import Failure
+from wasmbuild.ui.words import lines_of
 
 __all__ = ["failure_lines"]
-
-_CAUSE_LINES = 20
 
 
 def failure_lines(failure: Failure) -> list[str]:
@@ -21,5 +20,5 @@ def failure_lines(failure: Failure) -> list[str]:
 def _labelled(label: str, text: str | None) -> list[str]:
     if not text:
         return []
-    first, *rest = [printable(line) for line in text.strip("\n").splitlines()[-_CAUSE_LINES:]] or [""]
+    first, *rest = lines_of(text)
     return [f"  {label} {first}", *(f"         {line}" for line in rest)]

@@ -5,7 +5,7 @@ from typing import TextIO
 
 from registry.words import printable
 from wasmbuild.events import Event, Note, Step, ToolOutput, Transfer
-from wasmbuild.ui.words import seconds, size
+from wasmbuild.ui.words import lines_of, seconds, size
 
 __all__ = ["PlainRenderer", "QuietRenderer", "line_of"]
 
@@ -16,11 +16,11 @@ def line_of(event: Event, *, verbose: bool) -> str | None:
         case Step(verb, subject, took):
             return None if took is None else f"{verb:<9} {printable(subject)} ({seconds(took)})"
         case Note("warning", text):
-            return f"warning: {printable(text)}"
+            return f"warning: {_indented(text)}"
         case Note(_, text):
-            return printable(text)
+            return _indented(text)
         case ToolOutput(tool, line):
-            return f"{tool}: {printable(line)}" if verbose else None
+            return f"{tool}: {printable(line.expandtabs(4))}" if verbose else None
         case Transfer(name, "done", _, total):
             return f"{'copied':<9} {name} ({size(total)})"
         case Transfer(name, "skipped", _, _):
@@ -28,6 +28,11 @@ def line_of(event: Event, *, verbose: bool) -> str | None:
         case Transfer(name, "mounted", _, total):
             return f"{'mounted':<9} {name} ({size(total)})"
     return None
+
+
+def _indented(text: str) -> str:
+    """Several lines so that nobody takes the second for another message."""
+    return "\n  ".join(lines_of(text))
 
 
 class PlainRenderer:

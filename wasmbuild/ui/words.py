@@ -1,6 +1,15 @@
-"""Numbers as people read them."""
+"""Numbers and foreign words as people read them."""
 
-__all__ = ["seconds", "size"]
+from registry.words import printable
+
+__all__ = ["lines_of", "seconds", "size"]
+
+_LINES = 20
+
+
+def lines_of(text: str) -> list[str]:
+    """The last lines of a text, safe to show; there is always one."""
+    return [printable(line.expandtabs(4)) for line in text.strip("\n").splitlines()[-_LINES:]] or [""]
 
 
 def size(count: int) -> str:

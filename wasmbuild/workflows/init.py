@@ -5,6 +5,7 @@ Not here: whether a person is asked (``wasmbuild.cli.init``), and new projects (
 
 import json
 import os
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from wasmbuild.build.tree import SourceTree
 from wasmbuild.errors import NoProject, TargetExists, UsageFailed
 from wasmbuild.project import PROJECT_FILE, Target, make_name, no_project, parse
 from wasmbuild.tables import parse_table
-from wasmbuild.toolchains import Detection, detect, toolchain_for
+from wasmbuild.toolchains import Detection, detect, languages, toolchain_for
 from wasmbuild.workflows.manifests import About, read_about
 
 __all__ = ["Proposal", "propose", "render", "write_project"]
@@ -57,7 +58,10 @@ def propose(folder: Path, language: str | None = None) -> Proposal:
     if not root.is_dir():
         raise no_project(root)
     tree = SourceTree.of(root)
-    found = _detected(tree, language)
+    try:
+        found = _detected(tree, language)
+    except UsageFailed as error:
+        raise UsageFailed(error.what, cause=error.cause, hint=_command(folder, error)) from error
     return Proposal(root, read_about(tree, found.language), found.language, found.why)
 
 
@@ -104,10 +108,7 @@ def render(proposal: Proposal) -> str:
 
 def _detected(tree: SourceTree, language: str | None) -> Detection:
     if language is None:
-        try:
-            chosen = detect(tree, Target(""))
-        except UsageFailed as error:
-            raise UsageFailed(error.what, cause=error.cause, hint="wasmbuild init --language LANGUAGE") from error
+        chosen = detect(tree, Target(""))
         if chosen is None:
             raise no_project(tree.root)
         return chosen[1]
@@ -115,6 +116,15 @@ def _detected(tree: SourceTree, language: str | None) -> Detection:
     if found is None:
         raise NoProject(f"there are no sources in {language} in {tree.root.name or tree.root}")
     return found
+
+
+def _command(folder: Path, error: UsageFailed) -> str | None:
+    """What to type instead; the cause has a line for each language, which it begins with."""
+    first = (error.cause or "").partition(":")[0]
+    if first not in languages():
+        return error.hint
+    where = [] if folder == Path() else [str(folder)]
+    return shlex.join(["wasmbuild", "init", *where, "--language", first])
 
 
 def _refuse_second(root: Path) -> None:

@@ -11,13 +11,14 @@ from wasmbuild.build.tool import NpmTree, ToolPin
 from wasmbuild.build.tree import SourceTree
 from wasmbuild.lock import Change, lock_tools, locked_pins, upgrade
 from wasmbuild.project.workspace import Part, Workspace
+from wasmbuild.tables import closest
 from wasmbuild.toolchains import detect, toolchain_for
 from wasmbuild.toolchains.base import Need
 from wasmbuild.toolchains.finish import finishing_needs
 from wasmbuild.toolchains.pins import shipped_pins
 from wasmbuild.workflows.planning import find_workspace
 
-__all__ = ["Locked", "lock_project"]
+__all__ = ["Locked", "lock_project", "unknown_tool"]
 
 _NODE = "node"
 
@@ -47,6 +48,13 @@ def lock_project(folder: Path, *, upgrading: bool = False, names: Sequence[str] 
     added = tuple(Change(pin.name, None, pin) for pin in needed if pin.name not in before)
     lock_tools(root, [pin for pin in needed if pin.name in before] if check else needed, locked=check)
     return Locked(root, tuple(locked_pins(root).values()), (*upgraded, *added))
+
+
+def unknown_tool(names: Sequence[str]) -> tuple[str, str | None] | None:
+    """The first name that is no tool's, and the tool that was probably meant."""
+    shipped = shipped_pins()
+    name = next((name for name in names if name not in shipped), None)
+    return None if name is None else (name, closest(name, shipped))
 
 
 def _needed(workspace: Workspace, shipped: Mapping[str, ToolPin]) -> list[str]:

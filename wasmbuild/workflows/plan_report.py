@@ -5,8 +5,8 @@ Not here: how it is decided (``planning``), and how it is shown (``wasmbuild.cli
 """
 
 import shlex
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +27,10 @@ from wasmbuild.workflows.options import BuildOptions
 from wasmbuild.workflows.planning import DEPENDENCIES, Planned, plan
 from wasmbuild.workflows.records import Records
 
-__all__ = ["Report", "State", "Step", "command_words", "report"]
+__all__ = ["MASK", "Report", "State", "Step", "command_words", "report"]
+
+MASK = "***"
+"""Instead of a value that is not shown."""
 
 State = Literal["unchanged", "cached", "to build"]
 
@@ -64,6 +67,11 @@ class Report:
     def tools(self) -> tuple[Tool, ...]:
         """The tools of the chain, by name."""
         return tuple(sorted(self.planned.chain.tools.values(), key=lambda tool: tool.name))
+
+    @property
+    def private(self) -> frozenset[str]:
+        """The variables that the project gives a command: their values are nobody's business."""
+        return _private(self.planned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,7 @@ def _report(planned: Planned, needs: tuple[str, ...], outlook: _Outlook) -> Repo
         outlook.files[planned.label] = (record.digest, file.stat().st_size)
         return Report(planned, steps, "unchanged")
     found_changes = changes(outlook.records.descriptions(planned) or {}, described_) if record else ()
+    found_changes = tuple(_masked(change, planned) for change in found_changes)
     why = _why(planned, key, found_changes, outlook)
     found = outlook.cache.find(key, planned.chain.last.outputs, shared=planned.chain.shared(planned.chain.last))
     if found is None:
@@ -148,9 +157,27 @@ def _file(planned: Planned) -> Path:
     return planned.root / OUTPUT_FOLDER / f"{planned.part.target.name}.wasm"
 
 
-def command_words(action: Action) -> str:
-    """A command as it is seen inside a sandbox, to be read."""
-    variables = [f"{name}={shlex.quote(_word(value))}" for name, value in action.env]
+def _private(planned: Planned) -> frozenset[str]:
+    return frozenset(name for name, _ in planned.part.target.environment)
+
+
+def _masked(change: Change, planned: Planned) -> Change:
+    """A change without values of variables, but for those that the language's adapter sets itself."""
+    own = {name for action in planned.chain.actions for name, _ in action.env} - _private(planned)
+    return replace(
+        change,
+        differences=tuple(
+            replace(each, before=each.before and MASK, after=each.after and MASK)
+            if each.path[0] == "env" and own.isdisjoint(each.path[1:2])
+            else each
+            for each in change.differences
+        ),
+    )
+
+
+def command_words(action: Action, private: Collection[str] = ()) -> str:
+    """A command as it is seen inside a sandbox, to be read; of ``private`` variables, the names alone."""
+    variables = [f"{name}={MASK if name in private else shlex.quote(_word(value))}" for name, value in action.env]
     return " ".join([*variables, shlex.join(_word(word) for word in action.argv)])
 
 

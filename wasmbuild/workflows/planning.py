@@ -14,7 +14,7 @@ from wasmbuild.build.statcache import StatCache
 from wasmbuild.build.tree import SourceTree
 from wasmbuild.caches import Caches
 from wasmbuild.errors import NoProject
-from wasmbuild.events import Sink
+from wasmbuild.events import Note, Sink
 from wasmbuild.lock import LOCK_FILE
 from wasmbuild.project import Project, Target, infer, load, no_project
 from wasmbuild.project.workspace import Part, Workspace, enclosing, gather
@@ -27,6 +27,8 @@ __all__ = ["DEPENDENCIES", "Plan", "Planned", "find_workspace", "plan"]
 
 DEPENDENCIES = "deps"
 """The folder in which a command finds the files of the targets that its own depends on."""
+
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ def plan(
 
     Raises NoProject, InvalidProject, UsageFailed, ToolchainMissing for a tool that this machine must have.
     """
+    if not looking:
+        caches.tag()  # before anything is in it, which a project around it would see
     workspace = find_workspace(folder, options.language)
     wanted = workspace.selected(options.targets)
     digests = StatCache(caches.root / "inputs" / sha256(os.fsencode(workspace.root)).hexdigest()[:32])
@@ -112,10 +116,20 @@ def plan(
     tools.looking = looking
     trees: dict[Path, SourceTree] = {}
     chosen = [_choose(part, options, trees) for part in workspace.parts if part.label in wanted]
+    _warn(workspace.root, trees, sink)
     if options.since is not None:
         chosen = _changed(chosen, workspace, options.since, environment)
     tools.prepare(need for each in chosen for need in each.needs)
     return Plan(workspace, tuple(_planned(each, tools) for each in chosen), tools, digests)
+
+
+def _warn(root: Path, trees: Mapping[Path, SourceTree], sink: Sink) -> None:
+    """Name the links that nothing is read through, once."""
+    links = [os.path.relpath(folder / path, root) for folder, tree in trees.items() for path in tree.left_out]
+    if links:
+        more = f" and {len(links) - _SHOWN} more" if len(links) > _SHOWN else ""
+        reason = "links to folders outside the project, or to some that are never looked into"
+        sink(Note("warning", f"left out: {', '.join(links[:_SHOWN])}{more}: {reason}"))
 
 
 def _changed(

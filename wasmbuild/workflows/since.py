@@ -28,18 +28,20 @@ _UNKNOWN = re.compile(r"\? (.+)")
 _REVISION = re.compile(r"[0-9a-f]{40,64}")
 # A repository may name programs that git would start; none is needed here.
 _GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=true")
+_DIFF = ("diff", "--name-status", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", "--submodule=short")
 
 
 def changed_files(root: Path, revision: str, environment: Mapping[str, str]) -> frozenset[Path]:
     """The files that differ from a revision: changed, added, removed or not known to git; absolute paths.
 
+    Of a submodule, and of another repository inside this one, git names the folder alone.
     Raises UsageFailed when ``root`` is in no repository, there is no such revision, or there is no git.
     """
     top = Path(os.path.realpath(_one_line(root, ("rev-parse", "--show-toplevel"), environment)))
     commit = _one_line(
         root, ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}"), environment, _REVISION
     )
-    differing = _lines(top, ("diff", "--name-status", "--no-renames", "--no-ext-diff", commit, "--"), environment)
+    differing = _lines(top, (*_DIFF, commit, "--"), environment)
     unknown = _lines(top, ("ls-files", "--others", "--exclude-standard", "-t"), environment)
     found = {*_paths(differing, _CHANGED), *_paths(unknown, _UNKNOWN)}
     return frozenset(top / path for path in found)
@@ -48,18 +50,33 @@ def changed_files(root: Path, revision: str, environment: Mapping[str, str]) -> 
 def touches(changed: Iterable[Path], root: Path, inputs: Iterable[str], lock: Path) -> bool:
     """Whether some changes may matter for a target of the project in ``root`` with these inputs; ``lock`` is its lock.
 
-    A file that is gone may have been an input.
+    A file that is gone may have been an input. A folder that changed has changed as a whole.
     """
     real = Path(os.path.realpath(root))
-    own = {real / PROJECT_FILE, Path(os.path.realpath(lock)), *(real / path for path in inputs)}
+    own = {real / PROJECT_FILE, Path(os.path.realpath(lock)), *_named_by_git(real, inputs)}
+    folders = {path.parent for path in own}
+    own |= folders.union(*(folder.parents for folder in folders))
     return any(path in own or (path.is_relative_to(real) and _may_matter(path, real)) for path in changed)
+
+
+def _named_by_git(root: Path, inputs: Iterable[str]) -> Iterator[Path]:
+    """The inputs as they are called, and as they are called where links lead."""
+    folders: dict[str, str] = {}
+    for path in inputs:
+        folder, _, name = path.rpartition("/")
+        if folder not in folders:
+            folders[folder] = os.path.realpath(root / folder)
+        there = Path(folders[folder], name)
+        yield root / path
+        yield Path(os.path.realpath(there)) if there.is_symlink() else there
 
 
 def _may_matter(path: Path, root: Path) -> bool:
     if path.name in IGNORE_FILES:
         return True
     parts = path.relative_to(root).parts
-    return not os.path.lexists(path) and not any(part in IGNORED_FOLDERS or part.startswith(".") for part in parts)
+    may_be_gone = path.is_dir() or not os.path.lexists(path)  # in a folder, any file
+    return may_be_gone and not any(part in IGNORED_FOLDERS or part.startswith(".") for part in parts)
 
 
 def with_dependents(changed: Iterable[str], needs: Mapping[str, Sequence[str]]) -> frozenset[str]:

@@ -11,7 +11,7 @@ from threading import Event
 
 from wasmbuild.build.ignore import IGNORE_FILES
 from wasmbuild.build.tree import IGNORED_FOLDERS, SourceTree
-from wasmbuild.errors import ExtraMissing, Failure
+from wasmbuild.errors import ExtraMissing, Failure, UsageFailed
 from wasmbuild.lock import LOCK_FILE
 from wasmbuild.project import PROJECT_FILE
 
@@ -33,12 +33,13 @@ def watch(
     """Do ``work`` now, and again after each change below ``root``, until ``stop`` is set or a KeyboardInterrupt.
 
     ``failed`` is told of a Failure, which ends nothing. What ``work`` itself writes is no change, unless
-    somebody else changes the same file while it runs. Raises ExtraMissing.
+    somebody else changes the same file while it runs. Raises ExtraMissing, and the UsageFailed of the first
+    time: what was asked for does not become right by waiting.
     """
     changes = _changes(root.absolute(), stop)
     next(changes, None)  # from here on, nothing is missed
     seen = _snapshot(root)
-    _attempt(work, failed)
+    _attempt(work, failed, first=True)
     written = _lock(root)
     for changed in changes:
         now = _snapshot(root) if changed else {}
@@ -48,10 +49,12 @@ def watch(
             written = _lock(root)
 
 
-def _attempt(work: Callable[[], None], failed: Callable[[Failure], None]) -> None:
+def _attempt(work: Callable[[], None], failed: Callable[[Failure], None], *, first: bool = False) -> None:
     try:
         work()
     except Failure as failure:
+        if first and isinstance(failure, UsageFailed):
+            raise
         failed(failure)
 
 

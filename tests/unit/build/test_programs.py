@@ -1,6 +1,8 @@
 """The small programs that run as actions: started as actions start them."""
 
+import ast
 import contextlib
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -98,6 +100,19 @@ def test_wit_of_one_file(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["deps", "x.wit"]
 
 
+@pytest.mark.parametrize("exit_code", [0, 1])
+def test_wit_is_read_by_wasm_tools(tmp_path: Path, exit_code: int) -> None:
+    (tmp_path / "wit").mkdir()
+    (tmp_path / "wit" / "world.wit").write_text("package a:b;")
+    check = tmp_path / "check"
+    check.write_text(f'#!/bin/sh\necho said\necho "--> $4/world.wit:1:1 $1 $2" >&2\nexit {exit_code}\n')
+    check.chmod(0o755)
+    arguments = ("--check", check, "wit", wasi(tmp_path / "wasi"), tmp_path / "out")
+    done = program("wit", *arguments, folder=tmp_path)
+    said = "" if exit_code == 0 else "--> wit/world.wit:1:1 component wit\n"
+    assert (done.returncode, done.stdout, done.stderr) == (exit_code, "", said)
+
+
 def test_packages_of_wit(tmp_path: Path) -> None:
     (tmp_path / "a.wit").write_text(
         "/* package no:no; */\npackage a:b-c@1.0.0-rc.1;\n  package d:e/f {\n}\ninterface package-x;"
@@ -153,6 +168,42 @@ def test_written(tmp_path: Path, code: str, exit_code: int) -> None:
     assert (tmp_path / "b").exists() == (exit_code == 0)
     if code == "pass":
         assert done.stderr == "the command ended well, and did not write a\n"
+
+
+def test_written_keeps_the_way_to_our_packages_to_itself(tmp_path: Path) -> None:
+    code = "import os, pathlib; pathlib.Path('a').write_text(repr(sorted(os.environ.items())))"
+    main = [sys.executable, "-P", "-m", "wasmbuild.build.programs.written", "a", "b"]
+    env = {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "7", "LC_ALL": "C.UTF-8", "A": "b"}
+    for own, shown in (
+        ((), {"PYTHONHASHSEED": "7"}),
+        (("PYTHONHASHSEED=0=1", "A=c"), {"PYTHONHASHSEED": "0=1", "A": "c"}),
+    ):
+        command = [*main, *own, "--", "sh", "-c", 'exec "$0" -E -c "$1"', sys.executable, code]
+        subprocess.run(command, cwd=tmp_path, env=env, timeout=30, check=True)
+        seen = {
+            name: value for name, value in ast.literal_eval((tmp_path / "b").read_text()) if name not in {"PWD", "_"}
+        }
+        assert {key: value for key, value in seen.items() if key not in {"OLDPWD", "SHLVL"}} == {
+            "LC_ALL": "C.UTF-8",
+            "A": "b",
+            **shown,
+        }
+
+
+@pytest.mark.parametrize("link", ["ln -s ../secret a", "ln -s .. up", "mkfifo a"])
+def test_written_brings_no_file_that_the_command_did_not_write(tmp_path: Path, link: str) -> None:
+    (tmp_path / "secret").write_text("mine")
+    (tmp_path / "work").mkdir()
+    source = "up/secret" if "up" in link else "a"
+    done = program("written", source, "b", "--", "sh", "-c", link, folder=tmp_path / "work")
+    assert done.returncode == 1
+    assert "regular file" in done.stderr if link == "mkfifo a" else "is a link" in done.stderr
+    assert not (tmp_path / "work" / "b").exists()
+
+
+def test_written_lets_a_pipe_break(tmp_path: Path) -> None:
+    shell = "(sleep 0.1; exec yes) 2>noise | true; test -s noise || echo x > a"
+    assert program("written", "a", "b", "--", "sh", "-c", shell, folder=tmp_path).returncode == 0
 
 
 HASH = "ab" * 32

@@ -5,6 +5,7 @@ import pytest
 
 from wasmbuild.build import tree as module
 from wasmbuild.build.tree import SourceTree, leads_out
+from wasmbuild.caches import Caches
 from wasmbuild.errors import InvalidProject
 
 
@@ -20,12 +21,81 @@ def test_files_are_sorted_and_neither_outputs_nor_hidden_files_are_among_them(tm
     assert SourceTree.of(tmp_path) == SourceTree(tmp_path, ("a-b.c", "a/b/c.h", "a/build.c", "a/z.c", "b.c"))
 
 
-def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
-    make(tmp_path, "a/x.c")
-    (tmp_path / "a" / "loop").symlink_to(tmp_path)
-    (tmp_path / "dangling.c").symlink_to(tmp_path / "nowhere")
+def link(root: Path, **places: str) -> None:
+    for name, place in places.items():
+        path = root / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(place)
+
+
+def test_links_to_folders_inside_the_project_are_followed(tmp_path: Path) -> None:
+    make(tmp_path, "inc/deep/x.h", "inc/y.h")
+    link(tmp_path, src__inc="../inc", src__deep="inc/deep", src__file="../inc/y.h")
+    found = ("inc/deep/x.h", "inc/y.h", "src/deep/x.h", "src/file", "src/inc/deep/x.h", "src/inc/y.h")
+    assert SourceTree.of(tmp_path) == SourceTree(tmp_path, found)
+    assert SourceTree.of(tmp_path).text("src/inc/y.h") == ""
+
+
+def test_links_that_lead_nowhere_or_in_a_circle(tmp_path: Path) -> None:
+    make(tmp_path, "a/x.c", "b/y.c")
+    link(tmp_path, a__loop="..", a__own=".", a__b="../b", b__a="../a")
+    link(tmp_path, self="self", one="two", two="one", dangling="nowhere", through="a/x.c/z")
     os.mkfifo(tmp_path / "pipe.c")
-    assert SourceTree.of(tmp_path).files == ("a/x.c",)
+    assert SourceTree.of(tmp_path) == SourceTree(tmp_path, ("a/b/y.c", "a/x.c", "b/a/x.c", "b/y.c"))
+
+
+def test_many_links_to_one_another_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_FILES", 500)
+    names = "abcdefgh"
+    for one in names:
+        link(tmp_path, **{f"{one}__{other}": f"../{other}" for other in names})
+    with pytest.raises(InvalidProject, match="more than 500 files"):
+        SourceTree.of(tmp_path)
+
+
+def test_links_that_lead_out_are_remembered(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    make(tmp_path, "project/a.c", "project/dist/x.c", "project/.git/x.c", "project-2/x.c", "project/s/.gitignore")
+    link(root, out="../project-2", s__up="../..", output="dist", git=".git", target="../project-2", s__no="/")
+    (root / "s" / ".gitignore").write_text("no/\n")
+    assert SourceTree.of(root) == SourceTree(root, ("a.c",), ("git", "out", "output", "s/up"))
+
+
+def test_links_follow_the_rules_of_where_they_are(tmp_path: Path) -> None:
+    make(tmp_path, "inc/x.h", ".gitignore")
+    link(tmp_path, src__one="../inc", src__two="../inc", src__three="../inc")
+    (tmp_path / ".gitignore").write_text("two\n/src/three/\n")
+    assert SourceTree.of(tmp_path).files == ("inc/x.h", "src/one/x.h")
+
+
+def test_caches_are_left_out(tmp_path: Path) -> None:
+    make(tmp_path, "src/a.c", "cache/x.c", "other/x.c", "fake/x.c", "linked/x.c")
+    tag = b"Signature: 8a477f597d28d172789f06886806bc55"
+    (tmp_path / "CACHEDIR.TAG").write_bytes(tag)
+    (tmp_path / "cache" / "CACHEDIR.TAG").write_bytes(tag + b"\n# by somebody else\n")
+    (tmp_path / "fake" / "CACHEDIR.TAG").write_bytes(b"Signature: 8a477f59")
+    (tmp_path / "linked" / "CACHEDIR.TAG").symlink_to(tmp_path / "CACHEDIR.TAG")
+    link(tmp_path, src__cache="../cache")
+    Caches(tmp_path / "other").folder("work")  # has been somebody's before
+    Caches(tmp_path / "ours").folder("stages")
+    make(tmp_path, "ours/stages/x.c")
+    found = ("CACHEDIR.TAG", "fake/CACHEDIR.TAG", "fake/x.c", "linked/CACHEDIR.TAG", "linked/x.c", "other/x.c")
+    assert SourceTree.of(tmp_path).files == (*found, "src/a.c")
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, "a/b/x.c")
+    scandir = os.scandir
+
+    def refuse(folder: str) -> object:
+        if folder.endswith("/b"):
+            raise PermissionError(13, "Permission denied", folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InvalidProject, match=r"^a/b cannot be listed") as caught:
+        SourceTree.of(tmp_path)
+    assert caught.value.cause == "Permission denied"
 
 
 def test_ignored_folders_are_not_looked_into(tmp_path: Path) -> None:

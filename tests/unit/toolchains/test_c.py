@@ -84,7 +84,7 @@ def test_the_command(optimize: Optimize, flags: tuple[str, ...]) -> None:
     (action,) = C.actions(Target("hello", optimize=optimize, flags=("-DX",)), found, {"zig": tool("zig")})
     assert action.argv == (
         *(ToolFile("zig", "ziglang/zig"), "cc", "-target", "wasm32-wasi", *flags, "-DX"),
-        *("-o", Output("hello.wasm"), "./-x.c", "./@y.c", "src/a.c"),
+        *("-o", Output("hello.wasm"), "./-x.c", "./@y.c", "src/a.c", ".wasmbuild-main.c"),
     )
     assert (action.inputs, action.outputs) == (found.inputs, ("hello.wasm",))
 
@@ -93,6 +93,7 @@ def test_a_library_is_a_reactor_and_cpp_has_no_exceptions() -> None:
     found = Detection("cpp", ("a.cpp", "b.c"), ("a.cpp", "b.c"), "")
     (action,) = CPP.actions(Target("hello", kind="library"), found, {"zig": tool("zig")})
     assert {"c++", "-mexec-model=reactor", "-fno-exceptions"} <= set(action.argv)
+    assert action.files == ()
 
 
 @pytest.mark.parametrize("toolchain", ["wasi-sdk", "clang"])
@@ -104,7 +105,7 @@ def test_other_compilers_see_no_path_but_their_own(toolchain: str) -> None:
     (action,) = CPP.actions(target, found, tools)
     assert action.argv[0] == ToolFile(toolchain, "bin/clang++")
     assert ("PATH", ToolFile(toolchain, "bin")) in action.env
-    assert action.argv[-6:] == ("-x", "c", "b.c", "-x", "none", "a.cpp")
+    assert action.argv[-7:] == ("-x", "c", "b.c", "-x", "none", "a.cpp", ".wasmbuild-main.cc")
 
 
 def test_a_sysroot_is_clangs(tmp_path: Path) -> None:

@@ -6,12 +6,15 @@ import pytest
 from registry.digest import Digest
 from tests.unit.toolchains.scripts import files
 from wasmbuild.build.action import Action, Output, ToolFile
+from wasmbuild.build.chain import Chain
 from wasmbuild.build.tool import HostTool, Tool
 from wasmbuild.errors import InvalidProject, ToolchainMissing
 from wasmbuild.project import Target
 from wasmbuild.toolchains.custom import CustomToolchain
 
 ADAPTER = CustomToolchain()
+SH = Tool("sh", "", Digest.of(b"sh"), Path("/usr"), pinned=False, program=Path("/usr/bin/sh"))
+START = (ToolFile("sh", "bin/sh"), "-c", 'exec "$0" "$@"')
 NIM = Tool("nim", "2", Digest.of(b"nim"), Path("/opt/nim"), pinned=False, program=Path("/opt/nim/bin/nim"))
 
 
@@ -22,7 +25,7 @@ def custom(*command: str, **said) -> Target:
 def actions(root: Path, target: Target, texts: dict[str, str]) -> tuple[Action, ...]:
     found = ADAPTER.detect(files(root, texts), target)
     assert found is not None
-    return tuple(ADAPTER.actions(target, found, {"nim": NIM}))
+    return tuple(ADAPTER.actions(target, found, {"nim": NIM, "sh": SH}))
 
 
 def test_a_program_of_the_machine(tmp_path: Path) -> None:
@@ -52,16 +55,21 @@ def test_a_program_of_the_machine(tmp_path: Path) -> None:
 def test_a_program_of_the_project(tmp_path: Path) -> None:
     target = custom("tools/make", "{output}", sources=("a.c",))
     (action,) = actions(tmp_path, target, {"a.c": "", "b.c": "", "tools/make": "#!/bin/sh\n"})
-    assert action.argv == ("./tools/make", Output("x.wasm"))
+    assert action.argv == (*START, "./tools/make", Output("x.wasm"))
     assert action.inputs == ("a.c", "tools/make")
-    assert ADAPTER.needs(target) == ()
+    (need,) = ADAPTER.needs(target)
+    assert isinstance(need, HostTool)
+    assert need.programs == ("sh",)
+    assert not Chain("x", (action,), {"sh": SH}, 1, 1).shared(action)
 
 
 def test_a_file_that_the_command_writes_where_it_likes(tmp_path: Path) -> None:
-    target = custom("./make", outputs=("build/it.wasm",))
+    environment = (("PYTHONPATH", "lib"), ("A", "b"))
+    target = custom("./make", outputs=("build/it.wasm",), environment=environment)
     (action,) = actions(tmp_path, target, {"make": "", "a.c": ""})
     program = (ToolFile("python"), "-P", "-m", "wasmbuild.build.programs.written")
-    assert action.argv == (*program, "build/it.wasm", Output("x.wasm"), "--", "./make")
+    assert action.argv == (*program, "build/it.wasm", Output("x.wasm"), "PYTHONPATH=lib", "--", *START, "./make")
+    assert action.env == (("A", "b"),)
     assert action.inputs == ("a.c", "make")
 
 

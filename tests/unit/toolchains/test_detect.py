@@ -98,6 +98,29 @@ def test_what_is_missing_is_said_when_nothing_else_is_there(tmp_path: Path) -> N
         detect(tree(tmp_path, "go.mod", "lib.go"), Target("x"))
 
 
+@pytest.mark.parametrize(
+    ("paths", "problem"),
+    [
+        (("foo.go",), "which Go package"),
+        (("a.js", "b.js"), "no JavaScript or TypeScript file to begin with"),
+        (("a.py", "b.py"), "no Python file to begin with"),
+        (("a.wat", "b.wat"), "there are 2 WAT files"),
+        (("a.wat", "b.wat", "a.py", "b.py"), "several languages, and none"),
+    ],
+)
+def test_no_entry_is_something_else_than_no_sources(tmp_path: Path, paths: tuple[str, ...], problem: str) -> None:
+    with pytest.raises(InvalidProject, match=problem) as caught:
+        detect(tree(tmp_path, *paths), Target(""))
+    assert not caught.value.what.startswith(":")
+    assert "entry" in str(caught.value.hint)
+    assert detect(tree(tmp_path, *paths, "main.zig", "build.zig"), Target("")) is not None
+
+
+@pytest.mark.parametrize("path", ["setup.py", "docs/theme/search.js", "eslint.config.js", "tests/data/a.wat"])
+def test_what_could_not_be_a_program_is_nothing(tmp_path: Path, path: str) -> None:
+    assert detect(tree(tmp_path, path), Target("x")) is None
+
+
 def test_adapters_of_other_packages(tmp_path: Path, added) -> None:
     added(("grain", "Grain"))
     assert languages()[-1] == "grain"

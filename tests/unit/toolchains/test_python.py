@@ -102,7 +102,7 @@ def test_requirements_that_name_nothing(tmp_path: Path) -> None:
         ({"setup.py": "", "main.c": ""}, None, None),
         ({"tools/gen.py": "", "main.c": ""}, None, None),
         ({"gen.py": "", "main.c": "", "requirements.txt": "six"}, "gen.py", False),
-        ({"a.py": "", "b.py": ""}, None, None),
+        ({"setup.py": "", "conftest.py": ""}, None, None),
         ({"index.js": "", "package.json": "{}"}, None, None),
     ],
 )
@@ -115,6 +115,9 @@ def test_no_entry(tmp_path: Path) -> None:
     with pytest.raises(InvalidProject, match="no Python file to begin with") as caught:
         ADAPTER.detect(files(tmp_path, {"main.c": ""}), Target("x", "python"))
     assert "src/app.py" in str(caught.value.cause)
+    with pytest.raises(InvalidProject, match="no Python file to begin with") as caught:
+        ADAPTER.detect(files(tmp_path, {"an-a.py": "", "b.py": ""}), Target("x"))
+    assert caught.value.hint == 'say which: entry = "b.py"'
 
 
 def test_needs() -> None:

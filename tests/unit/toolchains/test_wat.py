@@ -5,7 +5,7 @@ import pytest
 
 from tests.unit.toolchains.scripts import files, made
 from wasmbuild.build.action import Action, Output, ToolFile
-from wasmbuild.errors import InvalidProject
+from wasmbuild.errors import InvalidProject, ToolchainMissing
 from wasmbuild.project import Target
 from wasmbuild.toolchains.wat import WatToolchain
 
@@ -38,7 +38,6 @@ def test_names_stay_in_debug(tmp_path: Path) -> None:
         (("a.wat", "b.wat", "x.wat"), "x.wat", False),
         (("src/main.wat", "src/other.wat"), "src/main.wat", False),
         (("a.wat", "tests/b.wat"), "a.wat", False),
-        (("a.wat", "b.wat"), None, None),
         (("tests/b.wat",), None, None),
         (("main.c", "a.wat"), "a.wat", False),
         (("a.wast",), None, None),
@@ -55,6 +54,15 @@ def test_no_entry(tmp_path: Path) -> None:
     with pytest.raises(InvalidProject, match="there are 2 WAT files") as caught:
         ADAPTER.detect(files(tmp_path, {"a.wat": "", "b.wat": ""}), Target("x", "wat"))
     assert caught.value.hint == 'entry = "a.wat"'
+    with pytest.raises(InvalidProject, match="there are 2 WAT files"):
+        ADAPTER.detect(files(tmp_path, {}), Target("x"))
+
+
+def test_an_assembler_of_which_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.path", [])
+    with pytest.raises(ToolchainMissing, match="which wasmtime") as caught:
+        made(ADAPTER, files(tmp_path, {"a.wat": ""}), Target("x"))
+    assert caught.value.hint == "pip install wasmtime"
 
 
 def test_settings_that_mean_nothing() -> None:

@@ -46,6 +46,9 @@ def test_json_events_are_objects(capfd):
         (Step("write", "a\nb\x1b[31m", 1), "write     a\\x0ab\\x1b[31m (1.0 s)", "write     a\\x0ab\\x1b[31m (1.0 s)"),
         (Note("info", "hi"), "hi", "hi"),
         (Note("warning", "hi"), "warning: hi", "warning: hi"),
+        (Note("warning", "a:\n\tb\x1b\r\nc\n"), "warning: a:\n      b\\x1b\n  c", "warning: a:\n      b\\x1b\n  c"),
+        (Note("info", "one\ntwo"), "one\n  two", "one\n  two"),
+        (ToolOutput("zig", "\tline"), None, "zig:     line"),
         (ToolOutput("zig", "line"), None, "zig: line"),
         (Transfer("x", "begun", 0, 9), None, None),
         (Transfer("x", "moving", 5, 9), None, None),
@@ -66,12 +69,12 @@ def test_quiet_shows_warnings_only(capfd):
 
 
 def test_a_failure_has_its_parts_in_order():
-    failure = DigestMismatch("what", cause="one\ntwo", hint="do this")
+    failure = DigestMismatch("what", cause="one\n\ttwo", hint="do this")
     failure.side = "source"
     assert failure_lines(failure) == [
         "error[WB202]: what (source)",
         "  cause: one",
-        "         two",
+        "             two",
         "  hint:  do this",
         "  docs:  docs/errors.md#wb202",
     ]

@@ -8,11 +8,16 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 __all__ = ["interpreter_folders", "is_wanted", "with_modules"]
 
 _SYSTEM = ("/usr", "/bin", "/lib")
+_OURS = ("wasmbuild", "registry")
+_USED = ("wasmtime", "pip")
+"""Packages of others that commands in our interpreter use, with what is said of their release."""
+
 _INSTALLED = ("site-packages", "dist-packages")
 
 
@@ -22,7 +27,7 @@ def is_wanted(argv: Sequence[str], env: Mapping[str, str]) -> bool:
 
 
 def with_modules(env: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which the interpreter finds our packages, wherever they were imported from."""
+    """An environment in which the interpreter finds what it needs, wherever that was imported from."""
     found = [str(folder) for folder in _parents() if not folder.is_relative_to(sys.prefix)]
     return {**({"PYTHONPATH": os.pathsep.join(found)} if found else {}), **env}
 
@@ -37,13 +42,18 @@ def interpreter_folders() -> tuple[str, ...]:
 
 
 def _parents() -> list[Path]:
-    packages = (Path(sys.modules[name].__path__[0]) for name in ("wasmbuild", "registry"))
+    packages = [Path(sys.modules[name].__path__[0]) for name in _OURS]
+    used = [Path(spec.origin).parent for name in _USED if (spec := find_spec(name)) and spec.origin]
+    packages += [package for package in used if not _is_below(str(package), (sys.prefix, sys.base_prefix))]
     return list(dict.fromkeys(package.parent for package in packages))
 
 
 def _shown(parent: Path) -> list[Path]:
-    """All of a folder of installed packages; of any other, which may be somebody's project, only ours."""
-    return [parent] if parent.name in _INSTALLED else [parent / "wasmbuild", parent / "registry"]
+    """All of a folder of installed packages; of any other, which may be somebody's project, only what is used."""
+    if parent.name in _INSTALLED:
+        return [parent]
+    packages = [folder for name in (*_OURS, *_USED) if (folder := parent / name).is_dir()]
+    return packages + [folder for name in _USED for folder in parent.glob(f"{name}-*.dist-info")]
 
 
 def _is_below(path: str, folders: Sequence[str]) -> bool:
