@@ -331,8 +331,16 @@ def test_a_scheduler_that_is_killed_ends_the_build(bench: Bench, tmp_path: Path)
     assert [word for word in NOISE if word in err] == [], err
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Ctrl-C interrupts, also where whoever began the tests has it ignored, as shells do in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("jobs", [None, 1])
-def test_an_interruption_ends_what_runs_there(bench: Bench, workers: Workers, jobs: int | None) -> None:
+def test_an_interruption_ends_what_runs_there(bench: Bench, workers: Workers, jobs: int | None, heard: None) -> None:
     bench.write({f"t{n}": "" for n in range(4)}, before=sleeping(61))
 
     def interrupt() -> None:
