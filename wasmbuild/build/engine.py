@@ -61,7 +61,6 @@ class Performed:
     """
 
     key: ActionKey
-    description: Mapping[str, object]
     digest: Digest
     size: int
     source: str | None
@@ -101,12 +100,12 @@ class Engine:
         if found is not None:
             output = found.output(chain.output)
             if self.cache.fetch(found, output, destination):
-                return Performed(last.key, last.description, output.digest, output.size, found.source)
+                return Performed(last.key, output.digest, output.size, found.source)
         with contextlib.ExitStack() as held:
             work = _Work(self, chain, root, {file.path: file for file in inputs}, depended, steps, held)
             made = work.files(chain.last.name)[chain.output]
             _hand_over(made.path, destination)
-            return Performed(last.key, last.description, made.digest, made.size, None)
+            return Performed(last.key, made.digest, made.size, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from pathlib import Path
 from wasmbuild.build.action import ActionKey
 from wasmbuild.build.drafts import draft_folder
 from wasmbuild.build.staging import seal
+from wasmbuild.build.toolfolders import locked
 from wasmbuild.caches import Caches
-from wasmbuild.events import Note, Sink
+from wasmbuild.events import Sink
 
 __all__ = ["KeptFolders"]
 
@@ -30,21 +31,11 @@ class KeptFolders:
 
         Raises what ``make`` raises, and OSError.
         """
-        from filelock import FileLock, Timeout  # noqa: PLC0415  most builds keep no folder
-
         final = self._caches.folder("kept") / f"{name}-{key.digest.encoded[:32]}"
         if not final.is_dir():
-            lock = FileLock(f"{final}.lock")
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                sink(Note("info", f"waiting for another wasmbuild, which does the same ({name})"))
-                lock.acquire()
-            try:
+            with locked(final, sink, f"does the same ({name})"):
                 if not final.is_dir():
                     self._make(final, make)
-            finally:
-                lock.release()
         os.utime(final)
         yield final
 

@@ -6,20 +6,18 @@ asked (``wasmbuild.build.wheels``, ``wasmbuild.build.npm``), and how tools leave
 (``wasmbuild.build.installed``).
 """
 
-import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from wasmbuild.build.npm import fetch_tree
 from wasmbuild.build.tool import NpmTree, Tool, ToolPin
-from wasmbuild.build.toolfolders import leftovers, lock_file, tool_folder
+from wasmbuild.build.toolfolders import leftovers, locked, tool_folder
 from wasmbuild.build.wheels import fetch_wheel
 from wasmbuild.caches import Caches
 from wasmbuild.errors import ToolchainMissing
-from wasmbuild.events import Note, Sink, step
+from wasmbuild.events import Sink, step
 
 __all__ = ["provision"]
 
@@ -45,7 +43,7 @@ def provision(pin: ToolPin, caches: Caches, sink: Sink, *, node: Tool | None = N
 def _install_once(pin: ToolPin, final: Path, caches: Caches, node: Tool | None, sink: Sink) -> None:
     try:
         caches.tools.mkdir(parents=True, exist_ok=True)
-        with _locked(final, pin, sink):
+        with locked(final, sink, f"is fetching {pin}"):
             if not final.is_dir():
                 _install(pin, final, node, sink)
     except OSError as error:
@@ -54,22 +52,6 @@ def _install_once(pin: ToolPin, final: Path, caches: Caches, node: Tool | None, 
             cause=error.strerror or str(error),
             hint="make room there, or set WASMBUILD_CACHE_DIR to a folder that can be written",
         ) from error
-
-
-@contextlib.contextmanager
-def _locked(final: Path, pin: ToolPin, sink: Sink) -> Iterator[None]:
-    from filelock import FileLock, Timeout  # noqa: PLC0415  (a tool that is there needs no lock)
-
-    lock = FileLock(lock_file(final))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        sink(Note("info", f"waiting for another wasmbuild, which is fetching {pin}"))
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _install(pin: ToolPin, final: Path, node: Tool | None, sink: Sink) -> None:

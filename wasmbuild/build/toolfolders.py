@@ -1,6 +1,7 @@
-"""Where the tools of a user are kept; what is asked of every build, so that nothing heavy is imported here.
+"""Where the tools of a user are kept, and the lock of what is made once.
 
-Not here: how they come there (``provision``), and how they leave (``installed``).
+It is asked of every build, so that nothing heavy is imported here. Not here: how they come there
+(``provision``), and how they leave (``installed``).
 """
 
 import hashlib
@@ -8,12 +9,14 @@ import os
 import sys
 import sysconfig
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from wasmbuild.build.tool import ToolPin
 from wasmbuild.caches import Caches
+from wasmbuild.events import Note, Sink
 
-__all__ = ["is_installed", "is_musl", "leftovers", "lock_file", "tool_folder"]
+__all__ = ["is_installed", "is_musl", "leftovers", "lock_file", "locked", "tool_folder"]
 
 
 def is_installed(pin: ToolPin, caches: Caches) -> bool:
@@ -32,6 +35,26 @@ def tool_folder(pin: ToolPin, caches: Caches) -> Path:
 def lock_file(final: Path) -> Path:
     """The file whose lock is held by whoever installs or removes a tool."""
     return final.with_name(f"{final.name}.lock")
+
+
+@contextmanager
+def locked(final: Path, sink: Sink, doing: str) -> Iterator[None]:
+    """Hold the lock of a folder that is made once; who has to wait is told what the other one is ``doing``.
+
+    Raises OSError.
+    """
+    from filelock import FileLock, Timeout  # noqa: PLC0415  (what is there needs no lock)
+
+    lock = FileLock(lock_file(final))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        sink(Note("info", f"waiting for another wasmbuild, which {doing}"))
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def leftovers(final: Path) -> Iterator[Path]:

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from wasmbuild.workflows.toolroom import Installer
 if TYPE_CHECKING:
     from distributed import Client, Worker
 
-__all__ = ["cluster_at", "perform_on_worker", "transport_address"]
+__all__ = ["check_cluster", "cluster_at", "perform_on_worker", "transport_address"]
 
 _ADDRESS = re.compile(r"(dask|dask\+tls)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})/?")
 _PATIENCE = 10
@@ -42,12 +42,7 @@ def cluster_at(
     Raises UsageFailed when the address is malformed, there is no shared cache, or results are to be
     ``signed``; ExtraMissing; ToolFailed when nobody answers.
     """
-    url = transport_address(address)
-    if not orders.caches:
-        raise UsageFailed(
-            "a cluster needs a cache that it shares with this machine",
-            hint="--cache-to oci://registry.example.com/cache, or another place that all of them reach",
-        )
+    url = check_cluster(address, orders.caches)
     if signed:
         raise UsageFailed(
             "--executor does not go with --cache-sign and --cache-trust",
@@ -57,6 +52,17 @@ def cluster_at(
     with _heard(engine.sink), _connected(address, url, engine.sink) as client:
         executor = client.get_executor(pure=False, retries=_RETRIES)
         yield Dispatcher(engine, executor, orders, installer, perform_on_worker)
+
+
+def check_cluster(address: str, caches: Sequence[str]) -> str:
+    """What Dask calls the scheduler. Raises UsageFailed when that is malformed, or there is no shared cache."""
+    url = transport_address(address)
+    if not caches:
+        raise UsageFailed(
+            "a cluster needs a cache that it shares with this machine",
+            hint="--cache-to oci://registry.example.com/cache, or another place that all of them reach",
+        )
+    return url
 
 
 def transport_address(address: str) -> str:

@@ -86,7 +86,7 @@ class Dispatcher:
         last = described(chain, inputs)[chain.last.name]
         found = _fetched(self._engine.cache, chain, last.key, destination)
         if found is not None:
-            return replace(found, description=last.description)
+            return found
         parcel = self._sender.send(inputs, lambda file: depended.get(file.path, root / file.path))
         with step(self._engine.sink, "compile on the cluster", chain.label):
             done = self._done(chain.label, self._job(chain, inputs, parcel))
@@ -106,7 +106,7 @@ class Dispatcher:
                 hint="--cache-to names a cache that this machine and all workers can write to and read from",
             )
         source = made.source if done.performed.source else None
-        return replace(made, description=last.description, source=source)
+        return replace(made, source=source)
 
     def _job(self, chain: Chain, inputs: Sequence[InputFile], parcel: ActionKey) -> Job:
         orders, installer = self._orders, self._installer
@@ -187,7 +187,7 @@ def _fetched(cache: Layered, chain: Chain, key: ActionKey, destination: Path) ->
     if found is None or not cache.fetch(found, found.output(chain.output), destination):
         return None
     output = found.output(chain.output)
-    return Performed(key, {}, output.digest, output.size, found.source)
+    return Performed(key, output.digest, output.size, found.source)
 
 
 def _needed(pins: Mapping[str, ToolPin], chain: Chain) -> tuple[ToolPin, ...]:

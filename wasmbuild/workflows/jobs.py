@@ -93,7 +93,7 @@ def perform_job(version: str, encoded: bytes, abort: Abort | None = None) -> Job
 
     try:
         performed = _perform(_decoded(version, encoded), sink, abort)
-        return JobDone(host, replace(performed, description={}), None, tuple(events))
+        return JobDone(host, performed, None, tuple(events))
     except Failure as failure:
         failed = failure
     except OSError as error:

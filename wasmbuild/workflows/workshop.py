@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from registry.errors import Failure
-from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note
 from wasmbuild.workflows.options import BuildOptions
 from wasmbuild.workflows.planning import Plan
@@ -37,14 +36,9 @@ def check_places(options: BuildOptions) -> None:
         for name in (*options.cache_from, *options.cache_to):
             CacheName.parse(name)
     if options.executor is not None:
-        from wasmbuild.workflows.cluster import transport_address  # noqa: PLC0415
+        from wasmbuild.workflows.cluster import check_cluster  # noqa: PLC0415
 
-        transport_address(options.executor)
-        if not options.cache_to:
-            raise UsageFailed(
-                "a cluster needs a cache that it shares with this machine",
-                hint="--cache-to oci://registry.example.com/cache, or another place that all of them reach",
-            )
+        check_cluster(options.executor, options.cache_to)
 
 
 class Workshop:
