@@ -63,7 +63,12 @@ class ExitCode(IntEnum):
     REGISTRY = 6
     TOOLCHAIN = 7
     BUG = 70
+    # What a guest of ours is ended with; as timeout(1), and 128 + SIGABRT, SIGKILL and SIGXCPU.
+    TIMED_OUT = 124
     INTERRUPTED = 130
+    TRAPPED = 134
+    OUT_OF_MEMORY = 137
+    OUT_OF_FUEL = 152
 
 
 class Failure(Exception):

@@ -28,11 +28,17 @@ from registry.errors import ExitCode, Failure
 
 __all__ = [
     "CapabilityDenied",
+    "ChangeDenied",
     "CompilationFailed",
+    "EngineUnable",
     "ExitCode",
     "ExtraMissing",
     "Failure",
     "GuestFailed",
+    "GuestOutOfFuel",
+    "GuestOutOfMemory",
+    "GuestTimedOut",
+    "GuestTrapped",
     "InvalidKey",
     "InvalidProject",
     "InvalidSignature",
@@ -119,6 +125,13 @@ class CapabilityDenied(Failure):
     exit_code = ExitCode.DENIED
 
 
+class ChangeDenied(Failure):
+    """A new version changes more than a person, or its version number, allows."""
+
+    code = "WB404"
+    exit_code = ExitCode.DENIED
+
+
 class ToolchainMissing(Failure):
     """The compiler is not there and could not be provisioned."""
 
@@ -151,9 +164,43 @@ class UnknownArtifact(Failure):
 
 
 class GuestFailed(Failure):
-    """The guest trapped, or could not be started."""
+    """The guest could not be started, or not be run to its end."""
 
     code = "WB701"
+
+
+class GuestTimedOut(GuestFailed):
+    """The guest took longer than it may."""
+
+    code = "WB702"
+    exit_code = ExitCode.TIMED_OUT
+
+
+class GuestTrapped(GuestFailed):
+    """The guest did what WebAssembly forbids, or gave up."""
+
+    code = "WB703"
+    exit_code = ExitCode.TRAPPED
+
+
+class GuestOutOfMemory(GuestFailed):
+    """The guest needs more memory than it may have."""
+
+    code = "WB704"
+    exit_code = ExitCode.OUT_OF_MEMORY
+
+
+class GuestOutOfFuel(GuestFailed):
+    """The guest executed more than it may."""
+
+    code = "WB705"
+    exit_code = ExitCode.OUT_OF_FUEL
+
+
+class EngineUnable(GuestFailed):
+    """Our engine cannot do what the guest, or whoever runs it, asks for."""
+
+    code = "WB706"
 
 
 class ExtraMissing(Failure):

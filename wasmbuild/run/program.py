@@ -1,0 +1,35 @@
+"""Program: a wasm file that was read once, so that what was looked at and decided on is what runs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from registry.files import open_regular
+from wasmbuild.errors import GuestFailed
+from wasmbuild.wasm.binary import read
+from wasmbuild.wasm.model import WasmBinary
+
+__all__ = ["Program"]
+
+_MAX_WASM = 1024 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The bytes of a file, what it is, and the name by which people know it."""
+
+    name: str
+    wasm: bytes
+    binary: WasmBinary
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Read a file. Raises GuestFailed when it cannot be read or is too large, InvalidWasm."""
+        try:
+            with open_regular(path) as file:
+                wasm = file.read(_MAX_WASM + 1)
+        except OSError as error:
+            raise GuestFailed(f"{path} cannot be read", cause=error.strerror) from error
+        if len(wasm) > _MAX_WASM:
+            raise GuestFailed(f"{path} is too large to run", cause=f"it has more than {_MAX_WASM} bytes")
+        return cls(path.name, wasm, read(wasm))
