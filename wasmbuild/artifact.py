@@ -42,6 +42,8 @@ _WASM_LAYERS = frozenset(
 )
 _OS = {"module": "wasip1", "component": "wasip2"}
 _SHOWN_TYPES = 10
+_MODULE_NAMES = 256 * 1024
+"""Characters of a module's imports and exports, beyond which its config leaves them out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +166,12 @@ def _config(binary: WasmBinary, layer: Digest, created: str) -> dict[str, Any]:
         "os": _OS[binary.kind],
         "layerDigests": [str(layer)],
     }
+    names = {"exports": list(binary.export_names), "imports": list(binary.import_names)}
     if binary.kind == "component":
-        config["component"] = {
-            "exports": list(binary.export_names),
-            "imports": list(binary.import_names),
-            "target": target_world(binary),
-        }
+        config["component"] = {**names, "target": target_world(binary)}
+    elif sum(len(name) for group in names.values() for name in group) <= _MODULE_NAMES:
+        # The layout leaves room for this and names nothing yet; its readers skip what they do not know.
+        config["module"] = names
     return config
 
 
