@@ -146,3 +146,34 @@ def test_a_cache_that_cannot_be_used_is_a_warning(tmp_path, registry_address, re
         "hello",
         "hello.wasm",
     ]
+
+
+LISTENING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+LOST = """
+import os, sys, time, weakref
+import wasmbuild.cli.entry, wasmbuild.cli.main
+
+class Thing:
+    pass
+
+def run(arguments):
+    thing = Thing()
+    watching = weakref.ref(thing, lambda _: os.kill(os.getpid(), int(sys.argv[1])))
+    del thing
+    time.sleep(20)
+    return 0
+
+wasmbuild.cli.main.run = run
+wasmbuild.cli.entry.main()
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_where_python_raises_nothing_is_not_lost(number, code):
+    began = time.monotonic()
+    finished = subprocess.run(
+        [sys.executable, "-c", LISTENING + LOST, str(int(number))],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (finished.returncode, finished.stderr) == (code, "")
+    assert time.monotonic() - began < 15

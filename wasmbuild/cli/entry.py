@@ -14,6 +14,9 @@ from typing import NoReturn
 __all__ = ["main"]
 
 _INTERRUPTED = 130
+_MOMENT = 0.01
+"""Seconds until a signal that was lost is raised anew, outside of what lost it."""
+
 _OBJECTS = 50_000
 """How many are made before the first look for garbage: most commands are over before, and imports make no garbage."""
 
@@ -23,6 +26,7 @@ def main() -> NoReturn:
     gc.set_threshold(_OBJECTS)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
+    sys.unraisablehook = _insist
     _prepare_streams()
     try:
         from wasmbuild.cli.main import run
@@ -30,13 +34,34 @@ def main() -> NoReturn:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:
         code = _INTERRUPTED
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 1
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is over: nothing is left to interrupt
     _flush()
+    if _guest_is_left():
+        os._exit(code)  # Python would wait for its threads, or take the ground from under them
     sys.exit(code)
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature of a handler
     raise SystemExit(128 + number)
+
+
+def _insist(lost: "sys.UnraisableHookArgs") -> None:
+    """Let an end come again that came where Python raises nothing: in a finalizer, say."""
+    error = lost.exc_value
+    if not isinstance(error, KeyboardInterrupt | SystemExit):
+        sys.__unraisablehook__(lost)
+        return
+    number = signal.SIGINT if isinstance(error, KeyboardInterrupt) else int(error.code or 0) - 128
+    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(number))
+    signal.setitimer(signal.ITIMER_REAL, _MOMENT)
+
+
+def _guest_is_left() -> bool:
+    """Whether a guest still runs, which can be ended only with the process; whoever ran none has not loaded this."""
+    supervisor = sys.modules.get("wasmbuild.run.supervisor")
+    return supervisor is not None and supervisor.guest_is_left()
 
 
 def _prepare_streams() -> None:
