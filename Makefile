@@ -10,7 +10,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-heade
   pyproject.toml --extra server
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test e2e interop conformance lint format bench lock clean
+.PHONY: help setup demo test faults e2e interop conformance lint format bench lock clean
 
 help:                 ## say what there is
 	@sed -n 's/^\([a-z0-9]*\):.*## /make \1	/p' Makefile
@@ -32,7 +32,10 @@ demo: $(READY)        ## run the main job for real, every command shown
 	@exec $(BIN)/python scripts/demo.py
 
 test: $(READY)        ## pass the tests
-	$(BIN)/python -m pytest -n auto --ignore tests/e2e_build $(TESTS)
+	$(BIN)/python -m pytest -n auto --ignore tests/e2e_build --ignore tests/server/faults $(TESTS)
+
+faults: $(READY)      ## pass the tests with full disks, stalled clients, wrong clocks and known attacks
+	$(BIN)/python -m pytest -n auto tests/server/faults
 
 e2e: $(READY)         ## pass the tests with every compiler; fetches those first: about 700 MB
 	$(BIN)/python -m pytest -n auto tests/e2e_build
