@@ -72,6 +72,9 @@ def test_the_artifact_is_the_layout_of_the_cncf(project):
     assert layer["mediaType"] == "application/wasm"
     assert layer["annotations"] == {"org.opencontainers.image.title": "hello.wasm"}
     config = json.loads((project / "dist/oci/blobs/sha256" / manifest["config"]["digest"][7:]).read_bytes())
+    module = config.pop("module")
+    assert "_start" in module["exports"]
+    assert all(name.startswith("wasi_snapshot_preview1::") for name in module["imports"])
     assert config == {
         "created": "1970-01-01T00:00:00Z",
         "architecture": "wasm",
