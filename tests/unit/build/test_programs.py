@@ -92,6 +92,16 @@ def test_wit_brings_what_is_missing(tmp_path: Path) -> None:
     assert written == {"world.wit", "deps/mine/io.wit", "deps/wasi-cli/package.wit"}
 
 
+def test_wit_of_a_project_with_another_release_of_wasi(tmp_path: Path) -> None:
+    own, out = tmp_path / "wit", tmp_path / "out"
+    (own / "deps" / "wasi-cli").mkdir(parents=True)
+    (own / "world.wit").write_text("package a:b;\n")
+    (own / "deps" / "wasi-cli" / "package.wit").write_text("package wasi:cli@0.3.0;\n")
+    assert program("wit", "wit", wasi(tmp_path / "wasi"), out, folder=tmp_path).returncode == 0
+    assert (out / "deps/wasi-cli/package.wit").read_text() == "package wasi:cli@0.3.0;\n"
+    assert (out / "deps/wasi-cli-wasi/package.wit").read_text() == "package wasi:cli@0.2.12;\n"
+
+
 def test_wit_of_one_file(tmp_path: Path) -> None:
     (tmp_path / "api").mkdir()
     (tmp_path / "api" / "x.wit").write_text("package a:b;")

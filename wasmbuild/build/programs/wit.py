@@ -54,8 +54,16 @@ def _assemble(source: Path, wasi: Path, output: Path) -> None:
     for package in sorted(path for path in wasi.iterdir() if path.is_dir()):
         files = sorted(package.glob("*.wit"))
         if declared.isdisjoint(packages(files)):
+            place = _free(output / "deps" / package.name)
             for path in files:
-                _copy(path, output / "deps" / package.name / path.name)
+                _copy(path, place / path.name)
+
+
+def _free(place: Path) -> Path:
+    """A folder that the project does not have: it may keep another release of the package under the usual name."""
+    while place.exists():
+        place = place.with_name(f"{place.name}-wasi")
+    return place
 
 
 def _check(program: str, source: Path, output: Path) -> int:
