@@ -44,8 +44,11 @@ class Part:
     """A module or a component of a file. Offsets and sizes are bytes, offsets those of the whole file.
 
     ``path`` leads to it: () is the file itself, (0, 2) the third binary nested in its first one.
-    ``declared`` are the features of WebAssembly that its structure and ``target_features`` name,
-    ``used`` those that its code uses, None where nobody looked.
+    ``memories``, ``tables`` and ``globals`` begin with the imported ones; ``functions`` are those that
+    it defines. Types are written as in an Extern; in ``types`` those of a recursive group stand alone.
+    ``declared`` are the features of WebAssembly that its structure, its constants and ``target_features``
+    name, ``used`` those that it takes to run it, None where nobody looked at its code. Of a component,
+    only what it is called, imports, exports and contains is known.
     """
 
     path: tuple[int, ...]
@@ -66,6 +69,7 @@ class Part:
     element_segments: int = 0
     declared: frozenset[str] = frozenset()
     used: frozenset[str] | None = None
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

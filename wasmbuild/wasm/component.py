@@ -1,7 +1,7 @@
 """The names that a component imports and exports, and their kinds.
 
-Component model, ``design/mvp/Binary.md``: sections 10 and 11 of the outermost component. Types,
-instances and nested binaries are not looked into.
+Component model, ``design/mvp/Binary.md``: sections 10 and 11 of one component. Types and instances are
+not looked into, and nested binaries are read by themselves (``wasmbuild.wasm.binary``).
 """
 
 from dataclasses import dataclass, field
@@ -28,6 +28,8 @@ SECTIONS = {
 }
 """The section ids of components."""
 
+_VECTORS = frozenset({"core instance", "core type", "instance", "alias", "type", "canonical function", "value"})
+_MAX_VECTOR = 1_000_000
 _KINDS = {1: "function", 2: "value", 3: "type", 4: "component", 5: "instance"}
 _CORE_MODULE = 0x11
 _VERSION_SUFFIX = 1
@@ -54,6 +56,8 @@ def read_section(section: Section, reader: Reader, contents: ComponentContents) 
         for _ in range(reader.count()):
             contents.exports.append(_read_export(reader))
     else:
+        if section.kind in _VECTORS:
+            reader.count(_MAX_VECTOR)
         return
     reader.finish()
 

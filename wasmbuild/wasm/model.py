@@ -7,8 +7,6 @@ __all__ = ["Export", "Import", "Kind", "Limits", "Section", "WasmBinary"]
 
 Kind = Literal["module", "component"]
 
-_WASI_PREVIEW1 = frozenset({"wasi_snapshot_preview1", "wasi_unstable"})
-
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -79,17 +77,3 @@ class WasmBinary:
     def export_names(self) -> tuple[str, ...]:
         """Every export once, sorted."""
         return tuple(sorted({item.name for item in self.exports}))
-
-    @property
-    def wasi_imports(self) -> tuple[Import, ...]:
-        """The imports that are WASI's, of whichever level."""
-        return tuple(item for item in self.imports if _is_wasi(item))
-
-    @property
-    def foreign_imports(self) -> tuple[Import, ...]:
-        """The imports that are not WASI's."""
-        return tuple(item for item in self.imports if not _is_wasi(item))
-
-
-def _is_wasi(item: Import) -> bool:
-    return item.name.startswith("wasi:") if item.module is None else item.module in _WASI_PREVIEW1

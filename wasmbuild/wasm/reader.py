@@ -4,14 +4,15 @@ Sections and what is in them are in the modules beside this one.
 """
 
 from wasmbuild.errors import InvalidWasm
+from wasmbuild.wasm.model import Section
 
-__all__ = ["MAX_ENTRIES", "MAX_NAME", "Reader", "malformed"]
+__all__ = ["MAX_ENTRIES", "MAX_NAME", "Reader", "content_of", "malformed"]
 
 MAX_NAME = 100_000
 """Bytes of a name; what the engines accept (Wasm JS API, "Implementation-defined Limits")."""
 
 MAX_ENTRIES = 100_000
-"""Sections of a file, and entries of a vector that we look at."""
+"""Sections of a file, and entries of a vector that we look at, unless somebody needs more of them."""
 
 
 def malformed(offset: int, detail: str) -> InvalidWasm:
@@ -22,10 +23,10 @@ def malformed(offset: int, detail: str) -> InvalidWasm:
 class Reader:
     """A cursor over ``data[position:end]``; offsets in errors are those of the whole file."""
 
-    __slots__ = ("_data", "end", "position")
+    __slots__ = ("data", "end", "position")
 
     def __init__(self, data: memoryview, position: int, end: int) -> None:
-        self._data = data
+        self.data = data
         self.position = position
         self.end = end
 
@@ -38,12 +39,16 @@ class Reader:
         """The next byte."""
         if self.position >= self.end:
             raise malformed(self.position, "unexpected end")
-        value = self._data[self.position]
+        value = self.data[self.position]
         self.position += 1
         return value
 
     def u32(self) -> int:
         """An unsigned number of at most 32 bits in LEB128, in at most 5 bytes."""
+        position = self.position
+        if position < self.end and (byte := self.data[position]) < 0x80:  # most of them
+            self.position = position + 1
+            return byte
         return self._unsigned(32)
 
     def u64(self) -> int:
@@ -69,7 +74,7 @@ class Reader:
         """The next ``size`` bytes, not copied."""
         start = self.position
         self.skip(size)
-        return self._data[start : self.position]
+        return self.data[start : self.position]
 
     def skip(self, size: int) -> None:
         """Step over ``size`` bytes, which must be there."""
@@ -81,7 +86,7 @@ class Reader:
         """A reader of the next ``size`` bytes, which this one steps over."""
         start = self.position
         self.skip(size)
-        return Reader(self._data, start, self.position)
+        return Reader(self.data, start, self.position)
 
     def name(self) -> str:
         """A length and that many bytes of UTF-8."""
@@ -94,14 +99,14 @@ class Reader:
         except UnicodeDecodeError as error:
             raise malformed(start, "a name that is not UTF-8") from error
 
-    def count(self) -> int:
-        """The length of a vector; each of its entries takes a byte at least."""
+    def count(self, most: int = MAX_ENTRIES) -> int:
+        """The length of a vector, at most ``most``; each of its entries takes a byte at least."""
         start = self.position
         count = self.u32()
         if count > self.left:
             raise malformed(start, f"{count} entries are promised in {self.left} bytes")
-        if count > MAX_ENTRIES:
-            raise malformed(start, f"{count} entries, more than {MAX_ENTRIES}")
+        if count > most:
+            raise malformed(start, f"{count} entries, more than {most}")
         return count
 
     def finish(self) -> None:
@@ -110,14 +115,24 @@ class Reader:
             raise malformed(self.position, f"{self.left} bytes too many at the end of a section")
 
     def _unsigned(self, bits: int) -> int:
-        start = self.position
+        data, start, end = self.data, self.position, self.end
+        position = start
         result = shift = 0
         while shift < bits:
-            byte = self.byte()
+            if position >= end:
+                raise malformed(end, "unexpected end")
+            byte = data[position]
+            position += 1
             result |= (byte & 0x7F) << shift
             if byte < 0x80:
                 if result >> bits:
                     raise malformed(start, f"a number that does not fit in {bits} bits")
+                self.position = position
                 return result
             shift += 7
         raise malformed(start, f"a number that is longer than {bits} bits need")
+
+
+def content_of(data: memoryview, section: Section) -> Reader:
+    """A reader of what a section holds; ``data`` is the whole file, from which its offset counts."""
+    return Reader(data, section.offset, section.offset + section.size)
