@@ -10,8 +10,20 @@ from typing import Literal
 
 from wasmbuild.tables import Table, closest
 from wasmbuild.wasm.model import Import, WasmBinary
+from wasmbuild.wasm.world import PREVIEW1_MODULES, release_of
 
-__all__ = ["CAPABILITIES", "Capability", "CapabilityPolicy", "Denied", "capability_of", "parse_capabilities"]
+__all__ = [
+    "CAPABILITIES",
+    "NOTHING_ASKED",
+    "Asked",
+    "Capability",
+    "CapabilityPolicy",
+    "Denied",
+    "asked",
+    "capability_of",
+    "parse_capabilities",
+    "words_for",
+]
 
 Risk = Literal["none", "low", "high"]
 
@@ -50,7 +62,10 @@ CAPABILITIES = {
 }
 """Every capability by its name, sorted."""
 
-_PREVIEW1_MODULES = frozenset({"wasi_snapshot_preview1", "wasi_unstable"})
+NOTHING_ASKED = "asks for nothing"
+"""What to say of a file without imports: it computes, and that is all."""
+
+_FOREIGN = "needs what is not of any WASI that is known, and what its host has to provide"
 _PREVIEW1 = {
     "arguments": "args_get args_sizes_get",
     "clocks": "clock_res_get clock_time_get",
@@ -90,20 +105,52 @@ _INTERFACES = {
 }
 _BY_FUNCTION = {function: CAPABILITIES[name] for name, said in _PREVIEW1.items() for function in said.split()}
 _BY_INTERFACE = {f"wasi:{each}": CAPABILITIES[name] for name, said in _INTERFACES.items() for each in said.split()}
+_RELEASES = ("0.2", "0.3")
 _THREADS = ("wasi", "thread-spawn")
 
 
 def capability_of(wanted: Import) -> Capability | None:
-    """The capability that an import belongs to, whatever its version; None for what is foreign.
+    """The capability that an import belongs to, in any version of WASI 0.2 and 0.3; None for what is foreign.
 
+    So are versions of WASI that we know nothing of: what is in them is not ours to guess.
     ``wasi:cli/environment`` also gives arguments away, in one interface: it is ``environment``.
     """
-    if wanted.module in _PREVIEW1_MODULES:
+    if wanted.module in PREVIEW1_MODULES:
         return _BY_FUNCTION.get(wanted.name)
     if (wanted.module, wanted.name) == _THREADS:
         return CAPABILITIES["threads"]
-    interface = wanted.name if wanted.module is None else wanted.module
-    return _BY_INTERFACE.get(interface.partition("@")[0])
+    interface, at, version = (wanted.name if wanted.module is None else wanted.module).partition("@")
+    if at and release_of(version) not in _RELEASES:
+        return None
+    return _BY_INTERFACE.get(interface)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Something that a file asks for, and the imports that say so, each once, sorted; None is for foreign ones."""
+
+    capability: Capability | None
+    imports: tuple[Import, ...]
+
+    @property
+    def words(self) -> str:
+        """What it does with them; "it" goes before."""
+        return self.capability.words if self.capability else _FOREIGN
+
+
+def asked(binary: WasmBinary) -> tuple[Asked, ...]:
+    """What a file asks for: its imports by capability, these sorted by name, and foreign ones last."""
+    found: dict[str, list[Import]] = {}
+    for wanted in {str(each): each for each in sorted(binary.imports, key=str)}.values():
+        capability = capability_of(wanted)
+        found.setdefault(capability.name if capability else "", []).append(wanted)
+    names = [name for name in CAPABILITIES if name in found] + [""] * ("" in found)
+    return tuple(Asked(CAPABILITIES.get(name), tuple(found[name])) for name in names)
+
+
+def words_for(everything: tuple[Asked, ...]) -> tuple[str, ...]:
+    """What a file does, a line for each capability; one line for a file that asks for nothing."""
+    return tuple(each.words for each in everything) or (NOTHING_ASKED,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +161,7 @@ class Denied:
     capability: Capability | None
 
     def __str__(self) -> str:
-        return f"{self.wanted} ({self.capability.name if self.capability else 'not of WASI'})"
+        return f"{self.wanted} ({self.capability.name if self.capability else _stranger(self.wanted)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +213,11 @@ def _check_import(table: Table, pattern: str) -> None:
         raise table.invalid("imports", said, f'allow = ["{capability.name}"]')
     if not pattern:
         raise table.invalid("imports", "has an empty name")
+
+
+def _stranger(wanted: Import) -> str:
+    interface = (wanted.name if wanted.module is None else wanted.module).partition("@")[0]
+    return "of a version of WASI that is not known" if interface in _BY_INTERFACE else "not of WASI"
 
 
 def _fits(pattern: str, text: str) -> bool:

@@ -1,23 +1,28 @@
-"""What a wasm file says about itself: a custom section for each of OCI's annotations, and its name.
+"""What a wasm file says about itself: a custom section for each of OCI's annotations, its name, its producers.
 
 The sections are those that wasm-tools writes and registries index: each is named like the annotation
 (``org.opencontainers.image.*``, with ``homepage`` for ``url``) and holds UTF-8 text. Only those of the
-outermost binary count. Not here: ``producers``, which belongs to compilers, and any date.
+outermost binary count. Not here: any date, and how the bytes of a file are put together (``rewrite``).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
+from wasmbuild.errors import InvalidWasm
 from wasmbuild.wasm.binary import read
-from wasmbuild.wasm.model import Section, WasmBinary
-from wasmbuild.wasm.reader import MAX_NAME
+from wasmbuild.wasm.customs import FIELDS, read_customs
+from wasmbuild.wasm.customs_readers import subsections
+from wasmbuild.wasm.model import WasmBinary
+from wasmbuild.wasm.producers import Producer, Producers, encode_producers, read_producers
+from wasmbuild.wasm.reader import MAX_NAME, Reader
+from wasmbuild.wasm.rewrite import Custom, Edit, leb128, rewrite, sized
 
-__all__ = ["FIELDS", "add_metadata", "read_metadata"]
+__all__ = ["FIELDS", "METADATA_SECTIONS", "add_metadata", "change_metadata", "read_metadata", "remove_metadata"]
 
-FIELDS = ("authors", "description", "licenses", "source", "homepage", "revision", "version")
-"""What there is to say, in the order in which it is written; ``licenses`` is an SPDX expression."""
+METADATA_SECTIONS = (*FIELDS, "producers", "target_features", ".dep-v0", "registry-metadata")
+"""What ``remove_metadata`` takes out, besides the name; the last is what some of these were before."""
 
 _NAME_SECTIONS = {"module": "name", "component": "component-name"}
-_PREAMBLE = 8
+_OWN_NAME = 0
 
 
 def add_metadata(data: bytes, fields: Mapping[str, str]) -> bytes:
@@ -27,17 +32,41 @@ def add_metadata(data: bytes, fields: Mapping[str, str]) -> bytes:
     names. All other bytes stay as they are. Raises InvalidWasm when the file is not well formed, and
     ValueError for another field and for one that is longer than a name may be.
     """
-    unknown = sorted(set(fields) - {*FIELDS, "name"})
-    if unknown or any(len(text.encode()) > MAX_NAME for text in fields.values()):
-        raise ValueError(f"fields that cannot be written: {unknown}")
+    _check(fields)
     binary = read(data)
-    replaced = set(fields).intersection(FIELDS)
-    kept = b"".join(part for section, part in _parts(data, binary) if section.name not in replaced)
-    name_section = _NAME_SECTIONS[binary.kind]
-    if "name" in fields and all(section.name != name_section for section in binary.sections):
-        kept += _custom(name_section, b"\0" + _sized(_sized(fields["name"].encode())))
-    added = (_custom(field, fields[field].encode()) for field in FIELDS if field in fields)
-    return data[:_PREAMBLE] + kept + b"".join(added)
+    has_names = any(section.name == _NAME_SECTIONS[binary.kind] for section in binary.sections)
+    name = None if has_names else fields.get("name")
+    return _changed(data, binary, {key: fields[key] for key in fields if key != "name"}, name, ())
+
+
+def change_metadata(data: bytes, fields: Mapping[str, str], producers: Iterable[Producer] = ()) -> bytes:
+    """As ``add_metadata``, but ``name`` takes the place of what the file called itself, and producers are added.
+
+    Names of functions stay, and so do other producers. Raises InvalidWasm also when the section to change
+    cannot be read; ValueError.
+    """
+    _check(fields)
+    texts = {key: fields[key] for key in fields if key != "name"}
+    return _changed(data, read(data), texts, fields.get("name"), tuple(producers))
+
+
+def remove_metadata(data: bytes) -> bytes:
+    """The same file without fields, producers, features, list of dependencies and its own name.
+
+    Also in what is nested. Names of functions stay. Raises InvalidWasm.
+    """
+
+    def edit(custom: Custom) -> bytes | memoryview | None:
+        if custom.name in METADATA_SECTIONS:
+            return None
+        if custom.name != _NAME_SECTIONS[custom.kind]:
+            return custom.content
+        try:
+            return _renamed(custom.content, None) or None
+        except InvalidWasm:
+            return custom.content  # as an engine does: what cannot be read says nothing
+
+    return rewrite(data, edit, nested=True)
 
 
 def read_metadata(data: bytes, binary: WasmBinary | None = None) -> dict[str, str]:
@@ -45,37 +74,70 @@ def read_metadata(data: bytes, binary: WasmBinary | None = None) -> dict[str, st
 
     A section that is no text or is too long says nothing. Raises InvalidWasm.
     """
-    found: dict[str, str] = {}
-    for section in (binary or read(data)).sections:
-        if section.name in FIELDS and section.size <= MAX_NAME:
-            content = data[section.offset : section.offset + section.size]
-            try:
-                found[section.name] = content.decode("utf-8")
-            except UnicodeDecodeError:
-                continue  # these are common words, and others may use them for something else
-    return {field: found[field] for field in FIELDS if field in found}
+    sections = (section for section in (binary or read(data)).sections if section.name in FIELDS)
+    return dict(read_customs(data, sections).fields)
 
 
-def _parts(data: bytes, binary: WasmBinary) -> Iterator[tuple[Section, bytes]]:
-    start = _PREAMBLE
-    for section in binary.sections:
-        end = section.offset + section.size
-        yield section, data[start:end]
-        start = end
+def _check(fields: Mapping[str, str]) -> None:
+    unknown = sorted(set(fields) - {*FIELDS, "name"})
+    if unknown or any(len(text.encode()) > MAX_NAME for text in fields.values()):
+        raise ValueError(f"fields that cannot be written: {unknown}")
 
 
-def _custom(name: str, content: bytes) -> bytes:
-    return b"\0" + _sized(_sized(name.encode()) + content)
+def _changed(
+    data: bytes, binary: WasmBinary, fields: Mapping[str, str], name: str | None, producers: tuple[Producer, ...]
+) -> bytes:
+    names = _NAME_SECTIONS[binary.kind]
+    there = {section.name for section in binary.sections}
+    added = []
+    if name is not None and names not in there:
+        added.append((names, _renamed(b"", name)))
+    if producers and "producers" not in there:
+        added.append(("producers", encode_producers(Producers().merged(producers))))
+    added += [(field, fields[field].encode()) for field in FIELDS if field in fields]
+    return rewrite(data, _edit(names, fields, name, producers), added=added)
 
 
-def _sized(content: bytes) -> bytes:
-    return _leb128(len(content)) + content
+def _edit(names: str, fields: Mapping[str, str], name: str | None, producers: tuple[Producer, ...]) -> Edit:
+    """Takes fields out, which are added at the end; changes the first of other sections, which there is once."""
+    changed: set[str] = set()
+
+    def edit(custom: Custom) -> bytes | memoryview | None:
+        first = custom.name not in changed
+        changed.add(custom.name)
+        if custom.name in fields:
+            return None
+        if custom.name == names and name is not None and first:
+            return _added_to(custom, lambda content: _renamed(content, name))
+        if custom.name == "producers" and producers and first:
+            return _added_to(
+                custom, lambda content: encode_producers(read_producers(_reader(content)).merged(producers))
+            )
+        return custom.content
+
+    return edit
 
 
-def _leb128(number: int) -> bytes:
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
+def _added_to(custom: Custom, change: Callable[[memoryview], bytes]) -> bytes:
+    """What a section becomes. Raises InvalidWasm: what is in one that cannot be read would be lost."""
+    try:
+        return change(custom.content)
+    except InvalidWasm as error:
+        raise InvalidWasm(
+            f"the section {custom.name} cannot be read, so nothing is added to it",
+            cause=error.cause,
+            hint=f"take it out before: wasmbuild strip FILE --delete {custom.name} -o NEW",
+        ) from error
+
+
+def _renamed(content: bytes | memoryview, name: str | None) -> bytes:
+    """A section of names, with another name for what it is in, or none; what else it has stays as it is."""
+    parts = [] if name is None else [(_OWN_NAME, sized(name.encode()))]
+    for number, part in subsections(_reader(content)):
+        if number != _OWN_NAME:
+            parts.append((number, bytes(part.take(part.left))))
+    return b"".join(leb128(number) + sized(part) for number, part in parts)
+
+
+def _reader(content: bytes | memoryview) -> Reader:
+    return Reader(memoryview(content), 0, len(content))

@@ -11,7 +11,15 @@ from wasmtime import component
 from wasmbuild.errors import InvalidProject
 from wasmbuild.tables import parse_table
 from wasmbuild.wasm.binary import read
-from wasmbuild.wasm.capabilities import CAPABILITIES, CapabilityPolicy, capability_of, parse_capabilities
+from wasmbuild.wasm.capabilities import (
+    CAPABILITIES,
+    NOTHING_ASKED,
+    CapabilityPolicy,
+    asked,
+    capability_of,
+    parse_capabilities,
+    words_for,
+)
 from wasmbuild.wasm.model import Import, WasmBinary
 
 # The functions of wasi_snapshot_preview1.witx, in its order.
@@ -171,6 +179,10 @@ def test_an_engine_knows_these_interfaces(interface: str) -> None:
         Import("wasi", "thread_spawn", "function"),
         Import(None, "wasi:keyvalue/store@0.2.0", "instance"),
         Import(None, "wasi:cli/stdinx", "instance"),
+        Import(None, "wasi:cli/stdin@0.9.0", "instance"),
+        Import(None, "wasi:cli/stdin@7.0.0", "instance"),
+        Import(None, "wasi:cli/stdin@", "instance"),
+        Import("wasi:cli/stdin@0.20.0", "get-stdin", "function"),
         Import(None, "acme:cli/stdin@0.2.0", "instance"),
         Import(None, "fd_write", "function"),
         Import(None, "", "function"),
@@ -196,19 +208,58 @@ def test_the_page_says_what_the_table_says() -> None:
 
 
 def test_what_is_not_allowed_is_named_once_in_order() -> None:
-    asked = binary_with(
+    binary = binary_with(
         Import("wasi_snapshot_preview1", "path_open", "function"),
         Import("wasi_snapshot_preview1", "fd_write", "function"),
         Import("env", "abort", "function"),
         Import("env", "abort", "function"),
         Import("wasi_snapshot_preview1", "proc_exit", "function"),
     )
-    denied = policy('[capabilities]\nallow = ["stdio"]').denied(asked)
+    denied = policy('[capabilities]\nallow = ["stdio"]').denied(binary)
     assert [str(each) for each in denied] == [
         "env::abort (not of WASI)",
         "wasi_snapshot_preview1::path_open (filesystem)",
     ]
-    assert policy('[capabilities]\nallow = ["stdio", "filesystem"]\nimports = ["env::abort"]').denied(asked) == ()
+    assert policy('[capabilities]\nallow = ["stdio", "filesystem"]\nimports = ["env::abort"]').denied(binary) == ()
+
+
+def test_a_version_that_nobody_knows_is_said_to_be_one() -> None:
+    binary = binary_with(Import(None, "wasi:cli/stdin@7.0.0", "instance"))
+    denied = policy('[capabilities]\nallow = ["stdio"]').denied(binary)
+    assert [str(each) for each in denied] == ["wasi:cli/stdin@7.0.0 (of a version of WASI that is not known)"]
+    assert policy('[capabilities]\nimports = ["wasi:cli/stdin@7.*"]').denied(binary) == ()
+
+
+@pytest.mark.parametrize("version", ["0.2.0", "0.2.12", "0.2", "0.2.0-rc-2023-11-10", "0.3.0", "0.3.1"])
+def test_every_version_of_a_known_level(version: str) -> None:
+    assert named(Import(None, f"wasi:cli/stdin@{version}", "instance")) == "stdio"
+
+
+def test_what_is_asked_for_is_grouped_and_sorted() -> None:
+    write = Import("wasi_snapshot_preview1", "fd_write", "function")
+    close = Import("wasi_snapshot_preview1", "fd_close", "function")
+    open_ = Import("wasi_snapshot_preview1", "path_open", "function")
+    memory, abort = Import("env", "memory", "memory"), Import("env", "abort", "function")
+    found = asked(binary_with(write, memory, open_, close, abort, write))
+    assert [(each.capability and each.capability.name, each.imports) for each in found] == [
+        ("filesystem", (open_,)),
+        ("stdio", (close, write)),
+        (None, (abort, memory)),
+    ]
+    assert words_for(found)[0] == "reads and writes files"
+    assert "its host has to provide" in words_for(found)[2]
+
+
+def test_what_imports_nothing_asks_for_nothing() -> None:
+    assert asked(binary_with()) == ()
+    assert words_for(()) == (NOTHING_ASKED,) == ("asks for nothing",)
+
+
+@given(st.lists(st.sampled_from([*PREVIEW1, "abort", "other"]), max_size=20))
+def test_no_import_is_lost_or_doubled(functions: list[str]) -> None:
+    binary = binary_with(*(Import("wasi_snapshot_preview1", function, "function") for function in functions))
+    found = [each for group in asked(binary) for each in group.imports]
+    assert sorted(map(str, found)) == list(binary.import_names)
 
 
 def test_no_imports_and_no_risk_always_pass() -> None:
@@ -263,8 +314,8 @@ def test_a_pattern_means_what_it_plainly_says(pattern: str, name: str) -> None:
 
 def test_no_pattern_takes_exponential_time() -> None:
     began = time.monotonic()
-    asked = binary_with(*(Import("env", "a" * 5000 + str(number), "function") for number in range(100)))
-    assert len(CapabilityPolicy(frozenset(), ("*a" * 200 + "b",)).denied(asked)) == 100
+    binary = binary_with(*(Import("env", "a" * 5000 + str(number), "function") for number in range(100)))
+    assert len(CapabilityPolicy(frozenset(), ("*a" * 200 + "b",)).denied(binary)) == 100
     assert time.monotonic() - began < 2
 
 
