@@ -1,6 +1,8 @@
 """``wasmbuild push``."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from wasmbuild.artifact import Packed
     from wasmbuild.trust.keys import PrivateKey
     from wasmbuild.workflows.options import BuildOptions
+    from wasmbuild.workflows.push import Destination
 
 
 @registry_verb("push", "wasmbuild push ghcr.io/acme/hello:1.0.0 --tag latest --sign --key wasmbuild.key")
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 @option("-t", "--tag", "tags", multiple=True, help="Another tag to set; may be given again.")
 @option("--annotation", "annotations", multiple=True, metavar="KEY=VALUE", help="For the manifest; may be given again.")
 @option("--dry-run", is_flag=True, help="Say what would be pushed, and push nothing.")
+@option("--check-compat", is_flag=True, help="Fail when the tag's version may not change as much as the file does.")
 @option("--sign", is_flag=True, help="Sign the artifact before it is tagged.")
 @option("--key", type=FILE, help="The private key to sign with.")
 @option("-C", "--project", type=FOLDER, default=".", show_default=True, help="The project to build and push.")
@@ -35,6 +39,7 @@ def command(  # noqa: PLR0913 - one for each option
     tags: tuple[str, ...],
     annotations: tuple[str, ...],
     dry_run: bool,
+    check_compat: bool,
     sign: bool,
     key: Path | None,
     project: Path,
@@ -54,11 +59,14 @@ def command(  # noqa: PLR0913 - one for each option
     more = parse_annotations(annotations)
     place = reference or _default_place(project)
     destination = Destination.open(in_registry(place, "push"), tags, registries, file=file)
+    check = _tag_check(destination, console, registries, options) if check_compat else None
     packed = None if file is None else _packed(file)
     signer = None if key is None else _signer(key, ask=not dry_run)
     if packed is None and not dry_run:
         destination.repository.prepare_push()  # before the time that compiling takes
     source = annotated(packed or _built(console, registries, project, options), more)
+    if check is not None:
+        check(source)
     if dry_run:
         rehearsed = rehearse(source, destination, signs=sign)
         console.result("push", rehearsed.lines(), rehearsed.to_json())
@@ -83,6 +91,18 @@ def _packed(file: Path) -> "Packed":
     from wasmbuild.artifact import pack_file
 
     return pack_file(file, os.environ)
+
+
+def _tag_check(
+    destination: "Destination", console: Console, registries: Registries, options: "BuildOptions"
+) -> "Callable[[Packed], None]":
+    """What to hold the artifact against; it is found before the time that compiling takes."""
+    from wasmbuild.caches import Caches
+    from wasmbuild.workflows.comparing import Bench
+    from wasmbuild.workflows.compat_tag import TagCheck
+
+    found = TagCheck.of(destination)
+    return partial(found.check, bench=Bench(Caches.of_user(), registries, console.emit, options.offline))
 
 
 def _default_place(folder: Path) -> str:
