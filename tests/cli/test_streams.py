@@ -139,7 +139,7 @@ def test_a_cache_that_cannot_be_used_is_a_warning(tmp_path, registry_address, re
     environment = os.environ | {"WASMBUILD_CACHE_DIR": "/dev/null", "TMPDIR": str(tmp_path)}
     finished = run(f"wasmbuild pull {reference} -o hello.wasm", cwd=tmp_path, env=environment)
     assert (finished.returncode, "cache" in finished.stderr) == (0, False)  # it needs none
-    finished = run(f"wasmbuild inspect {reference}", cwd=tmp_path, env=environment)
+    finished = run(f"wasmbuild inspect --deep {reference}", cwd=tmp_path, env=environment)
     assert finished.returncode == 0
     assert "warning: the cache cannot be used" in finished.stderr
     assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith("private")) == [

@@ -39,7 +39,7 @@ def test_we_pull_what_oras_pushed(run, by_oras, tmp_path):
 
 def test_we_inspect_and_sign_what_oras_pushed(run, keys, by_oras):
     path, name = by_oras
-    found = run.ours("inspect", f"{name}:v1")
+    found = run.ours("inspect", "--deep", f"{name}:v1")
     assert (found["kind"], found["size"]) == ("module", path.stat().st_size)
     run.data("wasmbuild", "verify", f"{name}:v1", "--key", "release.pub", code=4)
     run.ours("sign", f"{name}:v1", "--key", "release.key")

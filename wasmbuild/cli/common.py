@@ -3,7 +3,7 @@
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -15,6 +15,7 @@ from wasmbuild.events import Note
 from wasmbuild.ui.console import Console
 
 if TYPE_CHECKING:
+    from registry.client.registries import Registries
     from wasmbuild.trust.keys import PublicKey
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
 
 PASSWORD_VARIABLE = "WASMBUILD_KEY_PASSWORD"  # noqa: S105 - a name, not a password
 
+_FORMATS = ("text", "json")
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _Function = Callable[..., Any]
@@ -47,24 +50,42 @@ def option(*names: str, **settings: Any) -> Callable[[_Function], _Function]:  #
     return click.option(*names, show_envvar=True, **settings)
 
 
-def verb(name: str, example: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:  # noqa: ANN401
-    """A command whose function gets the Console first; ``example`` is shown by ``--help``."""
+def verb(
+    name: str,
+    example: str,
+    *,
+    formats: Sequence[str] = _FORMATS,
+    **settings: Any,  # noqa: ANN401 - click's
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command whose function gets the Console first; ``example`` is shown by ``--help``.
+
+    ``formats`` are what ``--format`` takes; ``text`` is the default and ``json`` is always one of them.
+    """
 
     def decorate(function: Callable[..., Any]) -> click.Command:
         decorated: click.Command = click.command(name, cls=Verb, epilog=f"Example: {example}", **settings)(
             _with_console(function)
         )
-        decorated.params.extend(_common_options())
+        decorated.params.extend(_common_options(formats))
         return decorated
 
     return decorate
 
 
-def registry_verb(name: str, example: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:  # noqa: ANN401
-    """A verb that speaks to registries: its function gets the Console and then the Registries."""
+def registry_verb(
+    name: str,
+    example: str,
+    *,
+    at_need: bool = False,
+    **settings: Any,  # noqa: ANN401 - click's
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """A verb that speaks to registries: its function gets the Console and then the Registries.
+
+    With ``at_need``, what it gets is a function that makes them, for a verb that often needs none.
+    """
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        decorated = verb(name, example, **settings)(_with_registries(function))
+        decorated = verb(name, example, **settings)(_with_registries(function, at_need=at_need))
         decorated.params[-len(_common_options()) : 0] = _registry_options()
         return decorated
 
@@ -87,7 +108,7 @@ def _registry_options() -> list[click.Option]:
     ]
 
 
-def _with_registries(function: Callable[..., _R]) -> Callable[..., _R]:
+def _with_registries(function: Callable[..., _R], *, at_need: bool) -> Callable[..., _R]:
     @functools.wraps(function)
     def call(  # noqa: PLR0913 - one for each option
         console: Console,
@@ -101,29 +122,31 @@ def _with_registries(function: Callable[..., _R]) -> Callable[..., _R]:
         insecure_skip_tls_verify: bool,
         **rest: Any,  # noqa: ANN401 - the verb's own
     ) -> _R:
-        from registry.client.registries import Registries
-        from registry.client.settings import HostSettings
-        from wasmbuild.configuration import configuration_path, read_settings
+        def registries() -> "Registries":
+            from registry.client.registries import Registries
+            from registry.client.settings import HostSettings
+            from wasmbuild.configuration import configuration_path, read_settings
+
+            settings = read_settings(configuration_path()).heard_by(lambda text: console.emit(Note("warning", text)))
+            given = HostSettings(
+                plain_http=plain_http,
+                insecure_skip_tls_verify=insecure_skip_tls_verify,
+                ca_file=ca_file,
+                client_certificate=client_certificate,
+                client_key=client_key,
+            )
+            return Registries(settings.overruled(given, concurrency, retry_for))
 
         if client_key and not client_certificate:
             raise UsageFailed("--client-key is of no use without --client-certificate")
-        settings = read_settings(configuration_path()).heard_by(lambda text: console.emit(Note("warning", text)))
-        given = HostSettings(
-            plain_http=plain_http,
-            insecure_skip_tls_verify=insecure_skip_tls_verify,
-            ca_file=ca_file,
-            client_certificate=client_certificate,
-            client_key=client_key,
-        )
-        settings = settings.overruled(given, concurrency, retry_for)
-        return function(console, Registries(settings), **rest)
+        return function(console, registries if at_need else registries(), **rest)
 
     return call
 
 
-def _common_options() -> list[click.Option]:
+def _common_options(formats: Sequence[str] = _FORMATS) -> list[click.Option]:
     output = functools.partial(shared, "Output")
-    formats, progress = ["text", "json"], ["auto", "tty", "plain", "json", "quiet"]
+    progress = ["auto", "tty", "plain", "json", "quiet"]
     return [
         output("--format", "format_", type=click.Choice(formats), default="text", help="What stdout gets."),
         output("--progress", type=click.Choice(progress), default="auto", help="What stderr gets."),
