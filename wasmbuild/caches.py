@@ -6,6 +6,7 @@ Not here: what a project needs to stay itself (its lock, its output), which live
 import errno
 import os
 import stat
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ class Caches:
         named = (os.environ if environment is None else environment).get(CACHE_VARIABLE)
         if named:
             return cls(Path(named))
+        if sys.platform == "linux":  # what platformdirs says there; it costs as much as a run of a small guest
+            base = os.environ.get("XDG_CACHE_HOME", "").strip() or Path("~/.cache").expanduser()
+            return cls(Path(base) / "wasmbuild")
         from platformdirs import user_cache_path  # noqa: PLC0415  (siblings of this module start without it)
 
         return cls(user_cache_path("wasmbuild", appauthor=False))

@@ -6,7 +6,6 @@ The one way in which TOML that people write is read. Not here: what the keys mea
 
 import re
 import stat
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,6 +135,8 @@ def read_table(path: Path, shown: str | None = None) -> Table:
 
 def parse_table(file: str, data: bytes) -> Table:
     """The root table of a TOML document; ``file`` names it in errors. Raises InvalidProject."""
+    import tomllib  # noqa: PLC0415  (a run of a file reads no TOML, and has tables all the same)
+
     if len(data) > MAX_DOCUMENT:
         raise InvalidProject(f"{file} is larger than {MAX_DOCUMENT} bytes")
     try:

@@ -1,6 +1,7 @@
 import os
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from wasmbuild.caches import Caches, is_tagged
@@ -58,3 +59,14 @@ def test_a_tag_that_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "CACHEDIR.TAG").unlink()
     (tmp_path / "CACHEDIR.TAG").mkdir()
     assert not is_tagged(str(tmp_path))
+
+
+@pytest.mark.parametrize("variables", [{}, {"XDG_CACHE_HOME": ""}, {"XDG_CACHE_HOME": " "}, {"XDG_CACHE_HOME": "/x y"}])
+def test_the_users_cache_is_where_the_platforms_conventions_say(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    for name in ("XDG_CACHE_HOME", "WASMBUILD_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert Caches.of_user().root == platformdirs.user_cache_path("wasmbuild", appauthor=False)

@@ -4,6 +4,7 @@ From here on Ctrl-C ends with 130 and a word, and SIGTERM and SIGHUP leave throu
 blocks, which end child processes and remove partial files.
 """
 
+import atexit
 import gc
 import os
 import signal
@@ -38,8 +39,8 @@ def main() -> NoReturn:
         code = ended.code if isinstance(ended.code, int) else 1
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is over: nothing is left to interrupt
     _flush()
-    if _guest_is_left():
-        os._exit(code)  # Python would wait for its threads, or take the ground from under them
+    if "wasmbuild.run.supervisor" in sys.modules:
+        _leave(code)
     sys.exit(code)
 
 
@@ -58,10 +59,13 @@ def _insist(lost: "sys.UnraisableHookArgs") -> None:
     signal.setitimer(signal.ITIMER_REAL, _MOMENT)
 
 
-def _guest_is_left() -> bool:
-    """Whether a guest still runs, which can be ended only with the process; whoever ran none has not loaded this."""
-    supervisor = sys.modules.get("wasmbuild.run.supervisor")
-    return supervisor is not None and supervisor.guest_is_left()
+def _leave(code: int) -> NoReturn:
+    """End a process that ran a guest: taking the engine's package apart takes longer than most guests run.
+
+    A guest that could not be stopped also still runs, and Python would take the ground from under it.
+    """
+    atexit._run_exitfuncs()  # noqa: SLF001 - there is no other way to all of them
+    os._exit(code)
 
 
 def _prepare_streams() -> None:

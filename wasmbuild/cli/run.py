@@ -1,50 +1,88 @@
 """``wasmbuild run``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from registry.client.registries import Registries
-from wasmbuild.cli.common import FILE, argument, option, public_key, registry_verb
+from wasmbuild.cli.common import FILE, argument, option, registry_verb
+from wasmbuild.cli.granting import grant_options
+from wasmbuild.cli.limiting import invocation, invoke_option, limit_options
+from wasmbuild.cli.parameters import OUTPUT
 from wasmbuild.errors import UsageFailed
 from wasmbuild.ui.console import Console
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from registry.client.registries import Registries
+    from wasmbuild.run.granting import Wish
+    from wasmbuild.run.limits import GuestLimits
 
 
 @registry_verb(
     "run",
-    "wasmbuild run --key wasmbuild.pub ghcr.io/acme/hello:1.0.0 -- Ada",
+    "wasmbuild run --dir data:/data:ro ghcr.io/acme/hello:1.0.0 -- Ada",
+    at_need=True,
     context_settings={"allow_interspersed_args": False},
     options_metavar="[OPTIONS]",
 )
 @argument("artifact")
 @argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@grant_options
+@option("--policy", type=FILE, help="A file of what it may import and is given at most: nothing goes beyond it.")
+@option("--strict", is_flag=True, help="Refuse what it imports and is not given, in place of leaving it powerless.")
 @option("--key", type=FILE, help="A public key that must have signed the artifact.")
-def command(
-    console: Console, registries: Registries, artifact: str, arguments: tuple[str, ...], key: Path | None
+@option("--explain", is_flag=True, help="Print what it asks for and what becomes of that, and do not run it.")
+@option("--record", type=OUTPUT, help="Write the policy that its imports and these options imply to a new file.")
+@limit_options
+@invoke_option
+def command(  # noqa: PLR0913 - one for each option
+    console: Console,
+    registries: "Callable[[], Registries]",
+    *,
+    artifact: str,
+    arguments: tuple[str, ...],
+    wish: "Wish",
+    limits: "GuestLimits",
+    policy: Path | None,
+    strict: bool,
+    key: Path | None,
+    explain: bool,
+    record: Path | None,
+    invoke: str | None,
 ) -> int:
     """Run ARTIFACT, a reference or a .wasm file, with ARGUMENTS.
 
     Whatever stands after ARTIFACT is the guest's, options included; a first -- is left out. The guest
-    gets its arguments and the standard streams: no files, no environment, no network. Ends with the
-    guest's own exit code.
+    gets its arguments, the standard streams, clocks and random numbers, and nothing else that is not
+    given by an option or a policy: no files, no environment, no network. Ends with the guest's own
+    exit code.
     """
     from wasmbuild.caches import Caches
-    from wasmbuild.workflows.run import run_artifact
+    from wasmbuild.workflows.run import RunRequest, prepare
 
-    if console.format != "text" and _on_command_line("format_"):
-        raise UsageFailed("run has no result of its own: what the guest prints is stdout", hint="leave out --format")
-    if arguments[:1] == ("--",):
-        arguments = arguments[1:]
-    public = public_key(key)
-    return run_artifact(
-        artifact,
-        arguments,
-        key=public,
-        caches=Caches.of_user(),
-        registries=registries,
-        sink=console.emit,
-        ready=console.close,
-    )
+    if console.format != "text" and not explain and _on_command_line("format_"):
+        said = "run has no result of its own: what the guest prints is stdout"
+        raise UsageFailed(said, hint="leave out --format, or ask with --explain")
+    given = arguments[1:] if arguments[:1] == ("--",) else arguments
+    caches = Caches.of_user()
+    request = RunRequest(wish, limits, policy, key, strict=strict, invoke=invocation(invoke, given))
+    prepared = prepare(artifact, request, caches=caches, registries=registries, sink=console.emit)
+    failure = prepared.failure()
+    if explain:
+        from wasmbuild.workflows.run_report import report_json, report_text
+
+        console.result("run", report_text(prepared), report_json(prepared))
+    else:
+        for note in prepared.decision.notes:
+            console.emit(note)
+    if failure is not None:
+        raise failure
+    if record is not None:
+        prepared.record(record, console.emit)
+    console.close()  # from here on the terminal is the guest's
+    return 0 if explain else prepared.run(given, caches=caches, sink=console.emit)
 
 
 def _on_command_line(name: str) -> bool:

@@ -1,16 +1,22 @@
-"""Run a core module that is a WASI preview 1 command: the one with ``_start``."""
+"""Run a core module: a WASI preview 1 command, the one with ``_start``, or a function that it exports."""
 
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import wasmtime
 
-from wasmbuild.run.failures import cannot_start, not_a_command, trapped
-from wasmbuild.run.limits import StoreLimits
+from wasmbuild.run import stubs
+from wasmbuild.run.failures import cannot_start, ended_by, not_a_command
+from wasmbuild.run.guest import Guest
+from wasmbuild.run.memory import StoreLimits
 from wasmbuild.wasm.model import WasmBinary
+
+if TYPE_CHECKING:
+    from wasmbuild.run.invoke_core import Call
 
 __all__ = ["check_command", "run_module"]
 
 _START = "_start"
+_INITIALIZE = "_initialize"
 _WASI = "wasi_snapshot_preview1"
 
 
@@ -31,51 +37,72 @@ def check_command(binary: WasmBinary, name: str) -> None:
         raise not_a_command(name, _START, binary.export_names)
 
 
-def run_module(
-    engine: wasmtime.Engine, module: wasmtime.Module, wasi: wasmtime.WasiConfig, limits: StoreLimits, name: str
-) -> int:
-    """Run to the end; returns the guest's exit code.
+def run_module(engine: wasmtime.Engine, module: wasmtime.Module, guest: Guest, limits: StoreLimits) -> int:
+    """Run to the end; returns the guest's exit code, 0 after an invocation.
 
-    Raises GuestFailed when an import is missing or a limit is too low, before any code ran, and when
-    the guest traps.
+    Raises GuestFailed when an import is missing or a limit is too low, before any code ran, and how the
+    guest ended if it did not do so by itself.
     """
     with wasmtime.Linker(engine) as linker, wasmtime.Store(engine) as store:
         linker.allow_shadowing = True
         linker.define_wasi()
         # The engine's own proc_exit turns codes from 126 on into traps.
         linker.define_func(_WASI, "proc_exit", wasmtime.FuncType([wasmtime.ValType.i32()], []), _exit)
-        store.set_wasi(wasi)
-        store.set_epoch_deadline(1)
+        stubs.define_in_module(linker, module, guest.stubs)
+        store.set_wasi(guest.wasi())
         limits.apply(store)
+        call = _invocation(guest)
         try:
             prepared = linker.instantiate_pre(module)
         except wasmtime.WasmtimeError as error:
-            raise cannot_start(name, str(error)) from error
+            raise cannot_start(guest, error) from error
         with prepared:
-            return _call_start(prepared, store, name)
+            return _run(prepared, store, guest, call)
 
 
-def _call_start(prepared: wasmtime.InstancePre, store: wasmtime.Store, name: str) -> int:
+def _invocation(guest: Guest) -> "Call | None":
+    if guest.invocation is None:
+        return None
+    from wasmbuild.run.invoke_core import prepare  # noqa: PLC0415  (few runs invoke)
+
+    return prepare(guest, guest.invocation.name, guest.invocation.arguments)
+
+
+def _run(prepared: wasmtime.InstancePre, store: wasmtime.Store, guest: Guest, call: "Call | None") -> int:
     try:
-        instance = _instantiate(prepared, store, name)
-        _check_signature(instance.exports(store)[_START], store, name)(store)
+        instance = _instantiate(prepared, store, guest)
+        if call is None:
+            _command(instance, store, guest)(store)
+        else:
+            _initialize(instance, store)
+            guest.show(call.run(instance, store))
     except _Exited as exited:
         return exited.code & 0xFF
     except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
-        raise trapped(name, str(error)) from error
+        raise ended_by(guest, error) from error
     return 0
 
 
-def _instantiate(prepared: wasmtime.InstancePre, store: wasmtime.Store, name: str) -> wasmtime.Instance:
+def _instantiate(prepared: wasmtime.InstancePre, store: wasmtime.Store, guest: Guest) -> wasmtime.Instance:
     try:
         return prepared.instantiate(store)
     except wasmtime.WasmtimeError as error:  # a limit; what the guest's own code did is a Trap
-        raise cannot_start(name, str(error)) from error
+        raise cannot_start(guest, error) from error
 
 
-def _check_signature(start: object, store: wasmtime.Store, name: str) -> wasmtime.Func:
+def _initialize(instance: wasmtime.Instance, store: wasmtime.Store) -> None:
+    """What a reactor wants to be called first."""
+    start = instance.exports(store).get(_INITIALIZE)
+    if isinstance(start, wasmtime.Func):
+        kind = start.type(store)
+        if not kind.params and not kind.results:
+            start(store)
+
+
+def _command(instance: wasmtime.Instance, store: wasmtime.Store, guest: Guest) -> wasmtime.Func:
+    start = instance.exports(store)[_START]
     if not isinstance(start, wasmtime.Func) or start.type(store).params:
-        raise cannot_start(name, "its _start takes arguments, and a command's takes none")
+        raise cannot_start(guest, ValueError("its _start takes arguments, and a command's takes none"))
     return start
 
 

@@ -2,32 +2,86 @@
 
 from collections.abc import Iterable
 
-from wasmbuild.errors import GuestFailed
+import wasmtime
 
-__all__ = ["cannot_start", "not_a_command", "printable", "trapped"]
+from registry.words import printable
+from wasmbuild.errors import GuestFailed, GuestOutOfFuel, GuestOutOfMemory, GuestTimedOut, GuestTrapped
+from wasmbuild.run.guest import Guest
+
+__all__ = ["cannot_start", "ended_by", "not_a_command", "timed_out"]
 
 _SHOWN_LINES = 20
 _SHOWN_NAMES = 12
+_STACK = "call stack exhausted"
+_FUEL = "all fuel consumed"
 
 
-def printable(text: str) -> str:
-    """The text with everything escaped that could steer a terminal."""
-    return "".join(
-        character if character.isprintable() or character == "\n" else ascii(character)[1:-1] for character in text
+def ended_by(guest: Guest, error: Exception) -> GuestFailed:
+    """Why the guest's code did not come to its end: a limit, or what WebAssembly forbids."""
+    message = str(error)
+    # The reason comes last, after a backtrace with names that the guest chose.
+    reason = next((line for line in reversed(message.splitlines()) if line.strip()), "")
+    if _FUEL in reason and guest.limits.fuel is not None:
+        return GuestOutOfFuel(
+            f"{guest.name} is out of fuel",
+            cause=f"it executed as much as {guest.limits.fuel} allow",
+            hint=f"--fuel {guest.limits.fuel * 10}",
+        )
+    if guest.refusal is not None:
+        return GuestOutOfMemory(
+            f"{guest.name} is out of memory",
+            cause=f"{guest.refusal}\nwhat it did then: {_short(reason)}",
+            hint="--memory SIZE gives it more",
+        )
+    if _STACK in reason:
+        return GuestTrapped(
+            f"{guest.name} used up its stack",
+            cause=f"{_short(message)}\nits stack has {guest.limits.stack_bytes} bytes",
+            hint=f"if it is no endless recursion: --stack {guest.limits.stack_bytes * 4 // 1024}KiB",
+        )
+    return GuestTrapped(f"{guest.name} trapped", cause=_short(message))
+
+
+def timed_out(guest: Guest) -> GuestTimedOut:
+    """The guest was ended by the clock."""
+    return GuestTimedOut(
+        f"{guest.name} took longer than {guest.limits.seconds:g} s",
+        cause="it was ended where it was, within 100 ms",
+        hint="--timeout TIME gives it more; compiling counts, and is done before by: wasmbuild compile",
     )
 
 
-def trapped(name: str, message: str) -> GuestFailed:
-    """The guest did something that WebAssembly forbids, or its host had to stop it."""
-    return GuestFailed(f"{name} trapped", cause=_short(message))
-
-
-def cannot_start(name: str, message: str) -> GuestFailed:
+def cannot_start(guest: Guest, error: Exception) -> GuestFailed:
     """The engine refused before any of the guest's code ran."""
+    message = str(error)
+    if not isinstance(error, wasmtime.Trap):
+        for words, flag, what in _LIMITS:
+            if words in message:
+                return _beyond_a_limit(guest, message, flag, what)
     return GuestFailed(
-        f"{name} cannot be started",
+        f"{guest.name} cannot be started",
         cause=_short(message),
         hint="only what WASI offers is there for a guest; see what it asks for with: wasmbuild inspect",
+    )
+
+
+_LIMITS = (
+    ("exceeds table limits", "--table-elements", "more elements in a table"),
+    ("table count too high", "--tables", "more tables"),
+    ("instance count too high", "--instances", "more instances"),
+    ("exceeds memory limits", "--memory", "more memory"),
+    ("may have no more memory", "--memory", "more memory"),
+    ("memory count too high", "--memory", "more memories"),
+)
+"""What the engine says of its limits, at the end of a message."""
+
+
+def _beyond_a_limit(guest: Guest, message: str, flag: str, what: str) -> GuestFailed:
+    kind = GuestOutOfMemory if flag == "--memory" else GuestFailed
+    return kind(
+        f"{guest.name} needs {what} than a guest may have",
+        cause=_short(message),
+        hint=f"{flag} sets how many it may have",
     )
 
 
@@ -36,12 +90,15 @@ def not_a_command(name: str, missing: str, exports: Iterable[str]) -> GuestFaile
     names = list(exports)
     shown = ", ".join(printable(export) for export in names[:_SHOWN_NAMES]) or "nothing"
     more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
-    return GuestFailed(f"{name} is not a command: it does not export {missing}", cause=f"it exports {shown}{more}")
+    return GuestFailed(
+        f"{name} is not a command: it does not export {missing}",
+        cause=f"it exports {shown}{more}",
+        hint="call one of its functions with: wasmbuild run --invoke NAME" if names else None,
+    )
 
 
 def _short(message: str) -> str:
-    lines = [line for line in printable(message).splitlines() if line.strip()]
+    lines = [printable(line, 400) for line in message.splitlines() if line.strip()]
     if len(lines) > _SHOWN_LINES:
-        # The reason comes last, after a backtrace that may be long.
         lines = [*lines[: _SHOWN_LINES // 2], "    ...", *lines[-_SHOWN_LINES // 2 :]]
-    return "\n".join(line[:400] for line in lines)
+    return "\n".join(lines)

@@ -12,6 +12,9 @@ from wasmbuild.wasm.model import WasmBinary
 __all__ = ["Program"]
 
 _MAX_WASM = 1024 * 1024 * 1024
+_COMPILED = b"\x7fELF"
+_COMPILED_FOR = b"\xc8"
+"""The operating system that the engine writes into its ELF files: itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,4 +35,10 @@ class Program:
             raise GuestFailed(f"{path} cannot be read", cause=error.strerror) from error
         if len(wasm) > _MAX_WASM:
             raise GuestFailed(f"{path} is too large to run", cause=f"it has more than {_MAX_WASM} bytes")
+        if wasm.startswith(_COMPILED) and wasm[7:8] == _COMPILED_FOR:
+            raise GuestFailed(
+                f"{path} is compiled code, and run compiles for itself",
+                cause="an engine trusts compiled code blindly: it could do all that you can",
+                hint="run the .wasm file; wasmbuild compile makes its first run fast",
+            )
         return cls(path.name, wasm, read(wasm))

@@ -1,17 +1,16 @@
 """One command's output: its result on stdout, everything else on stderr."""
 
-import json
 import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from wasmbuild.errors import Failure
-from wasmbuild.events import Event
-from wasmbuild.ui.failure import failure_lines
+if TYPE_CHECKING:
+    from wasmbuild.errors import Failure
+    from wasmbuild.events import Event
 
 __all__ = ["Console", "Renderer"]
 
@@ -22,7 +21,7 @@ SCHEMA_VERSION = 1
 class Renderer(Protocol):
     """Shows events."""
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: "Event") -> None:
         """Show one event."""
 
     def close(self) -> None:
@@ -40,7 +39,7 @@ class Console:
     _renderer: Renderer | None = None
     _lock: Lock = field(default_factory=Lock)
 
-    def emit(self, event: Event) -> None:
+    def emit(self, event: "Event") -> None:
         """Show one event; the sink that workflows get, and may use from several threads."""
         with self._lock, suppress(OSError):  # work goes on where nobody can watch it
             if self._renderer is None:
@@ -51,6 +50,8 @@ class Console:
         """Print the result of a command: a text, or one JSON document."""
         self.close()
         if self.format == "json":
+            import json  # noqa: PLC0415 - most commands print none
+
             whole = {"schemaVersion": SCHEMA_VERSION, "command": command, **document}
             text = json.dumps(whole, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
         print(text, flush=True)
@@ -61,12 +62,16 @@ class Console:
         with suppress(OSError):
             print(text, file=sys.stderr, flush=True)
 
-    def fail(self, failure: Failure) -> None:
+    def fail(self, failure: "Failure") -> None:
         """Show a failure, if that is possible: its exit code tells it, too."""
         if self.progress == "json":
+            import json  # noqa: PLC0415
+
             fields = {"code": failure.code, "what": failure.what, "cause": failure.cause, "hint": failure.hint}
             self.tell(json.dumps({"event": "Failure", **fields, "side": failure.side}))
             return
+        from wasmbuild.ui.failure import failure_lines  # noqa: PLC0415 - most commands do not fail
+
         first, *rest = failure_lines(failure)
         if sys.stderr.isatty() and _color():
             first = f"\x1b[1;31m{first}\x1b[0m"
