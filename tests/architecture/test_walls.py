@@ -139,7 +139,7 @@ def test_every_error_has_a_code_of_its_own_and_a_page():
 def test_the_verbs_say_in_the_table_what_they_say_themselves():
     names = [*VERBS, *(f"registry.{name}" for name in REGISTRY_VERBS)]
     for name in names:
-        command = importlib.import_module(f"wasmbuild.cli.{name}").command
+        command = importlib.import_module(f"wasmbuild.cli.{name.replace('-', '_')}").command
         assert command.name == name.rpartition(".")[2]
         assert command.help
 

@@ -25,7 +25,7 @@ class LazyGroup(click.Group):
         """The command of a module; None: there is none of that name."""
         if cmd_name not in self._verbs:
             return None
-        command: click.Command = import_module(f"{self._package}.{cmd_name}").command
+        command: click.Command = import_module(f"{self._package}.{cmd_name.replace('-', '_')}").command
         return command
 
     def resolve_command(
