@@ -4,12 +4,17 @@ import re
 
 __all__ = ["printable"]
 
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+    r"\u200b\u2060-\u2064\ufeff\U000e0000-\U000e007f]"  # nobody sees these, and names with them look like others
+)
 
 
 def printable(text: str, limit: int = 600) -> str:
-    """The text on one line: control, direction and half characters escaped, cut at ``limit`` characters."""
-    escaped = _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}" if match[0] < "Ā" else _unicode(match[0]), text)
+    """The text on one line: control, direction, invisible and half characters escaped, cut at ``limit`` characters."""
+    beginning = text[: limit + 1]  # no character gets shorter
+    escaped = _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}" if match[0] < "Ā" else _unicode(match[0]), beginning)
     return escaped if len(escaped) <= limit else escaped[:limit] + "…"
 
 

@@ -116,7 +116,7 @@ def test_a_gate_is_read_as_it_is_written(number, unit):
 def test_diff_as_json(said):
     document = json.loads(said("diff", "old.wasm", "files.wasm", "--format", "json")[1])
     assert document["schemaVersion"] == 1
-    assert [each["capability"] for each in document["capabilities"]["gained"]] == ["filesystem"]
+    assert [each["name"] for each in document["capabilities"]["gained"]] == ["filesystem"]
     assert document["changes"][0]["step"] == "minor"
     assert document["old"]["digest"].startswith("sha256:")
 
@@ -160,7 +160,10 @@ def test_compat_names_what_breaks_and_what_is_gained(said):
     both = said("compat", "old.wasm", "foreign.wasm", "--exit-code")[2]
     assert "capability gained: foreign imports" in both
     assert "+ import env::" in both
-    assert "it was a module, and is a component" in said("compat", "old.wasm", "small.component.wasm")[2]
+    assert (
+        "the file itself module => component [major: it was a module, and is a component]"
+        in (said("compat", "old.wasm", "small.component.wasm")[2])
+    )
 
 
 @pytest.mark.parametrize(("allow", "code"), [("none", 4), ("patch", 4), ("minor", 0), ("major", 0)])

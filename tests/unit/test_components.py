@@ -8,7 +8,8 @@ from wasmbuild.caches import Caches
 from wasmbuild.cli.main import run
 from wasmbuild.errors import InvalidWasm, TargetExists, ToolchainMissing, UsageFailed
 from wasmbuild.events import ignore
-from wasmbuild.workflows.components import destination, new_component, unbundle
+from wasmbuild.workflows.components import new_component, unbundle
+from wasmbuild.workflows.outputs import destination
 from wasmbuild.workflows.workbench import Workbench
 
 COMPONENT = b"\0asm\x0d\0\1\0"

@@ -55,6 +55,7 @@ COMPONENT = bytes(
           (export "wasi:cli/run@0.2.3" (instance $r)))"""
     )
 )
+NAMES = ("env::abort", "wasi_snapshot_preview1::fd_write", "wasi_snapshot_preview1::path_open")
 LAYER = Descriptor(WASM_LAYER, Digest.of(MODULE), len(MODULE))
 
 
@@ -294,6 +295,51 @@ def config_of(**settings):
     return read_config(canonical_json(settings), WASM_CONFIG, LAYER)
 
 
+LIES = {
+    "hides": (
+        {"module": {"imports": [], "exports": ["_start", "memory"]}},
+        "file imports what its config does not name",
+    ),
+    "invents": (
+        {"module": {"imports": list(NAMES), "exports": ["_start", "memory", "x\x1b[31m"]}},
+        "its config says that it exports what the file does not: x\\x1b[31m",
+    ),
+    "other kind": ({"component": {"imports": [], "exports": []}}, "that of a component, and the file is a module"),
+    "world": (
+        {"component": {"imports": [], "exports": [], "target": "wasi:cli/command@0.2.3"}},
+        "its config says that it targets wasi:cli/command@0.2.3, and the file does not",
+    ),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_config_that_lies_is_found_out_by_looking_into_the_file(repository, caches, lie):
+    said, words = LIES[lie]
+    publish_with(repository, canonical_json(said))
+    events = []
+    found = look(f"{repository}:1", caches, events.append, deep=True)
+    warnings = [each.text for each in events if isinstance(each, Note) and each.level == "warning"]
+    assert any(words in text for text in warnings)
+    assert to_json(found)["artifact"]["config"]["doubts"] == warnings
+    assert found.world is None
+    assert [line for line in page_lines(found) if words in line]
+
+
+def test_a_config_that_is_true_or_says_nothing_is_no_lie(repository, caches):
+    for said in ({"module": {"imports": NAMES, "exports": ["memory", "_start"], "target": "acme:app/own"}}, {}):
+        publish_with(repository, canonical_json(said))
+        events = []
+        found = look(f"{repository}:1", caches, events.append, deep=True)
+        assert not [each for each in events if isinstance(each, Note) and each.level == "warning"]
+        assert found.published.config.doubts == ()
+
+
+def test_without_the_file_the_page_says_whose_word_it_is(repository, caches):
+    publish(repository, MODULE)
+    assert any("its config's word" in line for line in page_lines(look(f"{repository}:1", caches)))
+    assert not any("its config's word" in line for line in page_lines(look(f"{repository}:1", caches, deep=True)))
+
+
 def test_a_config_of_wkg_has_no_target_and_the_world_is_found_without_it(repository, caches):
     part = {"exports": ["wasi:cli/run@0.2.3"], "imports": ["wasi:cli/stdout@0.2.3"], "target": None}
     publish_with(repository, canonical_json({"created": "x", "author": None, "component": part}))
@@ -405,6 +451,23 @@ def test_the_picture_is_written_where_it_was_asked_for(tmp_path, capfd):
     assert (code, stdout) == (0, out.read_text())
     document = json.loads(tell(capfd, file, "--html", out, "--format", "json")[1])
     assert (document["file"], document["size"]) == (str(out), len(out.read_bytes()))
+
+
+def test_a_picture_never_takes_the_place_of_the_file(tmp_path, capfd):
+    file, other = in_file(tmp_path, MODULE), tmp_path / "other.wasm"
+    other.hardlink_to(file)
+    for output in (file, other):
+        code, _, stderr = tell(capfd, file, "--html", output)
+        assert (code, "is the file that is read" in stderr) == (2, True)
+    assert file.read_bytes() == MODULE
+
+
+@pytest.mark.parametrize(
+    ("word", "why"), [(".", "it is a folder"), ("/dev/zero", "a device"), ("-", "stdin"), ("", "stdin")]
+)
+def test_what_is_no_file_says_what_it_is(capfd, word, why):
+    code, _, stderr = tell(capfd, word)
+    assert (code, why in stderr) == (2, True)
 
 
 def test_a_picture_and_code_do_not_go_together(tmp_path, capfd):

@@ -1,5 +1,6 @@
 import json
 import re
+import stat
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,12 @@ def test_adding_and_removing(file, capfd):
     ]
     assert ran(capfd, "metadata", "strip", "n.wasm", "--in-place")[0] == 0
     assert (file.parent / "n.wasm").read_bytes() == COMPONENT + nest(MODULE) * 2 + custom("build_id", b"\5")
+
+
+def test_whoever_may_read_a_file_may_read_what_replaces_it(file, capfd):
+    file.chmod(0o640)
+    assert ran(capfd, "metadata", "strip", "m.wasm", "--in-place")[0] == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
 
 
 def test_stripping_says_what_went(file, capfd):

@@ -20,7 +20,8 @@ from wasmbuild.errors import (
 from wasmbuild.events import Event, Note
 from wasmbuild.run.granting import Wish, parse_wish
 from wasmbuild.run.policy import read_policy
-from wasmbuild.workflows.run import Prepared, RunRequest, local_file, prepare
+from wasmbuild.workflows.locals import local_file
+from wasmbuild.workflows.run import Prepared, RunRequest, prepare
 from wasmbuild.workflows.run_report import report_json, report_text
 
 EMPTY = bytes(wasmtime.wat2wasm('(module (func (export "_start")))'))

@@ -38,7 +38,7 @@ def command(
 
 
 def _inspected(console: Console, registries: "Callable[[], Registries]", artifact: str, *, deep: bool) -> "Inspected":
-    from wasmbuild.workflows.run import local_file
+    from wasmbuild.workflows.locals import local_file
 
     file = local_file(artifact)
     if file is not None:
@@ -54,7 +54,7 @@ def _inspected(console: Console, registries: "Callable[[], Registries]", artifac
 
 def _named_file(console: Console, registries: "Callable[[], Registries]", artifact: str) -> tuple[str, Path]:
     """What the person knows it as, and where it is."""
-    from wasmbuild.workflows.run import local_file
+    from wasmbuild.workflows.locals import local_file
 
     file = local_file(artifact)
     if file is not None:
@@ -89,10 +89,14 @@ def _draw(console: Console, name: str, file: Path, html: Path) -> None:
     from wasmbuild.cli.raw import is_stream, write_out
     from wasmbuild.workflows.files import write_file
     from wasmbuild.workflows.inspect import read_content
+    from wasmbuild.workflows.outputs import spare
     from wasmbuild.workflows.treemap import page
 
+    stream = is_stream(html)
+    if not stream:
+        spare(file, html)
     data = page(read_content(file).anatomy, name).encode()
-    if is_stream(html):
+    if stream:
         write_out(console, [data])
         return
     write_file(html, [data])

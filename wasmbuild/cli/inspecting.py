@@ -1,6 +1,7 @@
 """What ``inspect`` found, as a page for a person. What a file or an artifact says of itself is made safe to show."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from registry.words import printable
 from wasmbuild.cli.customwords import custom_lines
@@ -19,6 +20,7 @@ _SHOWN = 40
 _FOREIGN = 5
 _WIDTH = 14
 _EPOCH = "1970-01-01T00:00:00Z"
+_UNCHECKED = "what it is, imports and exports is its config's word, which --deep compares with the file"
 _ELSEWHERE = "types, sizes, features, producers and nested parts: with --deep, which fetches the file"
 
 
@@ -28,13 +30,14 @@ def page_lines(found: Inspected, *, whole: bool = False) -> Iterator[str]:
     yield printable(found.name)
     yield from _identity(found)
     if found.published is not None:
-        yield from _artifact(found.published)
+        yield from _artifact(found.published, found.world)
     if found.content is not None:
         yield from _facts(found.content)
     if found.binary is not None:
         yield from _titled("asks for", map(_asked, asked(found.binary)), none="nothing")
     yield from _interface(found, most)
     if found.content is None:
+        yield from _titled("not checked", [_UNCHECKED] if found.kind else [])
         yield from _titled("not here", [_ELSEWHERE])
         return
     yield from _sizes(found.content.anatomy)
@@ -53,13 +56,14 @@ def _identity(found: Inspected) -> Iterator[str]:
     yield from _titled("file", [str(found.digest)])
 
 
-def _artifact(published: Published) -> Iterator[str]:
+def _artifact(published: Published, world: str | None) -> Iterator[str]:
     config, manifest = published.config, published.manifest
     platform = "/".join(filter(None, (config.operating_system, config.architecture)))
     yield from _titled("artifact", [manifest.artifact_type] if manifest.artifact_type else [])
     yield from _titled("manifest", [f"{manifest.media_type} ({published.descriptor.size:,} bytes)"])
     yield from _titled("index", [str(published.index.digest)] if published.index else [])
     yield from _titled("config", [f"{manifest.config.media_type}{f', {platform}' if platform else ''}"])
+    yield from _titled("target", [f"{config.target}, says its config"] if config.target not in (None, world) else [])
     yield from _titled("layer", [published.layer.media_type])
     yield from _titled("author", [config.author] if config.author else [])
     yield from _titled("created", [config.created] if config.created not in (None, _EPOCH) else [])
@@ -163,9 +167,11 @@ def _place(part: Part) -> str:
 
 def _titled(title: str, items: Iterable[str], most: int | None = None, *, none: str | None = None) -> Iterator[str]:
     """The items, one a line, the first behind the title; with none of them, what ``none`` says, or nothing."""
-    every = list(items) or ([none] if none is not None else [])
-    shown = every[:most]
-    if len(every) > len(shown):
-        shown.append(f"and {len(every) - len(shown):,} more, with -v")
+    coming = iter(items)
+    shown = list(islice(coming, most))
+    if more := sum(1 for _ in coming):  # each may be long, and is not kept
+        shown.append(f"and {more:,} more, with -v")
+    if not shown and none is not None:
+        shown.append(none)
     for number, item in enumerate(shown):
         yield f"  {title if number == 0 else '':<{_WIDTH}}{printable(item)}"

@@ -73,7 +73,8 @@ def _add(
 
     Everything else stays as it is. Prints the name of the file that was written.
     """
-    from wasmbuild.workflows.rewriting import Source, add_to, destination, parse_producers
+    from wasmbuild.workflows.outputs import destination
+    from wasmbuild.workflows.rewriting import Source, add_to, parse_producers
 
     fields = {name: text for name, text in texts.items() if text is not None}
     if authors:
@@ -93,7 +94,8 @@ def _strip(console: Console, *, file: str, output: Path | None, in_place: bool) 
     Goes: its name, who made it and with what, features, dependencies. Names of functions and debugging
     information stay: those are taken out by wasmbuild strip. Prints the name of the file that was written.
     """
-    from wasmbuild.workflows.rewriting import Source, destination, remove_from
+    from wasmbuild.workflows.outputs import destination
+    from wasmbuild.workflows.rewriting import Source, remove_from
 
     source = Source.open(file, "metadata strip")
     target = destination(source.path, output, in_place=in_place)
@@ -138,6 +140,8 @@ def _dependencies(part: "Said") -> str:
 
 
 def _to_json(part: "Said") -> dict[str, Any]:
+    from wasmbuild.workflows.inspect_json import dependency_to_json
+
     customs = part.customs
     fields = dict.fromkeys(each.field for each in customs.producers.entries)
     return {
@@ -150,16 +154,6 @@ def _to_json(part: "Said") -> dict[str, Any]:
             for field in fields
         },
         "features": list(customs.target_features),
-        "dependencies": [
-            {
-                "name": each.name,
-                "version": each.version,
-                "source": each.source,
-                "build": each.build,
-                "root": each.root,
-                "dependencies": list(each.dependencies),
-            }
-            for each in customs.dependencies
-        ],
+        "dependencies": [dependency_to_json(each) for each in customs.dependencies],
         "unreadable": [{"name": each.name, "why": each.why} for each in customs.unreadable],
     }

@@ -31,9 +31,9 @@ def command(console: Console, file: Path, output: Path | None, in_place: bool, l
     """
     from wasmbuild.caches import Caches
     from wasmbuild.ui.words import size
-    from wasmbuild.workflows.components import destination
     from wasmbuild.workflows.files import write_file
     from wasmbuild.workflows.optimizing import optimize
+    from wasmbuild.workflows.outputs import destination
     from wasmbuild.workflows.wasmtools import content
     from wasmbuild.workflows.workbench import Workbench
 

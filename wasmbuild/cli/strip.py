@@ -38,7 +38,8 @@ def command(
     otherwise. What is executed does not change. Prints the name of the file that was written.
     """
     from wasmbuild.ui.words import size
-    from wasmbuild.workflows.rewriting import Source, destination, strip_file, warning
+    from wasmbuild.workflows.outputs import destination
+    from wasmbuild.workflows.rewriting import Source, strip_file, warning
 
     source = Source.open(file, "strip")
     target = destination(source.path, output, in_place=in_place)

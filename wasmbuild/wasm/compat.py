@@ -31,7 +31,7 @@ def component_changes(old: World, new: World) -> tuple[Change, ...]:
 
 def kind_change(old: str, new: str) -> Change:
     """The one change between a module and a component: nothing that used the one can use the other."""
-    return Change("export", new, "changed", Step.MAJOR, f"it was a {old}, and is a {new}", old, new)
+    return Change("export", "the file itself", "changed", Step.MAJOR, f"it was a {old}, and is a {new}", old, new)
 
 
 def asking(wanted: Import, levels: frozenset[str]) -> tuple[Step, str]:

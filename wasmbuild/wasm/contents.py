@@ -30,15 +30,25 @@ _PASSIVE, _INDEXED, _EXPRESSIONS = 1, 2, 4
 
 @dataclass(slots=True)
 class Budget:
-    """How many more entries of vectors a file may have, in all of its parts."""
+    """How much more a file may have in all of its parts: entries of vectors, and characters of types that are shown.
+
+    A type stands once in the file, and is shown with each of the many imports and exports that are of it.
+    """
 
     left: int = 3_000_000
+    shown: int = 16_000_000
 
     def spend(self, entries: int, offset: int) -> None:
         """Count some. Raises InvalidWasm when there are no more to spend."""
         self.left -= entries
         if self.left < 0:
             raise malformed(offset, "too many entries in all sections together")
+
+    def show(self, words: str, offset: int) -> None:
+        """Count a type of an import or an export. Raises InvalidWasm when there is too much to show."""
+        self.shown -= len(words)
+        if self.shown < 0:
+            raise malformed(offset, "types that are too long for so many imports and exports")
 
     def count(self, reader: Reader) -> int:
         """The length of a vector, which is spent. Raises InvalidWasm."""
@@ -151,6 +161,7 @@ def _read_imports(reader: Reader, contents: Contents) -> None:
             case _:
                 contents.memories.append(each.limits or Limits(0))
                 contents.memory_types.append(words)
+        contents.budget.show(words, start)
         contents.imports.append(Extern(each.name, each.kind, words, each.module))
     contents.imported_functions = len(contents.function_types)
 
@@ -207,6 +218,7 @@ def _read_exports(reader: Reader, contents: Contents) -> None:
             raise malformed(start, f"an export of {KINDS[kind]} {index} of {len(spaces[kind])}")
         found = spaces[kind][index]
         words = found if isinstance(found, str) else contents.function_type(found, start)
+        contents.budget.show(words, start)
         contents.exports.append(Extern(name, KINDS[kind], words))
 
 

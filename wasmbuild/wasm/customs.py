@@ -9,6 +9,7 @@ matter to execution, the names of functions, and how custom sections are written
 import mmap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from wasmbuild.errors import InvalidWasm
@@ -23,12 +24,12 @@ from wasmbuild.wasm.customs_readers import (
     read_text,
 )
 from wasmbuild.wasm.customs_signature import EmbeddedSignature, read_signature
-from wasmbuild.wasm.dependencies import Dependency, read_dependencies
+from wasmbuild.wasm.dependencies import Dependency, Unpacking, read_dependencies
 from wasmbuild.wasm.model import Section
 from wasmbuild.wasm.producers import Producers, read_producers
 from wasmbuild.wasm.reader import MAX_NAME, Reader
 
-__all__ = ["FIELDS", "Customs", "Unreadable", "read_customs"]
+__all__ = ["FIELDS", "Customs", "Unreadable", "read_all_customs", "read_customs"]
 
 FIELDS = ("authors", "description", "licenses", "source", "homepage", "revision", "version")
 """The sections named like OCI's annotations, in the order in which they are written."""
@@ -71,8 +72,8 @@ class Customs:
     unreadable: tuple[Unreadable, ...] = ()
 
 
+_DEPENDENCIES = ".dep-v0"
 _READERS: Mapping[str, tuple[str, Callable[[Reader], object]]] = {
-    ".dep-v0": ("dependencies", read_dependencies),
     "build_id": ("build_id", read_build_id),
     "component-name": ("name", read_own_name),
     "dylink.0": ("shared_library", read_shared_library),
@@ -85,13 +86,16 @@ _READERS: Mapping[str, tuple[str, Callable[[Reader], object]]] = {
 }
 
 
-def read_customs(data: bytes | memoryview | mmap.mmap, sections: Iterable[Section]) -> Customs:
+def read_customs(
+    data: bytes | memoryview | mmap.mmap, sections: Iterable[Section], unpacking: Unpacking | None = None
+) -> Customs:
     """Read the custom sections among those of one binary, whose offsets are those of ``data``.
 
     Of a section that comes twice the first counts, but for producers, which are put together, and the fields,
-    of which the last counts. Raises nothing for what a section holds.
+    of which the last counts. ``unpacking`` is what the binaries of one file have in common. Raises nothing for
+    what a section holds.
     """
-    gathering = _Gathering()
+    gathering = _Gathering(unpacking or Unpacking())
     with memoryview(data) as view, view.cast("B") as octets:
         for section in sections:
             if section.name is not None:
@@ -101,10 +105,19 @@ def read_customs(data: bytes | memoryview | mmap.mmap, sections: Iterable[Sectio
     return gathering.customs()
 
 
+def read_all_customs(
+    data: bytes | memoryview | mmap.mmap, binaries: Iterable[Iterable[Section]]
+) -> tuple[Customs, ...]:
+    """The same for each of the binaries of one file, by their sections."""
+    unpacking = Unpacking()
+    return tuple(read_customs(data, sections, unpacking) for sections in binaries)
+
+
 class _Gathering:
     """What was found so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, unpacking: Unpacking) -> None:
+        self._unpacking = unpacking
         self._found: dict[str, Any] = {}
         self._fields: dict[str, str] = {}
         self._types: list[str] = []
@@ -115,8 +128,10 @@ class _Gathering:
         """Look into one section."""
         if name in FIELDS:
             self._take_field(name, size, reader)
+        elif name == _DEPENDENCIES:
+            self._read(name, size, reader, "dependencies", partial(read_dependencies, unpacking=self._unpacking))
         elif name in _READERS:
-            self._read(name, size, reader)
+            self._read(name, size, reader, *_READERS[name])
         elif name.startswith(_TYPES):
             self._types.append(name)
         elif name.startswith(_DEBUG):
@@ -144,8 +159,7 @@ class _Gathering:
         except UnicodeDecodeError:
             self._doubt(name, "it is not UTF-8")
 
-    def _read(self, name: str, size: int, reader: Reader) -> None:
-        attribute, read = _READERS[name]
+    def _read(self, name: str, size: int, reader: Reader, attribute: str, read: Callable[[Reader], object]) -> None:
         limit = None if attribute == "name" else _MAX_CONTENT  # of names only the first part is read
         if limit is not None and size > limit:
             self._doubt(name, f"{size} bytes, more than {limit}")

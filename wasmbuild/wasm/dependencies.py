@@ -11,12 +11,22 @@ from typing import Any
 from registry.errors import InvalidDocument
 from wasmbuild.wasm.reader import Reader, malformed
 
-__all__ = ["MAX_DEPENDENCIES", "MAX_UNPACKED", "Dependency", "read_dependencies"]
+__all__ = ["MAX_DEPENDENCIES", "MAX_UNPACKED", "MAX_UNPACKED_TOGETHER", "Dependency", "Unpacking", "read_dependencies"]
 
 MAX_UNPACKED = 2 * 1024 * 1024
 """Bytes of JSON; wasm-tools reads as many."""
 
+MAX_UNPACKED_TOGETHER = 4 * MAX_UNPACKED
+"""The same for all sections in a file, which may be many thousand."""
+
 MAX_DEPENDENCIES = 20_000
+
+
+@dataclass(slots=True)
+class Unpacking:
+    """How many more bytes may come out of the compressed sections of a file."""
+
+    left: int = MAX_UNPACKED_TOGETHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +45,29 @@ class Dependency:
     dependencies: tuple[int, ...] = ()
 
 
-def read_dependencies(reader: Reader) -> tuple[Dependency, ...]:
+def read_dependencies(reader: Reader, unpacking: Unpacking) -> tuple[Dependency, ...]:
     """Read the content of a section. Raises InvalidWasm, whatever is wrong with it."""
     start = reader.position
-    text = _unpacked(reader)
+    text = _unpacked(reader, unpacking)
     packages = _packages(text, start)
     if len(packages) > MAX_DEPENDENCIES:
         raise malformed(start, f"{len(packages)} packages, more than {MAX_DEPENDENCIES}")
     return tuple(_dependency(package, len(packages), start) for package in packages)
 
 
-def _unpacked(reader: Reader) -> bytes:
+def _unpacked(reader: Reader, unpacking: Unpacking) -> bytes:
     start = reader.position
-    unpacking = zlib.decompressobj()
+    if unpacking.left <= 0:
+        raise malformed(start, f"more than {MAX_UNPACKED_TOGETHER} bytes with what was unpacked before it")
+    stream = zlib.decompressobj()
     try:
-        text = unpacking.decompress(reader.take(reader.left), MAX_UNPACKED + 1)
+        text = stream.decompress(reader.take(reader.left), MAX_UNPACKED + 1)
     except zlib.error as error:
         raise malformed(start, "data that zlib does not unpack") from error
+    unpacking.left -= len(text)
     if len(text) > MAX_UNPACKED:
         raise malformed(start, f"more than {MAX_UNPACKED} bytes once it is unpacked")
-    if not unpacking.eof:
+    if not stream.eof:
         raise malformed(start, "compressed data that is cut short")
     return text
 

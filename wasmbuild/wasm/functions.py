@@ -22,7 +22,7 @@ def function_moves(old: Anatomy, new: Anatomy) -> Iterator[tuple[str, int, int]]
     before, after = ({part.path: part for part in anatomy.modules()} for anatomy in (old, new))
     single = len(before) <= 1 and len(after) <= 1
     for path in sorted(before.keys() | after.keys()):
-        where = "" if single else f"{'.'.join(map(str, path))}: "
+        where = "" if single or not path else f"{'.'.join(map(str, path))}: "
         for name, was, now in _differing(before.get(path), after.get(path)):
             yield f"{where}{name}", was, now
 

@@ -15,7 +15,7 @@ from wasmbuild.events import Sink
 from wasmbuild.wasm.anatomy import Extern, Part
 from wasmbuild.wasm.compat import component_changes, kind_change
 from wasmbuild.wasm.compat_core import module_changes
-from wasmbuild.wasm.customs import read_customs
+from wasmbuild.wasm.customs import read_all_customs
 from wasmbuild.wasm.diff import Facts
 from wasmbuild.wasm.examine import examine
 from wasmbuild.wasm.interface import World, WorldItem
@@ -62,7 +62,10 @@ def subject(name: str, wasm: bytes) -> Subject:
     except InvalidWasm as error:
         raise InvalidWasm(f"{printable(name)}: {error.what}", cause=error.cause, hint=error.hint) from error
     made_by = frozenset[str]().union(
-        *(map(str, read_customs(wasm, part.sections).producers.entries) for part in anatomy.parts)
+        *(
+            map(str, each.producers.entries)
+            for each in read_all_customs(wasm, (part.sections for part in anatomy.parts))
+        )
     )
     return Subject(name, Facts(wasm, anatomy, made_by))
 

@@ -22,11 +22,10 @@ from wasmbuild.toolchains.binaries import (
 )
 from wasmbuild.wasm.binary import read
 from wasmbuild.wasm.model import WasmBinary
-from wasmbuild.workflows.files import behind_links
 from wasmbuild.workflows.wasmtools import INPUT, content, refused, require
 from wasmbuild.workflows.workbench import Workbench
 
-__all__ = ["THRESHOLD", "Unbundled", "destination", "new_component", "unbundle"]
+__all__ = ["THRESHOLD", "Unbundled", "new_component", "unbundle"]
 
 THRESHOLD = 0
 """Bytes: smaller modules stay where they are; none does, unless somebody says so."""
@@ -46,29 +45,6 @@ class Unbundled:
 
     folder: Path
     files: tuple[tuple[str, int], ...]
-
-
-def destination(source: Path, output: Path | None, *, in_place: bool | None = None) -> Path:
-    """Where a changed file goes; ``in_place`` is None where the verb cannot be asked for that.
-
-    Raises UsageFailed when nobody said where, or only by its name that the file itself is to be replaced.
-    """
-    if output is not None and in_place:
-        raise UsageFailed("--output and --in-place do not go together")
-    if in_place:
-        return source
-    if output is None:
-        raise UsageFailed(
-            "nobody said where the result goes", hint="-o FILE" if in_place is None else "-o FILE, or --in-place"
-        )
-    target = behind_links(output)
-    with storage_errors(f"{output} could not be written"):
-        same = target.exists() and source.exists() and target.samefile(source)
-    if same:
-        raise UsageFailed(
-            f"{output} is the file that is read", hint="give it another name" if in_place is None else "--in-place"
-        )
-    return output
 
 
 def new_component(

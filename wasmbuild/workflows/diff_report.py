@@ -11,6 +11,7 @@ from wasmbuild.wasm.capabilities import Asked
 from wasmbuild.wasm.diff import Moved, Pair
 from wasmbuild.wasm.steps import Change
 from wasmbuild.workflows.diff import Compared
+from wasmbuild.workflows.inspect_json import asked_to_json
 
 __all__ = ["change_line", "change_to_json", "to_json", "to_text"]
 
@@ -51,7 +52,10 @@ def to_json(compared: Compared) -> dict[str, Any]:
         "role": _pair(found.role),
         "world": _pair(found.world),
         "wasi": _pair(found.wasi),
-        "capabilities": {"gained": _asked_json(found.gained), "lost": _asked_json(found.lost)},
+        "capabilities": {
+            "gained": [asked_to_json(each) for each in found.gained],
+            "lost": [asked_to_json(each) for each in found.lost],
+        },
         "typesCompared": compared.typed,
         "changes": [change_to_json(each) for each in found.changes],
         "memories": _pair(found.memories),
@@ -130,18 +134,6 @@ def _pair(pair: Pair[Any]) -> dict[str, Any]:
 
 def _gained_lost(pair: Pair[frozenset[str]]) -> dict[str, Any]:
     return {"gained": sorted(pair.new - pair.old), "lost": sorted(pair.old - pair.new)}
-
-
-def _asked_json(everything: Iterable[Asked]) -> list[dict[str, Any]]:
-    return [
-        {
-            "capability": each.capability.name if each.capability else None,
-            "words": each.words,
-            "risk": each.capability.risk if each.capability else None,
-            "imports": [str(wanted) for wanted in each.imports],
-        }
-        for each in everything
-    ]
 
 
 def _moved_json(each: Moved) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,11 +89,18 @@ def behind_links(output: Path) -> Path:
 def write_file(output: Path, chunks: Iterable[bytes]) -> None:
     """Write a file, which gets its name when all chunks are there. A symbolic link is followed.
 
+    Who may read a file that was there already may read the new one.
+
     Raises TargetExists for what is no file, such as a device; StorageFailed; what the chunks raise.
     """
     if not output.name:
         raise UsageFailed("--output names no file")
     target = behind_links(output)
-    with replacing(target) as file:
+    with replacing(target, mode=_mode(target)) as file:
         for chunk in chunks:
             file.write(chunk)
+
+
+def _mode(target: Path) -> int:
+    with storage_errors(f"{target} could not be written"):
+        return stat.S_IMODE(target.stat().st_mode) & 0o777 if target.exists() else 0o644

@@ -11,7 +11,7 @@ from pathlib import Path
 from registry.digest import Digest
 from registry.files import open_regular, storage_errors
 from wasmbuild.errors import InvalidWasm
-from wasmbuild.wasm.customs import read_customs
+from wasmbuild.wasm.customs import read_all_customs
 from wasmbuild.wasm.examine import examine
 from wasmbuild.workflows.inspected import FileContent
 
@@ -28,7 +28,7 @@ def read_content(file: Path, *, deep: bool = False) -> FileContent:
             raise InvalidWasm(f"{file.name} is not WebAssembly", cause="it is empty")
         with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
             anatomy = examine(data, deep=deep)
-            customs = tuple(read_customs(data, part.sections) for part in anatomy.parts)
+            customs = read_all_customs(data, (part.sections for part in anatomy.parts))
         opened.seek(0)
         digest = Digest("sha256", hashlib.file_digest(opened, "sha256").hexdigest())
     return FileContent(file, digest, anatomy, customs)

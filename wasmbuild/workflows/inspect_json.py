@@ -5,12 +5,13 @@ from typing import Any
 from wasmbuild.wasm.anatomy import Extern, Part
 from wasmbuild.wasm.capabilities import Asked, asked
 from wasmbuild.wasm.customs import Customs
+from wasmbuild.wasm.dependencies import Dependency
 from wasmbuild.wasm.model import Limits, WasmBinary
 from wasmbuild.wasm.sizes import biggest_functions, section_sizes
 from wasmbuild.wasm.world import role, wasi_level
 from wasmbuild.workflows.inspected import Attached, FileContent, Inspected, Published
 
-__all__ = ["to_json"]
+__all__ = ["asked_to_json", "dependency_to_json", "to_json"]
 
 
 def to_json(found: Inspected) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def to_json(found: Inspected) -> dict[str, Any]:
         "wasi": _wasi(binary) if binary else None,
         "size": found.size,
         "digest": str(found.digest) if found.digest else None,
-        "capabilities": [_asked(each) for each in asked(binary)] if binary else None,
+        "capabilities": [asked_to_json(each) for each in asked(binary)] if binary else None,
         **(_of_file(found.content) if found.content else _of_config(binary)),
         "artifact": _published(found.published) if found.published else None,
     }
@@ -35,7 +36,8 @@ def _wasi(binary: WasmBinary) -> dict[str, Any]:
     return {"levels": list(level.levels), "versions": list(level.versions), "unknown": list(level.unknown)}
 
 
-def _asked(each: Asked) -> dict[str, Any]:
+def asked_to_json(each: Asked) -> dict[str, Any]:
+    """A capability that a file asks for; of what is foreign, name and risk are null."""
     return {
         "name": each.capability.name if each.capability else None,
         "risk": each.capability.risk if each.capability else None,
@@ -120,10 +122,7 @@ def _customs(customs: Customs) -> dict[str, Any]:
         ],
         "targetFeatures": list(customs.target_features),
         "buildId": customs.build_id,
-        "dependencies": [
-            {"name": each.name, "version": each.version, "source": each.source, "build": each.build}
-            for each in customs.dependencies
-        ],
+        "dependencies": [dependency_to_json(each) for each in customs.dependencies],
         "componentTypes": list(customs.component_types),
         "packageDocs": docs.text if docs else None,
         "needed": list(library.needed) if library else None,
@@ -132,6 +131,18 @@ def _customs(customs: Customs) -> dict[str, Any]:
         "wasmedgeBytes": customs.wasmedge_bytes,
         "signature": {"signatures": signature.signatures, "keyIds": list(signature.key_ids)} if signature else None,
         "unreadable": [{"name": each.name, "why": each.why} for each in customs.unreadable],
+    }
+
+
+def dependency_to_json(each: Dependency) -> dict[str, Any]:
+    """A crate that a file says it was built from; ``dependencies`` are places in the same list."""
+    return {
+        "name": each.name,
+        "version": each.version,
+        "source": each.source,
+        "build": each.build,
+        "root": each.root,
+        "dependencies": list(each.dependencies),
     }
 
 

@@ -104,9 +104,11 @@ class Inspected:
 
     @property
     def world(self) -> str | None:
-        """The world that it targets, by its imports and exports; else the one that the config names."""
+        """The world that it targets, by its imports and exports; without the file, also one that the config names."""
         found = target_world(self.binary) if self.binary else None
-        return found or (self.published.config.target if self.published else None)
+        if self.content is not None or self.published is None:
+            return found
+        return found or self.published.config.target
 
     @property
     def size(self) -> int:

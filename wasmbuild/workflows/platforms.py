@@ -77,7 +77,7 @@ def choose(index: Index, wanted: Platform | None) -> Descriptor:
     raise UsageFailed(
         f"the index has {many} for {wanted or 'WebAssembly'}",
         cause=f"its platforms are {_shown([platform for _, platform in listed])}",
-        hint="name one of them with --platform, or a manifest by its digest",
+        hint="name one by its digest, which wasmbuild manifest get shows; pull and copy also take --platform",
     )
 
 

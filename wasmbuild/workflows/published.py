@@ -5,6 +5,7 @@ writer's word, a list the registry's.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from registry.client.registries import Registries
@@ -24,9 +25,10 @@ from wasmbuild.caches import Caches
 from wasmbuild.errors import UnknownArtifact
 from wasmbuild.events import Note, Sink
 from wasmbuild.wasm.model import Export, Import, Kind, WasmBinary
+from wasmbuild.workflows.contradictions import contradictions
 from wasmbuild.workflows.fetch import Fetched, fetch
 from wasmbuild.workflows.inspect import read_content
-from wasmbuild.workflows.inspected import Attached, ConfigBlob, Inspected, Published
+from wasmbuild.workflows.inspected import Attached, ConfigBlob, FileContent, Inspected, Published
 from wasmbuild.workflows.kinds import COSIGN_SUFFIXES, referrer_in_words
 from wasmbuild.workflows.locate import Located, locate
 from wasmbuild.workflows.places import in_registry
@@ -44,6 +46,7 @@ def inspect_artifact(
 ) -> Inspected:
     """Look at an artifact in a registry: at its documents alone, or, if it is to be ``deep``, at its file, too.
 
+    Then what the config says is held against the file, and where they differ there is a warning.
     Raises UsageFailed, UnknownArtifact, InvalidWasm, and what fetching raises.
     """
     if not deep:
@@ -51,7 +54,15 @@ def inspect_artifact(
         return Inspected(str(located.reference), None, published(located, sink))
     fetched = fetched_file(artifact, caches=caches, registries=registries, sink=sink)
     content = read_content(fetched.path, deep=True)
-    return Inspected(str(fetched.reference), content, published(fetched.located, sink))
+    return Inspected(str(fetched.reference), content, _compared(published(fetched.located, sink), content, sink))
+
+
+def _compared(artifact: Published, content: FileContent, sink: Sink) -> Published:
+    """The artifact, with a doubt for all that its config says of the file and is not so."""
+    found = contradictions(artifact.config, content.anatomy.binary)
+    for each in found:
+        sink(Note("warning", each))
+    return replace(artifact, config=replace(artifact.config, doubts=(*artifact.config.doubts, *found)))
 
 
 def fetched_file(artifact: str, *, caches: Caches, registries: Registries, sink: Sink) -> Fetched:

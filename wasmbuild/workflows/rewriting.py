@@ -15,15 +15,14 @@ from registry.words import printable
 from wasmbuild.errors import UsageFailed
 from wasmbuild.tables import closest
 from wasmbuild.wasm.binary import read, read_all
-from wasmbuild.wasm.customs import Customs, read_customs
+from wasmbuild.wasm.customs import Customs, read_all_customs
 from wasmbuild.wasm.metadata import change_metadata, remove_metadata
 from wasmbuild.wasm.model import Kind
 from wasmbuild.wasm.producers import PRODUCER_FIELDS, Producer
 from wasmbuild.wasm.reader import MAX_NAME
 from wasmbuild.wasm.strip import SIGNATURE, Stripped, choice, strip
-from wasmbuild.workflows.components import destination
 from wasmbuild.workflows.files import write_file
-from wasmbuild.workflows.run import local_file
+from wasmbuild.workflows.locals import local_file
 from wasmbuild.workflows.wasmtools import content
 
 __all__ = [
@@ -31,7 +30,6 @@ __all__ = [
     "Said",
     "Source",
     "add_to",
-    "destination",
     "parse_producers",
     "remove_from",
     "said",
@@ -86,10 +84,9 @@ class Changed:
 
 def said(source: Source) -> tuple[Said, ...]:
     """What a file says about itself, and then what is nested in it. Raises InvalidWasm."""
-    return tuple(
-        Said(each.path, each.binary.kind, read_customs(source.wasm, each.binary.sections))
-        for each in read_all(source.wasm)
-    )
+    found = read_all(source.wasm)
+    customs = read_all_customs(source.wasm, (each.binary.sections for each in found))
+    return tuple(Said(each.path, each.binary.kind, says) for each, says in zip(found, customs, strict=True))
 
 
 def add_to(source: Source, target: Path, fields: Mapping[str, str], producers: Sequence[Producer]) -> Changed:

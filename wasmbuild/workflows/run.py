@@ -10,20 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wasmbuild.caches import Caches
-from wasmbuild.errors import Failure, GuestFailed, TargetExists, UsageFailed
+from wasmbuild.errors import Failure, GuestFailed, TargetExists
 from wasmbuild.events import Note, Sink
 from wasmbuild.run.decision import Decision, decide
 from wasmbuild.run.granting import Wish
 from wasmbuild.run.limits import GuestLimits
 from wasmbuild.run.program import Program
 from wasmbuild.wasm.world import role
+from wasmbuild.workflows.locals import local_file
 
 if TYPE_CHECKING:
     from registry.client.registries import Registries
     from wasmbuild.run.invocation import Invocation
     from wasmbuild.run.policy import RunPolicy
 
-__all__ = ["Prepared", "RunRequest", "local_file", "prepare"]
+__all__ = ["Prepared", "RunRequest", "prepare"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,41 +146,3 @@ def _opened(
             return fetched_program(artifact, key, policy, caches=caches, registries=made, sink=sink)
         refuse_unsigned(file, policy)
     return Program.open(file)
-
-
-def local_file(artifact: str) -> Path | None:
-    """The file that a text names, if there is one; otherwise it is meant as a reference.
-
-    A reference that names its host stays one even if there is such a file: whoever can put files
-    here does not decide what is run. Raises UsageFailed when only a file can have been meant.
-    """
-    surely = artifact.endswith((".wasm", ".wat")) or artifact.startswith((".", "/"))
-    if not surely and _names_a_host(artifact):
-        return None
-    path = Path(artifact)
-    if _is_file(path):
-        return path
-    if surely:
-        raise UsageFailed(f"there is no file {artifact}")
-    return None
-
-
-def _names_a_host(artifact: str) -> bool:
-    first, slash, _ = artifact.partition("/")
-    if not slash or not ("." in first or ":" in first or first == "localhost"):
-        return False
-    from registry.errors import InvalidReference  # noqa: PLC0415  (a file needs none of it)
-    from registry.reference import Reference  # noqa: PLC0415
-
-    try:
-        Reference.parse(artifact)
-    except InvalidReference:
-        return False
-    return True
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name that is too long, or a folder that may not be entered
-        return False

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,8 @@ from registry.words import printable
         ("plain é ü 漢", "plain é ü 漢"),
         ("\x1b[31mred\r\n", "\\x1b[31mred\\x0d\\x0a"),
         ("\u202eabc\u2069", "\\u202eabc\\u2069"),
+        ("\u061cabc", "\\u061cabc"),
+        ("wasi\u200b:\ufeff\U000e0041", "wasi\\u200b:\\ufeff\\ue0041"),
         ("half \ud800", "half \\ud800"),
         ("x" * 700, "x" * 600 + "…"),
     ],
@@ -24,3 +28,16 @@ def test_it_is_one_line_and_can_be_written(text):
     shown = printable(text)
     shown.encode("utf-8")
     assert len(shown.splitlines()) <= 1
+
+
+@given(st.text(st.sampled_from("a\x1b\u202e漢"), max_size=40), st.integers(0, 30))
+def test_it_is_cut_where_it_is_too_long(text, limit):
+    whole = printable(text, 10_000)
+    assert printable(text, limit) == (whole if len(whole) <= limit else whole[:limit] + "…")
+
+
+def test_of_a_long_text_only_the_beginning_is_looked_at():
+    text = "\x1b" * 10_000_000
+    began = time.process_time()
+    assert len(printable(text)) == 601
+    assert time.process_time() - began < 0.1

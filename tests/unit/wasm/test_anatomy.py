@@ -5,6 +5,7 @@ import wasmtime
 from wasmtime import wat2wasm
 
 from tests.fuzz.corpus import COMPONENTS, MODULES
+from tests.unit.wasm.anatomies import USES
 from wasmbuild.errors import InvalidWasm
 from wasmbuild.wasm.anatomy import Extern, Function
 from wasmbuild.wasm.examine import examine
@@ -181,32 +182,7 @@ def _config():
     return config
 
 
-@pytest.mark.parametrize(
-    ("wat", "feature"),
-    [
-        ("(func (drop (i8x16.splat (i32.const 0))))", "simd128"),
-        ("(func (drop (i32x4.relaxed_trunc_f32x4_s (v128.const i64x2 0 0))))", "relaxed-simd"),
-        ("(memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0)))", "bulk-memory"),
-        ("(func (drop (i32.extend8_s (i32.const 0))))", "sign-ext"),
-        ("(func (drop (i32.trunc_sat_f32_s (f32.const 0))))", "nontrapping-fptoint"),
-        ("(func (drop (ref.null func)))", "reference-types"),
-        ("(table 1 externref) (func (drop (table.get 0 (i32.const 0))))", "reference-types"),
-        ("(func (block (param) (result i32 i32) i32.const 1 i32.const 2) drop drop)", "multivalue"),
-        ("(func $f (return_call $f))", "tail-call"),
-        ("(type $f (func)) (func (call_ref $f (ref.null $f)))", "function-references"),
-        ("(tag $e) (func (throw $e))", "exception-handling"),
-        ("(func (block $h (result exnref) (try_table (catch_all_ref $h)) return) throw_ref)", "exception-handling"),
-        ("(memory 1 1 shared) (func (drop (i32.atomic.load (i32.const 0))))", "atomics"),
-        ("(func (atomic.fence))", "atomics"),
-        ("(type $s (struct)) (func (drop (struct.new $s)))", "gc"),
-        ("(func (param anyref) (block (result i31ref) (br_on_cast 0 anyref i31ref (local.get 0)) return) drop)", "gc"),
-        ("(memory 1) (memory 1) (func (drop (i32.load 1 (i32.const 0))))", "multimemory"),
-        ("(func (drop (i64.add128 (i64.const 1) (i64.const 1) (i64.const 1) (i64.const 1))) drop)", "wide-arithmetic"),
-        ("(type $f (func)) (type $k (cont $f)) (tag $t) (func (resume $k (on $t switch) (ref.null $k)))",
-         "stack-switching"),
-        ("(memory 1) (func (memory.discard (i32.const 0) (i32.const 0)))", "memory-control"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("wat", "feature"), USES)
 def test_the_code_says_which_features_it_uses(wat, feature):
     data = bytes(wat2wasm(f"(module {wat})"))
     assert feature in examine(data, deep=True).outermost.used
@@ -261,6 +237,17 @@ def test_instructions_that_no_text_says(code, features):
         MODULE_HEAD + section(1, b"\x01\x60\0\0") + section(3, b"\x01\0") + section(10, b"\x01", leb(len(body)), body)
     )
     assert examine(data, deep=True).outermost.used == features
+
+
+@pytest.mark.parametrize("kind", ["import", "export"])
+def test_a_long_type_is_not_repeated_without_end(kind):
+    long = section(1, b"\x01\x60" + leb(1000) + b"\x7f" * 1000 + b"\0")
+    one = section(2, b"\x01", text("") + text("f") + b"\0\0")
+    imports = section(2, leb(5000), (text("") + text("f") + b"\0\0") * 5000)
+    exports = section(7, leb(5000), b"".join(text(str(number)) + b"\0\0" for number in range(5000)))
+    with pytest.raises(InvalidWasm) as caught:
+        examine(MODULE_HEAD + long + (imports if kind == "import" else one + exports))
+    assert "types that are too long for so many imports and exports" in caught.value.cause
 
 
 def test_compact_imports_are_imports():

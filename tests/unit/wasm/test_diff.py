@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.wasm.anatomies import anatomy, module
+from wasmbuild.wasm.anatomy import Part
 from wasmbuild.wasm.diff import Difference, Facts, difference
 from wasmbuild.wasm.examine import examine
 from wasmbuild.wasm.functions import function_moves
@@ -103,3 +104,9 @@ def test_no_more_functions_are_named_than_asked_for():
     assert len(found.functions) == 5
     assert found.functions_changed > 40
     assert found.functions[0].by == max(each.by for each in found.functions)
+
+
+def test_a_module_and_what_became_of_it_in_a_component():
+    alone = anatomy(module((), 0, (("f", 7),)))
+    made = anatomy(Part((), "component", 0, 900, ()), module((0,), 8, (("f", 7),)), module((1,), 500, (("g", 9),)))
+    assert list(function_moves(alone, made)) == [("f", 7, 0), ("0: f", 0, 7), ("1: g", 0, 9)]

@@ -26,8 +26,9 @@ def command(
     describes unless its compiler wrote that into it. Prints the file's name.
     """
     from wasmbuild.caches import Caches
-    from wasmbuild.workflows.components import destination, new_component
+    from wasmbuild.workflows.components import new_component
     from wasmbuild.workflows.files import write_file
+    from wasmbuild.workflows.outputs import destination
     from wasmbuild.workflows.wasmtools import content
     from wasmbuild.workflows.workbench import Workbench
 
