@@ -10,7 +10,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-heade
   pyproject.toml --extra server
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults e2e interop conformance lint format bench lock clean
+.PHONY: help setup demo test faults e2e interop conformance lint format bench claims lock clean
 
 help:                 ## say what there is
 	@sed -n 's/^\([a-z0-9]*\):.*## /make \1	/p' Makefile
@@ -66,6 +66,9 @@ bench: $(READY)       ## measure what the documents claim
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/server_memory.py
 	$(BIN)/python benchmarks/client.py
+
+claims: $(READY)      ## measure what is said of WebAssembly, here: docs/claims.md; minutes, fetches compilers
+	$(BIN)/python benchmarks/claims.py
 
 lock: $(READY)        ## resolve the dependencies anew: all of them, and those of a user
 	$(COMPILE) --extra postgres --extra s3 --extra cluster --extra watch --extra traces --extra test --extra dev -o $(LOCK)
