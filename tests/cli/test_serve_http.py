@@ -89,3 +89,11 @@ def test_a_command_is_not_served(tmp_path, capsys):
     file.write_bytes(wasmtime.wat2wasm('(module (func (export "_start")))'))
     assert run(["serve-http", str(file), "--address", "127.0.0.1:0"]) == 1
     assert "does not export wasi:http/incoming-handler@0.2" in capsys.readouterr().err
+
+
+def test_its_help_tells_of_its_own_limits(capsys):
+    assert run(["serve-http", "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "in even shares. [default: 512MiB]" in said
+    assert "beyond it is a 504. [default: 30s]" in said
+    assert "4GiB" not in said

@@ -76,8 +76,13 @@ def commands_of(project: Path) -> list[str]:
 
 def follow(project: Path) -> str:
     """Run the README's commands, one after the other; what they print."""
+    return shell(project, commands_of(project))
+
+
+def shell(project: Path, lines: list[str]) -> str:
+    """Run commands in a project; what they print."""
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-    script = "\n".join(["set -euo pipefail", *commands_of(project)])
+    script = "\n".join(["set -euo pipefail", *lines])
     finished = subprocess.run(
         ["bash", "-c", script],
         cwd=project,
@@ -142,10 +147,16 @@ def test_a_handler_of_http_answers(template: Template, tmp_path: Path, node: Too
         assert answer(f"{address}{path}") == (200, data_of(project, "expected"))
         assert answer(f"{address}/") == (200, b"Hello, world, from WebAssembly!\n")
         assert answer(f"{address}/", method="POST") == (405, b"only GET and HEAD\n")
+    readme = (project / "README.md").read_text()
+    assert f"\nwasmbuild serve-http dist/{NAME}.wasm " in readme
+    asking = [line for line in readme.splitlines() if line.startswith("curl ")]
+    with Serving([BIN / "wasmbuild", "serve-http", "--address", "127.0.0.1:{port}", file], tmp_path) as address:
+        printed = shell(project, [line.replace("http://127.0.0.1:8080", address) for line in asking])
+    assert (len(asking), printed) == (2, "Hello, Ada, from WebAssembly!\n")
 
 
 class Serving:
-    """``jco serve`` on a free port, and everything that it starts."""
+    """A server on a free port, and everything that it starts."""
 
     def __init__(self, argv: list[object], folder: Path) -> None:
         import socket

@@ -1,7 +1,7 @@
 """The options of what a guest may use up, and of the function that is called in it, for every verb that runs one."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -12,23 +12,41 @@ if TYPE_CHECKING:
     from wasmbuild.run.invocation import Invocation
     from wasmbuild.run.limits import GuestLimits
 
-__all__ = ["invocation", "invoke_option", "limit_options"]
+__all__ = ["invocation", "invoke_option", "limit_options", "request_limit_options"]
 
 _R = TypeVar("_R")
-_OPTIONS = (
+_COUNTS = (
+    ("--tables", "NUMBER", "How many tables there may be. [default: 256]"),
+    ("--table-elements", "NUMBER", "How many elements a table may have. [default: 1048576]"),
+    ("--instances", "NUMBER", "How many instances of modules there may be. [default: 10000]"),
+)
+_OF_A_RUN = (
     ("--memory", "SIZE", "Bytes for all memories together, such as 64MiB: beyond it ends with 137. [default: 4GiB]"),
     ("--timeout", "TIME", "Time from the start, such as 1.5s, 500ms, 2m: beyond it ends with 124."),
     ("--fuel", "NUMBER", "About how many instructions may be executed: beyond it ends with 152."),
     ("--stack", "SIZE", "Bytes of its stack: beyond it is a trap, 134. [default: 512KiB]"),
-    ("--tables", "NUMBER", "How many tables there may be. [default: 256]"),
-    ("--table-elements", "NUMBER", "How many elements a table may have. [default: 1048576]"),
-    ("--instances", "NUMBER", "How many instances of modules there may be. [default: 10000]"),
+    *_COUNTS,
+)
+_OF_A_REQUEST = (
+    ("--memory", "SIZE", "Bytes for the memories of one request's guest, in even shares. [default: 512MiB]"),
+    ("--timeout", "TIME", "Time for one request, such as 1.5s, 500ms, 2m: beyond it is a 504. [default: 30s]"),
+    ("--fuel", "NUMBER", "About how many instructions one request may execute: beyond it is a 500."),
+    ("--stack", "SIZE", "Bytes of its stack: beyond it is a 500. [default: 512KiB]"),
+    *_COUNTS,
 )
 
 
 def limit_options(function: Callable[..., _R]) -> Callable[..., _R]:
     """Give a verb's function ``limits``, a GuestLimits of what was given by options or the environment."""
+    return _limited(function, _OF_A_RUN)
 
+
+def request_limit_options(function: Callable[..., _R]) -> Callable[..., _R]:
+    """As ``limit_options``, in the words for a server, whose limits are for each request."""
+    return _limited(function, _OF_A_REQUEST)
+
+
+def _limited(function: Callable[..., _R], options: Iterable[tuple[str, str, str]]) -> Callable[..., _R]:
     @functools.wraps(function)
     def call(
         *arguments: Any,  # noqa: ANN401 - the verb's own
@@ -46,7 +64,7 @@ def limit_options(function: Callable[..., _R]) -> Callable[..., _R]:
         return function(*arguments, limits=limits, **rest)
 
     decorated: Callable[..., _R] = call
-    for name, metavar, words in reversed(_OPTIONS):
+    for name, metavar, words in reversed(tuple(options)):
         decorated = option(name, metavar=metavar, help=words)(decorated)
     return decorated
 

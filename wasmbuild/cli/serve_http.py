@@ -12,7 +12,7 @@ import click
 from registry.client.registries import Registries
 from wasmbuild.cli.common import FILE, argument, option, registry_verb, server_missing, was_given
 from wasmbuild.cli.granting import grant_options
-from wasmbuild.cli.limiting import limit_options
+from wasmbuild.cli.limiting import request_limit_options
 from wasmbuild.ui.console import Console
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _PATIENCE = 30.0
 @option("--policy", type=FILE, help="A file of what it may import and is given at most: nothing goes beyond it.")
 @option("--strict", is_flag=True, help="Refuse what it imports and is not given, in place of leaving it powerless.")
 @option("--key", type=FILE, help="A public key that must have signed the artifact.")
-@limit_options
+@request_limit_options
 def command(  # noqa: PLR0913 - one for each option
     console: Console,
     registries: Registries,

@@ -14,6 +14,7 @@ from wasmbuild.run.guest import Guest
 from wasmbuild.run.http.app import Application, Serving
 from wasmbuild.run.http.handler import Handler, handler_export
 from wasmbuild.run.http.printing import Teller
+from wasmbuild.run.supervisor import supervise
 from wasmbuild.run.verdicts import Decision
 from wasmbuild.workflows.run import RunRequest, prepare
 
@@ -43,7 +44,9 @@ def application(
         sink(note)
     decision = prepared.decision
     guest = Guest(prepared.program, (), decision.grants, decision.stubs, prepared.limits)
-    with Handler(guest, cache=caches.root / "aot", notify=sink) as handler:
+    # It may compile for long, and hears of no signal then.
+    made = supervise(lambda: Handler(guest, cache=caches.root / "aot", notify=sink), None)
+    with made as handler:
         handler.try_start()
         yield Application(handler, serving, tell)
 

@@ -2,13 +2,14 @@
 
 import wasmtime
 
-__all__ = ["HEAD", "proxy"]
+__all__ = ["HEAD", "LENGTH", "handling", "proxy"]
 
 HEAD = """
 (component
   (import "wasi:io/poll@0.2.3" (instance $poll
     (export "pollable" (type $p (sub resource)))
-    (export "[method]pollable.block" (func (param "self" (borrow $p))))))
+    (export "[method]pollable.block" (func (param "self" (borrow $p))))
+    (export "poll" (func (param "in" (list (borrow $p))) (result (list u32))))))
   (alias export $poll "pollable" (type $pollable))
   (import "wasi:clocks/monotonic-clock@0.2.3" (instance $clock
     (export "pollable" (type $p (eq $pollable)))
@@ -23,6 +24,10 @@ HEAD = """
     (export "stream-error" (type $stream-error (eq $fails)))
     (export "[method]input-stream.blocking-read"
       (func (param "self" (borrow $in)) (param "len" u64) (result (result (list u8) (error $stream-error)))))
+    (export "[method]output-stream.check-write"
+      (func (param "self" (borrow $out)) (result (result u64 (error $stream-error)))))
+    (export "[method]output-stream.write"
+      (func (param "self" (borrow $out)) (param "contents" (list u8)) (result (result (error $stream-error)))))
     (export "[method]output-stream.blocking-write-and-flush"
       (func (param "self" (borrow $out)) (param "contents" (list u8)) (result (result (error $stream-error)))))))
   (alias export $streams "input-stream" (type $input))
@@ -62,6 +67,10 @@ HEAD = """
         (result (result (error $error-code)))))
     (export "[static]response-outparam.set" (func (param "param" (own $param))
       (param "response" (result (own $response) (error $error-code)))))))
+  (alias export $types "fields" (type $fields))
+  (alias export $types "incoming-body" (type $body-in))
+  (alias export $types "outgoing-response" (type $response))
+  (alias export $types "outgoing-body" (type $body-out))
   (alias export $types "incoming-request" (type $request))
   (alias export $types "response-outparam" (type $param))
   (core module $memory
@@ -79,8 +88,11 @@ HEAD = """
 
 _CALLS = {
     "block": ("poll", "[method]pollable.block"),
+    "poll": ("poll", "poll"),
     "after": ("clock", "subscribe-duration"),
     "read": ("streams", "[method]input-stream.blocking-read"),
+    "check": ("streams", "[method]output-stream.check-write"),
+    "write": ("streams", "[method]output-stream.write"),
     "print": ("streams", "[method]output-stream.blocking-write-and-flush"),
     "stdout": ("stdout", "get-stdout"),
     "fields": ("types", "[constructor]fields"),
@@ -97,8 +109,11 @@ _CALLS = {
 }
 _SHAPES = {
     "block": "i32",
+    "poll": "i32 i32 i32",
     "after": "i64 > i32",
     "read": "i32 i64 i32",
+    "check": "i32 i32",
+    "write": "i32 i32 i32 i32",
     "print": "i32 i32 i32 i32",
     "stdout": "> i32",
     "fields": "> i32",
@@ -113,6 +128,25 @@ _SHAPES = {
     "finish": "i32 i32 i32 i32",
     "set": "i32 i32 i32 i32 i64 i32",
     "drop-out": "i32",
+    "drop-in": "i32",
+    "drop-fields": "i32",
+    "drop-request": "i32",
+    "drop-body-in": "i32",
+    "drop-response": "i32",
+    "drop-body-out": "i32",
+    "drop-param": "i32",
+    "drop-pollable": "i32",
+}
+_DROPPED = {
+    "out": "output",
+    "in": "input",
+    "fields": "fields",
+    "request": "request",
+    "body-in": "body-in",
+    "response": "response",
+    "body-out": "body-out",
+    "param": "param",
+    "pollable": "pollable",
 }
 
 _CODE = """
@@ -194,9 +228,21 @@ _CODE = """
 """
 
 
-def proxy() -> bytes:
-    """The component: ``/h`` says hello, ``/e`` echoes, ``/t`` traps, and so on."""
-    return bytes(wasmtime.wat2wasm(HEAD + _lowered() + _module(_CODE) + _lifted() + ")"))
+LENGTH = """(call $append (local.get $a) (i32.const 1048) (i32.const 14)
+  (i32.const 1064) (i32.const 1) (i32.const 0))"""
+"""Gives the fields ``$a`` a content-length, of 9."""
+
+
+def proxy(code: str = _CODE) -> bytes:
+    """The component: ``/h`` says hello, ``/e`` echoes, ``/t`` traps, and so on; or one of another code."""
+    return bytes(wasmtime.wat2wasm(HEAD + _lowered() + _module(code) + _lifted() + ")"))
+
+
+def handling(does: str) -> bytes:
+    """A component whose handler does this, with ``$request`` and ``$out``, and with what ``proxy`` has for it."""
+    before, _, _ = _CODE.partition("    (func $echo ")
+    local = "(local $a i32) (local $b i32) (local $c i32)"
+    return proxy(f'{before}(func (export "handle") (param $request i32) (param $out i32) {local} {does})')
 
 
 def _lowered() -> str:
@@ -204,7 +250,7 @@ def _lowered() -> str:
     for name, (instance, function) in _CALLS.items():
         lines.append(f'  (alias export ${instance} "{function}" (func $c-{name}))')
         lines.append(f"  (core func ${name} (canon lower (func $c-{name}) (memory $mem) (realloc $realloc)))")
-    lines.append("  (core func $drop-out (canon resource.drop $output))")
+    lines += [f"  (core func $drop-{name} (canon resource.drop ${kind}))" for name, kind in _DROPPED.items()]
     return "\n".join(lines)
 
 

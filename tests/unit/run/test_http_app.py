@@ -8,7 +8,8 @@ from tests.unit.run import http_guest
 from wasmbuild.events import ignore
 from wasmbuild.run.grants import NOTHING
 from wasmbuild.run.guest import Guest
-from wasmbuild.run.http.app import Application, CutOff, Serving
+from wasmbuild.run.http.answer import CutOff
+from wasmbuild.run.http.app import Application, Serving
 from wasmbuild.run.http.handler import Handler
 from wasmbuild.run.http.printing import Answered, Troubled
 from wasmbuild.run.limits import GuestLimits
@@ -19,7 +20,7 @@ from wasmbuild.wasm.binary import read
 @pytest.fixture(scope="module")
 def handler():
     wasm = http_guest.proxy()
-    guest = Guest(Program("guest", wasm, read(wasm)), (), NOTHING, frozenset(), GuestLimits(seconds=2.0))
+    guest = Guest(Program("guest", wasm, read(wasm)), (), NOTHING, frozenset(), GuestLimits(seconds=1.0))
     with Handler(guest, cache=None, notify=ignore) as handler:
         yield handler
 
@@ -168,7 +169,7 @@ def test_a_guest_that_takes_too_long_is_a_504(handler):
 
 def test_a_body_that_says_it_is_too_large_is_not_begun(handler):
     async def work(app):
-        client = await Client(app, "/e", method="POST", headers=[(b"content-length", b"11")]).ask()
+        client = await Client(app, "/e", method="POST", headers=[(b"content-length", b"0" * 30 + b"11")]).ask()
         assert (client.status, client.taken) == (413, 0)
         assert (await Client(app, "/e", b"x" * 11, method="POST").ask()).body == b""
 
@@ -223,6 +224,29 @@ def test_text_where_there_is_none_is_a_bad_request(handler):
     async def work(app):
         client = Client(app, "/h", headers=[(b"x-\xff", b"1")])
         assert (await client.ask()).status == 400
+
+    run(handler, work)
+
+
+@pytest.mark.parametrize(("version", "hosts", "status"), [("1.1", 0, 400), ("1.0", 0, 200), ("1.1", 2, 400)])
+def test_a_request_says_once_who_is_asked(handler, version, hosts, status):
+    async def work(app):
+        client = Client(app, "/h")
+        client.scope |= {"headers": [(b"host", b"here")] * hosts, "http_version": version}
+        assert (await client.ask()).status == status
+
+    run(handler, work)
+
+
+def test_a_body_that_cannot_be_read_on_is_the_client_s_mistake(handler):
+    class Breaks(Client):
+        async def receive(self):
+            return {"type": "http.disconnect"}
+
+    async def work(app):
+        client = await Breaks(app, "/e", method="POST").ask()
+        assert client.status == 400
+        assert b"retry-after" not in client.headers
 
     run(handler, work)
 

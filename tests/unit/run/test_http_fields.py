@@ -10,6 +10,7 @@ from wasmbuild.run.http.codes import METHOD, method_case, method_text
 from wasmbuild.run.http.exchange import Exchange, Request
 from wasmbuild.run.http.fields import FIELDS, Fields, visible
 from wasmbuild.run.http.host import Host
+from wasmbuild.run.http.outgoing import OUTGOING, OutgoingRequest
 from wasmbuild.run.http.printing import Lines, Printed
 from wasmbuild.run.http.values import Err, Misuse, Ok
 
@@ -29,6 +30,13 @@ def names(result):
 @pytest.mark.parametrize("name", ["", "a b", "a:b", "naïve", "a\r\n", "x" * 257])
 def test_names_are_tokens(host, name):
     assert names(DOES["append"](host, Fields(), name, b"x")) == "invalid-syntax"
+
+
+@pytest.mark.parametrize("value", [b"", b"-1", b"+5", b"9, 9", b"0x9", b" 9", b"9" * 19])
+def test_a_length_is_a_number(host, value):
+    assert names(DOES["append"](host, Fields(), "Content-Length", value)) == "invalid-syntax"
+    assert names(DOES["set"](host, Fields(), "content-length", [value])) == "invalid-syntax"
+    assert names(DOES["append"](host, Fields(), "content-length", b"0")) is None
 
 
 @pytest.mark.parametrize("value", [b"\r\nx: y", b"\0", b"\x7f", b"\x01"])
@@ -104,3 +112,11 @@ def test_what_guests_print_becomes_lines_that_are_safe_to_show():
     assert told[0] == Printed("stderr", "\\x1b[31mred\ufffd")
     assert [each.line for each in told[1:4]] == ["one", "two", ""]
     assert "".join(each.line for each in told[4:]) == "rest" + "x" * 10_000
+
+
+def test_requests_that_are_never_sent_cannot_fill_our_memory(host):
+    sets = next(each.does for each in OUTGOING if each.name == "[method]outgoing-request.set-authority")
+    requests = [OutgoingRequest(Fields()) for _ in range(100)]
+    with pytest.raises(Misuse):
+        for request in requests:
+            sets(host, request, "é" * 60_000)

@@ -7,23 +7,17 @@ import asyncio
 import contextlib
 import functools
 import threading
-import time
-from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from registry.words import printable
 from wasmbuild.errors import GuestFailed, GuestTimedOut
-from wasmbuild.run.http.exchange import Exchange, Head, Request
+from wasmbuild.run.http.answer import Answer, Receive, Scope, Send
+from wasmbuild.run.http.exchange import Exchange, Request
 from wasmbuild.run.http.handler import Handler
-from wasmbuild.run.http.printing import Answered, Lines, Teller, Troubled
+from wasmbuild.run.http.printing import Lines, Teller, Troubled
 
-__all__ = ["Application", "CutOff", "Serving"]
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+__all__ = ["Application", "Serving"]
 
 _WAITING = 8
 """How many requests may wait for each guest that runs at once."""
@@ -33,18 +27,6 @@ _HOST_STACK = 4 * 1024**2
 """Bytes of a thread's stack beside the guest's own."""
 
 _SHOWN = 200
-_PLAIN: tuple[tuple[bytes, bytes], ...] = ((b"content-type", b"text/plain; charset=utf-8"),)
-_WORDS = {
-    400: b"the request is not understood\n",
-    413: b"the request's body is too large\n",
-    500: b"the program that answers requests here failed\n",
-    503: b"no more requests are answered just now\n",
-    504: b"the program that answers requests here took too long\n",
-}
-
-
-class CutOff(Exception):
-    """An answer that was begun cannot be completed: whoever runs the application ends the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +57,7 @@ class Application:
         """Answer one request. Raises CutOff."""
         if scope["type"] != "http":
             return
-        answer = _Answer(scope, send)
+        answer = Answer(scope, send)
         try:
             refusal = self._refusal(scope)
             if refusal is None:
@@ -102,11 +84,11 @@ class Application:
         if not self.open or self._stopping or len(self._running) >= self._serving.guests * (1 + _WAITING):
             return 503
         length = _header(scope, b"content-length")
-        if length is not None and length.isdigit() and int(length[:20]) > self._serving.body_bytes:
+        if length is not None and length.isdigit() and int(length.lstrip(b"0")[:20] or b"0") > self._serving.body_bytes:
             return 413
         return None
 
-    async def _serve(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+    async def _serve(self, scope: Scope, receive: Receive, answer: Answer) -> None:
         request = _request(scope)
         if request is None:
             await answer.plain(400)
@@ -179,64 +161,11 @@ class _Wakes:
         self.room.set()
 
 
-class _Answer:
-    """One answer on its way, and what there is to tell of it."""
-
-    def __init__(self, scope: Scope, send: Send) -> None:
-        self._scope = scope
-        self._send = send
-        self._began = time.monotonic()
-        self._status = 0
-        self._size = 0
-        self._complete = False
-
-    async def part(self, head: Head, data: bytes, *, last: bool) -> None:
-        """Send a part of the body, and the head before the first; to a HEAD, no body."""
-        if not self._status:
-            self._status = head.status
-            headers = [(name.lower().encode(), value) for name, value in head.headers]
-            await self._send({"type": "http.response.start", "status": head.status, "headers": headers})
-        await self._body(b"" if self._scope["method"] == "HEAD" else data, last=last)
-
-    async def cut_off(self, status: int) -> None:
-        """Say that it failed while that can still be said. Raises CutOff when it cannot."""
-        if self._status:
-            raise CutOff("the guest ended before its answer did")
-        await self.plain(status)
-
-    async def _body(self, data: bytes, *, last: bool) -> None:
-        if data or last:
-            self._size += len(data)
-            await self._send({"type": "http.response.body", "body": data, "more_body": not last})
-            self._complete = last
-
-    async def plain(self, status: int) -> None:
-        """Answer in our own words."""
-        words = _WORDS[status]
-        length = (b"content-length", str(len(words)).encode())
-        again = ((b"retry-after", b"1"),) if status == 503 else ()
-        self._status = status
-        await self._send({"type": "http.response.start", "status": status, "headers": [*_PLAIN, length, *again]})
-        await self._body(words, last=True)
-
-    def told(self) -> Answered:
-        """What happened."""
-        client = self._scope.get("client") or ("-", 0)
-        query = self._scope["query_string"]
-        target = self._scope["path"] + ("?" + query.decode("latin-1") if query else "")
-        return Answered(
-            client=printable(str(client[0]), _SHOWN),
-            method=printable(self._scope["method"], _SHOWN),
-            target=printable(target, _SHOWN),
-            status=self._status,
-            size=self._size,
-            seconds=time.monotonic() - self._began,
-            complete=self._complete,
-        )
-
-
 async def _feed(exchange: Exchange, receive: Receive, room: asyncio.Event) -> None:
-    """Hand the request's body to the guest as it has room; after the end, watch for the client's leaving."""
+    """Hand the request's body to the guest as it has room; after the end, watch for the client's leaving.
+
+    A body that breaks HTTP's framing is such a leaving, too: servers end the connection then.
+    """
     while True:
         room.clear()
         while not exchange.room():
@@ -244,12 +173,12 @@ async def _feed(exchange: Exchange, receive: Receive, room: asyncio.Event) -> No
             room.clear()
         message = await receive()
         if message["type"] == "http.disconnect":
-            exchange.abandon()
+            exchange.leave()
             return
         exchange.receive(message.get("body", b""), last=not message.get("more_body", False))
 
 
-async def _answer(exchange: Exchange, answer: _Answer, news: asyncio.Event) -> None:
+async def _answer(exchange: Exchange, answer: Answer, news: asyncio.Event) -> None:
     """Send what the guest answers as it comes. Raises CutOff."""
     while not (exchange.head or exchange.refused or exchange.broken or exchange.ended):
         await news.wait()
@@ -274,20 +203,22 @@ async def _answer(exchange: Exchange, answer: _Answer, news: asyncio.Event) -> N
 
 def _failing(exchange: Exchange) -> int:
     if exchange.abandoned:
-        return 503
+        return 400 if exchange.left else 503
     return 504 if isinstance(exchange.failure, GuestTimedOut) else 500
 
 
 def _request(scope: Scope) -> Request | None:
-    """The head of a request; None when it is not text where text belongs."""
-    raw = scope.get("raw_path") or scope["path"].encode()
+    """The head of a request; None when it is not text where text belongs, or not said who is asked."""
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    if len(hosts) > 1 or (not hosts and scope.get("http_version") == "1.1"):  # RFC 9112 §3.2
+        return None
     query = b"?" + scope["query_string"] if scope["query_string"] else b""
-    host = _header(scope, b"host")
     try:
+        raw = scope.get("raw_path") or scope["path"].encode()
         target = (raw.partition(b"?")[0] + query).decode("ascii")
         headers = tuple((name.decode("ascii"), value) for name, value in scope["headers"])
-        authority = host.decode("ascii") if host is not None else None
-    except UnicodeDecodeError:
+        authority = hosts[0].decode("ascii") if hosts else None
+    except UnicodeError:
         return None
     return Request(scope["method"], target, scope.get("scheme", "http"), authority, headers)
 

@@ -4,16 +4,18 @@ Trailers go neither way: those of a request are left out, those of an answer are
 HTTP allows (RFC 9110 §6.5.1).
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from wasmbuild.run.http.codes import ERROR_CODE
+from wasmbuild.run.http.compounds import OptionOf, Result
 from wasmbuild.run.http.exchange import BUFFER, Exchange
 from wasmbuild.run.http.fields import Fields
 from wasmbuild.run.http.linking import Function
 from wasmbuild.run.http.poll import Pollable
 from wasmbuild.run.http.resources import Borrow, Own
 from wasmbuild.run.http.streams import InputStream, IoError, OutputStream, StreamClosed, StreamFailed
-from wasmbuild.run.http.values import Case, Err, Misuse, Ok, OptionOf, Result
+from wasmbuild.run.http.values import Case, Err, Misuse, Ok
 
 if TYPE_CHECKING:
     from wasmbuild.run.http.host import Host
@@ -86,69 +88,97 @@ class FutureTrailers:
 
 
 class _ToClient(OutputStream):
-    """The body of the answer. ``length`` is what its header promised."""
+    """What a guest writes to a body."""
 
-    def __init__(self, exchange: Exchange, body: "OutgoingBody") -> None:
-        self._exchange = exchange
+    def __init__(self, body: "OutgoingBody") -> None:
         self._body = body
 
     def room(self) -> int:
         """What the buffer has left. Raises StreamClosed when the body is finished."""
         if self._body.ended:
             raise StreamClosed
-        return max(0, BUFFER - len(self._exchange.outgoing))
+        return max(0, BUFFER - self._body.waiting)
 
     def write(self, data: bytes) -> None:
-        """Hand bytes to the server. Raises StreamFailed for more than was promised."""
-        self._body.count(len(data))
-        self._exchange.write(data)
+        """Hand bytes to the body. Raises StreamFailed for more than was promised."""
+        self._body.write(data)
 
     def ready(self) -> bool:
         """Whether the buffer has room."""
-        return self._body.ended or len(self._exchange.outgoing) < BUFFER
+        return self._body.ended or self._body.waiting < BUFFER
 
 
 class OutgoingBody:
-    """``outgoing-body``: of the answer, or of a request that will not be sent (then without an exchange)."""
+    """``outgoing-body``: of the answer, or of a request that will not be sent (then without an exchange).
 
-    def __init__(self, exchange: Exchange | None, length: int | None = None) -> None:
+    Until its response is the answer, what is written waits here: a guest may make others, and let go of
+    them. ``length`` is what its header promises; ``charge`` is the host's, for what waits.
+    """
+
+    def __init__(self, exchange: Exchange | None, charge: Callable[[int], None], length: int | None = None) -> None:
         self._exchange = exchange
+        self._charge = charge
         self._length = length
         self._written = 0
+        self._early = bytearray()
+        self._sent_by: Exchange | None = None
         self._taken = False
-        self.sending = exchange is not None
+        self._whole = False
         self.ended = False
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that nobody has taken."""
+        return len(self._early if self._sent_by is None else self._sent_by.outgoing)
 
     def stream(self) -> Ok | Err:
         """The stream, the first time."""
         if self._taken:
             return Err()
         self._taken = True
-        return Ok(OutputStream() if self._exchange is None else _ToClient(self._exchange, self))
+        return Ok(OutputStream() if self._exchange is None else _ToClient(self))
 
-    def count(self, size: int) -> None:
-        """Count what is written. Raises StreamFailed when it is more than the header promised."""
-        self._written += size
+    def write(self, data: bytes) -> None:
+        """Hand bytes to the server, or keep them. Raises StreamFailed for more than the header promised."""
+        self._written += len(data)
         if self._length is not None and self._written > self._length:
             code = Case("HTTP-response-body-size", self._written)
             raise StreamFailed(IoError("the body is longer than its content-length", code))
+        if self._sent_by is not None:
+            self._sent_by.write(data)
+        else:
+            self._charge(len(data))
+            self._early += data
+
+    def send(self) -> None:
+        """Its response is the answer: what has waited leaves, and what comes follows."""
+        if self._exchange is None:
+            return
+        self._sent_by = self._exchange
+        self._exchange.write(bytes(self._early))
+        self._early.clear()
+        if self.ended:
+            self._tell_end()
 
     def finish(self) -> Ok | Err:
         """Complete the body; Err when it is shorter than its header promised."""
         self.ended = True
-        if self._exchange is None:
-            return Ok()
-        if self._length is not None and self._written != self._length:
-            self._exchange.fail()
-            return Err(Case("HTTP-response-body-size", self._written))
-        self._exchange.finish()
-        return Ok()
+        self._whole = self._length in {None, self._written}
+        self._tell_end()
+        return Ok() if self._whole else Err(Case("HTTP-response-body-size", self._written))
 
     def dropped(self) -> None:
         """It was let go of unfinished: the answer is not complete."""
         self.ended = True
-        if self._exchange is not None:
-            self._exchange.fail()
+        self._tell_end()
+
+    def _tell_end(self) -> None:
+        if self._sent_by is None:
+            return
+        if self._whole:
+            self._sent_by.finish()
+        else:
+            self._sent_by.fail()
 
 
 def _too_large(exchange: Exchange) -> Case:

@@ -1,6 +1,7 @@
 """``method``, ``scheme`` and ``error-code`` of ``wasi:http/types`` (WIT of wasi:http 0.2.12)."""
 
-from wasmbuild.run.http.values import STRING, U64, Case, Ignored, OptionOf, Variant
+from wasmbuild.run.http.compounds import OptionOf, Variant
+from wasmbuild.run.http.values import STRING, U64, Case, Ignored
 
 __all__ = ["ERROR_CODE", "METHOD", "SCHEME", "method_case", "method_text", "scheme_case"]
 

@@ -49,7 +49,8 @@ class Head:
 class Exchange:
     """What the two sides share. ``deadline`` is of the monotonic clock, ``most`` in bytes of the request's body.
 
-    ``broken``: the answer will not be completed; ``ended``: the guest has returned or was stopped.
+    ``broken``: the answer will not be completed; ``ended``: the guest has returned or was stopped;
+    ``abandoned``: it shall stop; ``left``: because the client has gone.
     Attributes are written under ``changed``.
     """
 
@@ -71,6 +72,7 @@ class Exchange:
     ended: bool = False
     failure: Exception | None = None
     abandoned: bool = False
+    left: bool = False
 
     def check(self) -> None:
         """Raises Abandoned or OutOfTime when the guest shall go no further."""
@@ -101,6 +103,11 @@ class Exchange:
         with self.changed:
             self.abandoned = True
             self.changed.notify_all()
+
+    def leave(self) -> None:
+        """The client has gone, or cannot be understood any more."""
+        self.left = True
+        self.abandon()
 
     def take(self) -> tuple[bytes, bool]:
         """What there is of the answer's body, and whether that was all."""

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from wasmbuild.run.http.compounds import ListOf, Result, TupleOf, Variant
 from wasmbuild.run.http.exchange import Headers
 from wasmbuild.run.http.linking import Function
 from wasmbuild.run.http.resources import Borrow, Own
-from wasmbuild.run.http.values import BOOL, BYTES, STRING, Case, Err, ListOf, Ok, Result, TupleOf, Variant
+from wasmbuild.run.http.values import BOOL, BYTES, STRING, Case, Err, Ok
 
 if TYPE_CHECKING:
     from wasmbuild.run.http.host import Host
@@ -16,6 +17,7 @@ __all__ = ["FIELDS", "Fields", "visible"]
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
 _MOST_BYTES = 128 * 1024
 _OVERHEAD = 32
 """Bytes that an entry counts beside its own (RFC 9113 §6.5.2)."""
@@ -88,7 +90,8 @@ class Fields:
     def _check(self, name: str, values: list[bytes]) -> None:
         if self.frozen:
             raise _Refused("immutable")
-        if not _NAME.fullmatch(name) or not all(_VALUE.fullmatch(value) for value in values):
+        allowed = _LENGTH if name.lower() == "content-length" else _VALUE
+        if not _NAME.fullmatch(name) or not all(allowed.fullmatch(value) for value in values):
             raise _Refused("invalid-syntax")
         if name.lower() in _CONNECTION:
             raise _Refused("forbidden")

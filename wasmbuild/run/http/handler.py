@@ -5,25 +5,26 @@ expects (wasi:http 0.2, ``incoming-handler``).
 """
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import wasmtime
-from wasmtime.component import ExportIndex, ResourceHost
+from wasmtime.component import Component, ExportIndex, ResourceHost
 
 from registry.words import printable
 from wasmbuild.errors import EngineUnable, GuestFailed, GuestTimedOut, GuestTrapped
-from wasmbuild.events import Sink
+from wasmbuild.events import Sink, Step
 from wasmbuild.run.cache import CodeCache
 from wasmbuild.run.engine import Code, Settings, compiled, new_engine
 from wasmbuild.run.failures import cannot_start, ended_by
 from wasmbuild.run.guest import Guest
-from wasmbuild.run.http.exchange import Abandoned, Exchange, OutOfTime
+from wasmbuild.run.http.exchange import Abandoned, Exchange, OutOfTime, Request
 from wasmbuild.run.http.host import Host
 from wasmbuild.run.http.incoming import IncomingRequest, ResponseOutparam
-from wasmbuild.run.http.linking import Interface, Linked, acting
+from wasmbuild.run.http.linking import Interface, Linked, acting, watch
 from wasmbuild.run.http.outgoing import OUTGOING_HANDLER
 from wasmbuild.run.http.poll import POLL
 from wasmbuild.run.http.powerless import POWERLESS
@@ -34,6 +35,7 @@ from wasmbuild.run.http.types import TYPES
 from wasmbuild.run.http.values import Misuse
 from wasmbuild.run.memory import StoreLimits
 from wasmbuild.run.program import Program
+from wasmbuild.run.supervisor import guest_is_left, supervise
 
 __all__ = ["SECONDS", "Handler", "handler_export"]
 
@@ -43,9 +45,10 @@ SECONDS = 30.0
 _HANDLER = "wasi:http/incoming-handler@0.2."
 _INTERFACES: tuple[Interface, ...] = (POLL, ERROR, STREAMS, TYPES, OUTGOING_HANDLER, *SYSTEM, *POWERLESS)
 _PARAMETERS = 2
-_INTERRUPTED = "wasm trap: interrupt"
 _TICK = 0.1
 """Seconds between looks at the time, for guests that compute; the others see it at their next call."""
+
+_NOBODY = Request("GET", "/", "http", None, ())
 
 
 def handler_export(program: Program) -> str:
@@ -80,12 +83,13 @@ class Handler:
         self._seconds = guest.limits.seconds or SECONDS
         # Every request has memories of its own, so that the engine's own limits do: each has its even share.
         self._limits = StoreLimits(guest.program, guest.limits, counted=False)
-        self._settings = Settings(interruptible=True, metered=guest.limits.fuel is not None)
+        self._settings = Settings(interruptible=True, metered=guest.limits.fuel is not None, sequential=True)
         self._engine = new_engine(self._settings, stack_bytes=guest.limits.stack_bytes)
         export = handler_export(guest.program)
         code = None if cache is None else CodeCache(cache)
         try:
-            self._component = compiled(self._engine, self._settings, Code.component(), guest.program.wasm, code, notify)
+            told = _told(Code.component(), guest.name, notify)
+            self._component = compiled(self._engine, self._settings, told, guest.program.wasm, code, notify)
             self._linked = Linked(self._engine, _INTERFACES, self._component, guest.program.binary.import_names)
         except wasmtime.WasmtimeError as error:
             raise cannot_start(guest, error) from error
@@ -102,25 +106,40 @@ class Handler:
     ) -> None:
         self._closed.set()
         self._ticking.join()
-        self._linked.close()
-        self._component.close()
+        if not guest_is_left():  # which would go on with what is closed here
+            self._linked.close()
+            self._component.close()
 
     def interrupt(self) -> None:
-        """Stop every guest that runs now, wherever it is; those that begin later are stopped as well."""
-        for _ in range(self._ticks()):
-            self._engine.increment_epoch()
+        """Let every guest that runs look now whether it may go on."""
+        self._engine.increment_epoch()
 
     def try_start(self) -> None:
         """Start an instance and end it, so that what keeps it from starting is known before a request comes.
 
         Raises GuestFailed.
         """
+        exchange = Exchange(_NOBODY, 0, lambda: None)
+
+        def stop() -> None:
+            exchange.abandon()
+            self.interrupt()
+
+        # A thread has the stack that the guest may use, and can be left by Ctrl-C.
+        supervise(lambda: self._start(exchange), stop, stack_bytes=self.guest.limits.stack_bytes)
+
+    def _start(self, exchange: Exchange) -> None:
+        exchange.begin(self._seconds)
+        host = Host(exchange, self.guest.grants.environment, lambda _stream, _data: None)
         try:
-            with wasmtime.Store(self._engine) as store:
+            with wasmtime.Store(self._engine) as store, acting(host):
                 self._prepare(store)
                 self._linked.linker.instantiate(store, self._component)
         except wasmtime.WasmtimeError as error:
-            raise cannot_start(self.guest, error) from error
+            if isinstance(host.failure, OutOfTime):
+                raise self._timed_out() from error
+            reason = host.failure if isinstance(host.failure, Exception) else error
+            raise cannot_start(self.guest, reason) from error
 
     def answer(self, exchange: Exchange, say: Callable[[str, bytes], None]) -> GuestFailed | None:
         """Let a guest answer; returns when it has ended, with what went wrong. ``say`` takes what it prints."""
@@ -137,12 +156,13 @@ class Handler:
         except Misuse as misuse:
             failure = GuestTrapped(f"{self.guest.name} trapped", cause=printable(str(misuse), 400))
         except wasmtime.WasmtimeError as error:
-            failure = self._stopped(exchange) if _INTERRUPTED in str(error) else ended_by(self.guest, error)
+            failure = ended_by(self.guest, error)
         finally:
             exchange.end(failure)
         return failure
 
     def _call(self, host: Host) -> None:
+        host.check()  # who asked may have left while this waited for a thread
         with wasmtime.Store(self._engine) as store, acting(host):
             self._prepare(store)
             try:
@@ -167,10 +187,7 @@ class Handler:
 
     def _prepare(self, store: wasmtime.Store) -> None:
         self._limits.apply(store)
-        store.set_epoch_deadline(self._ticks())
-
-    def _ticks(self) -> int:
-        return int(self._seconds / _TICK) + 2
+        watch(store)
 
     def _tick(self) -> None:
         while not self._closed.wait(_TICK):
@@ -187,9 +204,6 @@ class Handler:
             return GuestFailed(f"{name} ended before its answer was complete")
         return None
 
-    def _stopped(self, exchange: Exchange) -> GuestTimedOut | None:
-        return None if exchange.abandoned else self._timed_out()
-
     def _timed_out(self) -> GuestTimedOut:
         return GuestTimedOut(
             f"{self.guest.name} took longer than {self._seconds:g} s for a request",
@@ -202,3 +216,16 @@ class Handler:
         if found is None:
             raise cannot_start(self.guest, ValueError(f"its {export} has no function handle"))
         return found
+
+
+def _told(code: Code[Component], name: str, notify: Sink) -> Code[Component]:
+    """Tell of compiling, which takes seconds where the cache has nothing."""
+
+    def build(engine: wasmtime.Engine, wasm: bytes) -> Component:
+        notify(Step("compile", name))
+        began = time.monotonic()
+        component = code.build(engine, wasm)
+        notify(Step("compile", name, time.monotonic() - began))
+        return component
+
+    return Code(code.kind, build, code.load)

@@ -15,7 +15,7 @@ from wasmbuild.run.http.values import Misuse
 
 __all__ = ["Host"]
 
-_HEADER_BYTES = 4 * 1024 * 1024
+_KEPT_BYTES = 4 * 1024 * 1024
 
 
 class Host:
@@ -33,17 +33,20 @@ class Host:
         self.resources = Resources()
         self.context: Any = None
         self.failure: BaseException | None = None
-        self._header_bytes = 0
+        self._kept_bytes = 0
 
     def check(self) -> None:
         """Raises OutOfTime or Abandoned when the guest shall go no further."""
         self.exchange.check()
 
     def charge(self, size: int) -> None:
-        """Count bytes of headers, which live in our memory. Raises Misuse when they are too many."""
-        self._header_bytes += size
-        if self._header_bytes > _HEADER_BYTES:
-            raise Misuse(f"the guest made more than {_HEADER_BYTES} bytes of headers")
+        """Count bytes of what it makes that stays in our memory, headers above all.
+
+        Raises Misuse when they are too many.
+        """
+        self._kept_bytes += size
+        if self._kept_bytes > _KEPT_BYTES:
+            raise Misuse(f"the guest made more than {_KEPT_BYTES} bytes of headers and of what is not sent")
 
     def wait(self, pollables: Sequence[Pollable]) -> list[int]:
         """Wait until one is ready; which are, by position.

@@ -4,22 +4,24 @@ Of ``wasi:http/types`` (WIT of wasi:http 0.2.12). Their bodies are in ``bodies``
 ``outgoing``.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from wasmbuild.run.http.bodies import IncomingBody, OutgoingBody
 from wasmbuild.run.http.codes import ERROR_CODE, METHOD, SCHEME, method_case, scheme_case
+from wasmbuild.run.http.compounds import OptionOf, Result
 from wasmbuild.run.http.exchange import Exchange, Head, Request
 from wasmbuild.run.http.fields import Fields, visible
 from wasmbuild.run.http.linking import Function
 from wasmbuild.run.http.resources import Borrow, Own
-from wasmbuild.run.http.values import STRING, U16, Case, Err, Ok, OptionOf, Result
+from wasmbuild.run.http.values import STRING, U16, Case, Err, Misuse, Ok
 
 if TYPE_CHECKING:
     from wasmbuild.run.http.host import Host
 
 __all__ = ["INCOMING", "IncomingRequest", "OutgoingResponse", "ResponseOutparam"]
 
-_LENGTH_DIGITS = 18
+_NOT_MODIFIED = 304
 
 
 class IncomingRequest:
@@ -49,26 +51,29 @@ class OutgoingResponse:
         self._exchange = exchange
         self._body: OutgoingBody | None = None
 
-    def body(self) -> Ok | Err:
+    def body(self, charge: Callable[[int], None]) -> Ok | Err:
         """The body, the first time."""
         if self._body is not None:
             return Err()
-        self._body = OutgoingBody(self._exchange, self._length())
+        self._body = OutgoingBody(self._exchange, charge, self._length())
         return Ok(self._body)
 
     def send(self) -> None:
         """Make this the answer; it has no body when nobody asked for one."""
         self._exchange.answer(Head(self.status, self.headers.entries))
-        if self._body is None:
+        if self._body is not None:
+            self._body.send()
+        elif self._length():
+            self._exchange.fail()
+        else:
             self._exchange.finish()
 
     def _length(self) -> int | None:
-        """What ``content-length`` says; a HEAD's answer has no body whatever it says."""
+        """What ``content-length`` promises: nothing where there is no body whatever it says (RFC 9110 §8.6)."""
         values = self.headers.get("content-length")
-        if len(values) != 1 or self._exchange.request.method == "HEAD":
+        if not values or self._exchange.request.method == "HEAD" or self.status == _NOT_MODIFIED:
             return None
-        text = values[0]
-        return int(text) if text.isdigit() and len(text) <= _LENGTH_DIGITS else None
+        return int(values[0])
 
 
 class ResponseOutparam:
@@ -114,6 +119,8 @@ def _consume(_host: "Host", request: IncomingRequest) -> Ok | Err:
 
 
 def _response(host: "Host", headers: Fields) -> OutgoingResponse:
+    if len(headers.get("content-length")) > 1:
+        raise Misuse("an answer has more than one content-length")
     return OutgoingResponse(headers, host.exchange)
 
 
@@ -133,8 +140,8 @@ def _response_headers(_host: "Host", response: OutgoingResponse) -> Fields:
     return response.headers
 
 
-def _body(_host: "Host", response: OutgoingResponse) -> Ok | Err:
-    return response.body()
+def _body(host: "Host", response: OutgoingResponse) -> Ok | Err:
+    return response.body(host.charge)
 
 
 def _set(_host: "Host", param: ResponseOutparam, answer: Ok | Err) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wasmtime import Engine, WasmtimeError
+from wasmtime import Engine, Store, WasmtimeError
 from wasmtime import _ffi as ffi
 from wasmtime.component import Component, Linker, LinkerInstance, ResourceType
 
@@ -22,10 +22,18 @@ from wasmbuild.run.http.values import Misuse, Type
 if TYPE_CHECKING:
     from wasmbuild.run.http.host import Host
 
-__all__ = ["Function", "Interface", "Linked", "acting"]
+__all__ = ["Function", "Interface", "Linked", "acting", "watch"]
 
 _TRAP = b"the host stopped the guest\0"
 _NO_FINALIZER = ctypes.cast(0, ctypes.CFUNCTYPE(None, ctypes.c_void_p))
+_EPOCH_CALLBACK = ctypes.CFUNCTYPE(
+    ctypes.c_size_t,
+    ctypes.POINTER(ffi.wasmtime_context_t),
+    ctypes.c_void_p,
+    ctypes.POINTER(ctypes.c_uint64),
+    ctypes.POINTER(ffi.wasmtime_update_deadline_kind_t),
+)
+_GO_ON = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,27 @@ def acting(host: "Host") -> Iterator[None]:
         yield
     finally:
         _HERE.host = None
+
+
+def watch(store: Store) -> None:
+    """Look at each epoch whether the guest may go on, also while it calls nothing."""
+    ffi.wasmtime_store_epoch_deadline_callback(store.ptr(), _LOOK, None, _NO_FINALIZER)
+
+
+def _look(_context: Any, _data: Any, more: Any, kind: Any) -> int:  # noqa: ANN401 - C pointers
+    host = _HERE.host
+    if host is None:
+        return _trap()
+    try:
+        host.check()
+    except BaseException as error:  # noqa: BLE001 - as in ``_called``
+        host.failure = host.failure or error
+        return _trap()
+    more[0], kind[0] = 1, _GO_ON
+    return 0
+
+
+_LOOK = _EPOCH_CALLBACK(_look)
 
 
 class Linked:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from wasmbuild.run.http.bodies import OutgoingBody
 from wasmbuild.run.http.codes import ERROR_CODE, METHOD, SCHEME
+from wasmbuild.run.http.compounds import OptionOf, Result
 from wasmbuild.run.http.fields import Fields
 from wasmbuild.run.http.linking import Function, Interface
 from wasmbuild.run.http.resources import Borrow, Own
-from wasmbuild.run.http.values import STRING, U64, Case, Err, Ok, OptionOf, Result, Type
+from wasmbuild.run.http.values import STRING, U64, Case, Err, Ok, Type
 
 if TYPE_CHECKING:
     from wasmbuild.run.http.host import Host
@@ -63,10 +64,10 @@ def _new(_host: "Host", headers: Fields) -> OutgoingRequest:
     return OutgoingRequest(headers)
 
 
-def _body(_host: "Host", request: OutgoingRequest) -> Ok | Err:
+def _body(host: "Host", request: OutgoingRequest) -> Ok | Err:
     if request.body is not None:
         return Err()
-    request.body = OutgoingBody(None)
+    request.body = OutgoingBody(None, host.charge)
     return Ok(request.body)
 
 
@@ -86,10 +87,11 @@ def _reader(attribute: str) -> Callable[["Host", object], Any]:
 
 
 def _writer(attribute: str) -> Callable[["Host", object, Any], Ok | Err]:
-    def write(_host: "Host", holder: object, value: Any) -> Ok | Err:  # noqa: ANN401 - as above
+    def write(host: "Host", holder: object, value: Any) -> Ok | Err:  # noqa: ANN401 - as above
         text = value.value if isinstance(value, Case) else value
         if isinstance(text, str) and len(text) > _MOST_TEXT:
             return Err()
+        host.charge(len(text.encode()) if isinstance(text, str) else 0)
         setattr(holder, attribute, value)
         return Ok()
 

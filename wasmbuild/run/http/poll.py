@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from wasmbuild.run.http.compounds import ListOf
 from wasmbuild.run.http.linking import Function, Interface
 from wasmbuild.run.http.resources import Borrow
-from wasmbuild.run.http.values import BOOL, U32, ListOf, Misuse
+from wasmbuild.run.http.values import BOOL, U32, Misuse
 
 if TYPE_CHECKING:
     from wasmbuild.run.http.host import Host

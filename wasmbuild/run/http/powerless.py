@@ -6,10 +6,11 @@ and gives nothing; the rest is never reached, and traps.
 
 from typing import TYPE_CHECKING
 
+from wasmbuild.run.http.compounds import Enum, ListOf, OptionOf, Result, TupleOf
 from wasmbuild.run.http.linking import Function, Interface
 from wasmbuild.run.http.resources import Borrow, Own
 from wasmbuild.run.http.streams import IoError
-from wasmbuild.run.http.values import STRING, Enum, Err, Ignored, ListOf, OptionOf, Result, TupleOf
+from wasmbuild.run.http.values import STRING, Err, Ignored
 
 if TYPE_CHECKING:
     from wasmbuild.run.http.host import Host

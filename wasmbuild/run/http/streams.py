@@ -6,11 +6,12 @@ What a stream reads from or writes to is in ``bodies`` and ``console``.
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from wasmbuild.run.http.compounds import Result, Variant
 from wasmbuild.run.http.exchange import BUFFER
 from wasmbuild.run.http.linking import Function, Interface
 from wasmbuild.run.http.poll import Pollable
 from wasmbuild.run.http.resources import Borrow, Own
-from wasmbuild.run.http.values import BYTES, STRING, U64, Case, Err, Misuse, Ok, Result, Variant
+from wasmbuild.run.http.values import BYTES, STRING, U64, Case, Err, Misuse, Ok
 
 if TYPE_CHECKING:
     from wasmbuild.run.http.host import Host

@@ -10,23 +10,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from wasmbuild.run.http.compounds import ListOf, OptionOf, Record, Result, TupleOf
 from wasmbuild.run.http.linking import Function, Interface
 from wasmbuild.run.http.poll import Pollable
 from wasmbuild.run.http.resources import Own
 from wasmbuild.run.http.streams import InputStream, OutputStream
-from wasmbuild.run.http.values import (
-    BYTES,
-    STRING,
-    U8,
-    U32,
-    U64,
-    ListOf,
-    Misuse,
-    OptionOf,
-    Record,
-    Result,
-    TupleOf,
-)
+from wasmbuild.run.http.values import BYTES, STRING, U8, U32, U64, Misuse
 
 if TYPE_CHECKING:
     from wasmbuild.run.http.host import Host

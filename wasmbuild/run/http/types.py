@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from wasmbuild.run.http.bodies import BODIES, FutureTrailers, IncomingBody, OutgoingBody
 from wasmbuild.run.http.codes import ERROR_CODE
+from wasmbuild.run.http.compounds import OptionOf
 from wasmbuild.run.http.fields import FIELDS, Fields
 from wasmbuild.run.http.incoming import INCOMING, IncomingRequest, OutgoingResponse, ResponseOutparam
 from wasmbuild.run.http.linking import Function, Interface
@@ -16,7 +17,7 @@ from wasmbuild.run.http.outgoing import (
 )
 from wasmbuild.run.http.resources import Borrow
 from wasmbuild.run.http.streams import IoError
-from wasmbuild.run.http.values import Case, OptionOf
+from wasmbuild.run.http.values import Case
 
 if TYPE_CHECKING:
     from wasmbuild.run.http.host import Host
