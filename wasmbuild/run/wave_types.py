@@ -3,6 +3,7 @@
 Not here: resources, streams and futures, which cannot be written; and how the engine holds any of it.
 """
 
+import contextlib
 import math
 import struct
 from dataclasses import dataclass
@@ -184,7 +185,8 @@ def shortest(number: float, bits: int) -> str:
     if bits == 64 or not math.isfinite(number):
         return repr(number)
     for digits in range(1, 10):
-        text = f"{number:.{digits}g}"
-        if rounded(float(text), bits) == number:
-            return repr(float(text))
+        nearby = float(f"{number:.{digits}g}")
+        with contextlib.suppress(OverflowError):  # a few digits of the largest number may be more than that
+            if rounded(nearby, bits) == number:
+                return repr(nearby)
     return repr(number)

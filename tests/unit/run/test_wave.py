@@ -128,6 +128,7 @@ def test_what_a_guest_says_cannot_steer_a_terminal():
         (0.1, 64, "0.1"),
         (rounded(0.1, 32), 32, "0.1"),
         (rounded(16777217.0, 32), 32, "16777216.0"),
+        (3.4025001647762064e38, 32, "3.4025002e+38"),
         (math.nan, 32, "nan"),
     ],
 )
