@@ -25,6 +25,7 @@ _OBJECTS = 50_000
 def main() -> NoReturn:
     """Run the command line of this process, and end it."""
     gc.set_threshold(_OBJECTS)
+    _fill_streams()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     sys.unraisablehook = _insist
@@ -66,6 +67,13 @@ def _leave(code: int) -> NoReturn:
     """
     atexit._run_exitfuncs()  # noqa: SLF001 - there is no other way to all of them
     os._exit(code)
+
+
+def _fill_streams() -> None:
+    """Open what was closed before us on nothing: the next file or socket of ours would be a guest's stream."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
 
 
 def _prepare_streams() -> None:

@@ -70,7 +70,8 @@ class CodeCache:
                             _seal(path, key, _hash(key, code), os.fstat(handle))
                     _prune(path, self._max_bytes, key)
             except (Failure, OSError) as error:
-                raise CodeCacheFailed(f"{self._folder} could not be written: {error}") from error
+                reason = error.cause if isinstance(error, Failure) else error.strerror
+                raise CodeCacheFailed(f"{self._folder} could not be written: {reason}") from error
 
     def _at(self, handle: int) -> Path:
         """A path to the folder that was looked at."""

@@ -82,10 +82,15 @@ def _call_run(
     found = component.get_export_index(interface)
     index = component.get_export_index("run", found) if found is not None else None
     function = instance.get_func(store, index) if index is not None else None
-    if function is None:
-        raise cannot_start(guest, ValueError(f"its {interface} has no function run"))
-    result = function(store)
-    return 1 if getattr(result, "tag", "ok") == "err" else 0
+    if function is None or not _is_run(function.type(store)):
+        raise cannot_start(guest, ValueError(f"its {interface} has no function run: func() -> result"))
+    return 1 if function(store).tag == "err" else 0
+
+
+def _is_run(kind: components.FuncType) -> bool:
+    """Whether it takes nothing, and returns success or failure without more: the engine does not check that."""
+    result = kind.result
+    return not kind.params and isinstance(result, components.ResultType) and result.ok is None and result.err is None
 
 
 def _run_interface(binary: WasmBinary) -> str | None:

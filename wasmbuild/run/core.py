@@ -101,8 +101,9 @@ def _initialize(instance: wasmtime.Instance, store: wasmtime.Store) -> None:
 
 def _command(instance: wasmtime.Instance, store: wasmtime.Store, guest: Guest) -> wasmtime.Func:
     start = instance.exports(store)[_START]
-    if not isinstance(start, wasmtime.Func) or start.type(store).params:
-        raise cannot_start(guest, ValueError("its _start takes arguments, and a command's takes none"))
+    kind = start.type(store) if isinstance(start, wasmtime.Func) else None
+    if not isinstance(start, wasmtime.Func) or kind is None or kind.params or kind.results:
+        raise cannot_start(guest, ValueError("its _start takes or returns something, and a command's does neither"))
     return start
 
 

@@ -62,11 +62,12 @@ def decide(
             cause=f"{NO_HOSTS}; {NO_SOCKETS}",
             hint="--net '*' lets it send HTTP requests to every host",
         )
+    used = _used(grants, wanted)
     return Decision(
         rows=rows,
-        grants=_used(grants, wanted),
+        grants=used,
         stubs=_stubs(binary, grants),
-        notes=(*_dropped(wish, binary, wanted), *_unset(policy, grants, wanted)),
+        notes=(*_dropped(wish, binary, wanted), *_unset(policy, grants, wanted), *_exposed(used)),
         obstacle=unable_to_export(binary),
         policy=policy.file if policy else None,
         strict=strict,
@@ -208,6 +209,14 @@ def _dropped(wish: Wish, binary: WasmBinary, wanted: frozenset[str]) -> Iterator
         denied = _denied(CapabilityPolicy(frozenset(), (pattern,)), binary)
         if all(capability_of(each) is not None or str(each) in denied for each in binary.imports):
             yield Note("warning", f"--allow {printable(pattern, 100)} gives nothing: the program does not import it")
+
+
+def _exposed(used: Grants) -> Iterator[Note]:
+    if used.folders:
+        from wasmbuild.run.folders import exposures  # noqa: PLC0415  (most runs have no folder)
+
+        for sentence in exposures(used.folders):
+            yield Note("warning", sentence)
 
 
 def _unset(policy: "RunPolicy | None", grants: Grants, wanted: frozenset[str]) -> Iterator[Note]:

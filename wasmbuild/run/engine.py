@@ -50,12 +50,14 @@ class Settings:
 
     ``interruptible`` puts checks into loops and functions, which ``increment_epoch`` then stops; ``metered``
     counts fuel. Both cost speed. ``counted`` is for memories of the host's (``ledger``), which cannot be
-    mapped with their first content.
+    mapped with their first content. ``sequential`` is without asynchronous calls: with them, the engine
+    (50.0) loses count when a function of the host's is called with a second borrow, and the guest traps.
     """
 
     interruptible: bool = False
     metered: bool = False
     counted: bool = False
+    sequential: bool = False
 
     @classmethod
     def of(cls, limits: GuestLimits) -> Self:
@@ -69,7 +71,12 @@ class Settings:
     @property
     def variant(self) -> str:
         """Tells apart what the same bytes are compiled to."""
-        words = {"timed": self.interruptible, "metered": self.metered, "counted": self.counted}
+        words = {
+            "timed": self.interruptible,
+            "metered": self.metered,
+            "counted": self.counted,
+            "sequential": self.sequential,
+        }
         return "-".join(word for word, wanted in words.items() if wanted) or "plain"
 
 
@@ -83,6 +90,8 @@ def new_engine(
     config = wasmtime.Config()
     config.epoch_interruption = settings.interruptible
     config.consume_fuel = settings.metered
+    if settings.sequential:
+        ffi.wasmtime_config_concurrency_support_set(config.ptr(), False)
     if settings.counted:
         ffi.wasmtime_config_memory_init_cow_set(config.ptr(), False)
     if ledger is not None:

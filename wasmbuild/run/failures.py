@@ -14,6 +14,9 @@ _SHOWN_LINES = 20
 _SHOWN_NAMES = 12
 _STACK = "call stack exhausted"
 _FUEL = "all fuel consumed"
+_HEAP = "GC heap out of memory"
+_NO_VALUE = "`ffi.wasmtime_valkind_t`"
+"""What the engine's package says of a v128 or a reference of the guest's that is to become a value of Python."""
 
 
 def ended_by(guest: Guest, error: Exception) -> GuestFailed:
@@ -27,11 +30,16 @@ def ended_by(guest: Guest, error: Exception) -> GuestFailed:
             cause=f"it executed as much as {guest.limits.fuel} allow",
             hint=f"--fuel {guest.limits.fuel * 10}",
         )
-    if guest.refusal is not None:
+    if guest.refusal is not None or _HEAP in reason:
         return GuestOutOfMemory(
             f"{guest.name} is out of memory",
-            cause=f"{guest.refusal}\nwhat it did then: {_short(reason)}",
+            cause="\n".join(filter(None, (guest.refusal, f"what it did then: {_short(reason).strip()}"))),
             hint="--memory SIZE gives it more",
+        )
+    if _NO_VALUE in reason and guest.stubs:
+        return GuestTrapped(
+            f"{guest.name} called what it imports and nobody has",
+            cause="one of: " + ", ".join(printable(name, 200) for name in sorted(guest.stubs)[:_SHOWN_NAMES]),
         )
     if _STACK in reason:
         return GuestTrapped(
@@ -78,11 +86,10 @@ _LIMITS = (
 
 def _beyond_a_limit(guest: Guest, message: str, flag: str, what: str) -> GuestFailed:
     kind = GuestOutOfMemory if flag == "--memory" else GuestFailed
-    return kind(
-        f"{guest.name} needs {what} than a guest may have",
-        cause=_short(message),
-        hint=f"{flag} sets how many it may have",
-    )
+    hint = f"{flag} sets how {'much' if what == 'more memory' else 'many'} it may have"
+    if what == "more memories":
+        hint = "--memory 3GiB, or any below 4GiB: then they are counted together, however many there are"
+    return kind(f"{guest.name} needs {what} than a guest may have", cause=_short(message), hint=hint)
 
 
 def not_a_command(name: str, missing: str, exports: Iterable[str]) -> GuestFailed:

@@ -2,16 +2,19 @@
 
 import os
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from registry.words import printable
 from wasmbuild.errors import UsageFailed
 from wasmbuild.run.grants import Folder
 
-__all__ = ["duplicate", "existing_folder", "guest_name", "is_text", "parse_folder", "root_or"]
+__all__ = ["duplicate", "existing_folder", "exposures", "guest_name", "is_text", "opened", "parse_folder", "root_or"]
 
 _MODES = {":ro": False, ":rw": True}
+_PROCESSES = Path("/proc")
+_HANDLES = "/proc/self/fd"
 
 
 def parse_folder(text: str) -> Folder:
@@ -52,6 +55,35 @@ def existing_folder(path: Path) -> Path:
     if not is_text(str(found)):
         raise ValueError("its name is not UTF-8, and the engine takes no other")
     return found
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[str]:
+    """A path to what a folder that ``existing_folder`` found is while the block lasts.
+
+    Where the system can tell, no link that came into its path since is followed. Raises OSError when it
+    cannot be opened, or is another one by now.
+    """
+    handle = os.open(folder, getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        held = f"{_HANDLES}/{handle}"
+        known = os.path.lexists(held)
+        if known and os.readlink(held) != str(folder):  # noqa: PTH115 - no path of ours
+            raise NotADirectoryError(f"{folder} has become a link to elsewhere")
+        yield held if known else str(folder)
+    finally:
+        os.close(handle)
+
+
+def exposures(folders: Sequence[Folder]) -> Iterator[str]:
+    """What folders give beyond what they seem to, each as a sentence."""
+    for folder in folders:
+        if folder.host.is_relative_to(_PROCESSES) or _PROCESSES.is_relative_to(folder.host):
+            yield f"{printable(folder.guest)} shows the guest {_PROCESSES}: variables and memory of our process as well"
+        around = [each for each in folders if each.writable and folder.host.is_relative_to(each.host)]
+        if around and not folder.writable:
+            seen = f"{printable(folder.guest)} is given to be read"
+            yield f"{seen}, and can be written as a part of {printable(around[0].guest)}"
 
 
 def guest_name(text: str) -> str:

@@ -55,6 +55,9 @@ class Guest:
         """What the engine's WASI gives to the guest. Raises GuestFailed for a folder that is not there."""
         import wasmtime  # noqa: PLC0415  (costs more than everything else here)
 
+        from registry.words import printable  # noqa: PLC0415
+        from wasmbuild.run.folders import opened  # noqa: PLC0415
+
         wasi = wasmtime.WasiConfig()
         wasi.argv = list(self.arguments)
         wasi.inherit_stdin()
@@ -64,9 +67,11 @@ class Guest:
             wasi.env = self.grants.environment
         for folder in self.grants.folders:
             try:
-                wasi.preopen_dir(str(folder.host), folder.guest, folder.writable)
-            except (wasmtime.WasmtimeError, UnicodeEncodeError) as error:
+                with opened(folder.host) as path:
+                    wasi.preopen_dir(path, folder.guest, folder.writable)
+            except (wasmtime.WasmtimeError, OSError, UnicodeEncodeError) as error:
                 raise GuestFailed(
-                    f"{folder.host} cannot be given to {self.name}", cause="it is not a folder that can be opened"
+                    f"{printable(str(folder.host))} cannot be given to {self.name}",
+                    cause="it is not a folder that can be opened, or no longer the one that was granted",
                 ) from error
         return wasi

@@ -65,8 +65,9 @@ def _types(name: str, words: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _number(text: str, kind: str, place: int) -> int | float:
+    plain = text if text.isascii() and "_" not in text else ""  # Python reads digits of every script, and grouped
     try:
-        return _float(text, _BITS[kind]) if kind.startswith("f") else _integer(text, _BITS[kind])
+        return _float(plain, _BITS[kind]) if kind.startswith("f") else _integer(plain, _BITS[kind])
     except (ValueError, OverflowError):
         words = "a number" if kind.startswith("f") else f"a whole number that {_BITS[kind]} bits hold"
         raise UsageFailed(f"argument {place} is {text[:40]!r}, and {kind} is {words}") from None

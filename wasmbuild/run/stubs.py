@@ -74,13 +74,18 @@ _FIRST_RESOURCE = 0x5700_0000
 def _trap(asked: Import, called: str) -> Callable[..., NoReturn]:
     # All of HTTP is granted as one, the types that only carry it included.
     capability = CAPABILITIES["http"] if asked.name.startswith("wasi:http/") else capability_of(asked)
-    flag = f"--allow {capability.name}" if capability else f"a policy whose imports has {printable(str(asked), 200)}"
 
     def function(*_: object) -> NoReturn:
+        if capability is None:
+            raise GuestTrapped(
+                f"the guest called {printable(called, 200)}, which does nothing here",
+                cause=f"{printable(str(asked), 200)} is no part of WASI: a guest may be allowed to import it, "
+                "and only the host that it was made for has it",
+            )
         raise GuestTrapped(
             f"the guest called {printable(called, 200)}, which it was not granted",
-            cause=f"it {capability.words}" if capability else "it is no part of WASI",
-            hint=flag,
+            cause=f"it {capability.words}",
+            hint=f"--allow {capability.name}",
         )
 
     return function

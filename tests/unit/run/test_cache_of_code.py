@@ -198,3 +198,15 @@ def test_every_kind_of_code_is_kept_apart_and_found_again(tmp_path):
         for limits in each:
             assert run(guest, [], cache=cache, limits=limits) == 0
     assert len(codes(cache)) == 4
+
+
+def test_a_cache_that_cannot_be_written_says_why_and_not_how(tmp_path):
+    cache, guest, notes = tmp_path / "aot", program(exits(7)), []
+    run(guest, [], cache=cache)
+    (entry,) = codes(cache)
+    entry.unlink()
+    entry.mkdir()
+    assert run(guest, [], cache=cache, notify=notes.append) == 7
+    assert [note.text for note in notes] == [
+        f"compiled code could not be kept: {cache} could not be written: Is a directory"
+    ]

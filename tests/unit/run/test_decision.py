@@ -7,7 +7,7 @@ from wasmtime import wat2wasm
 
 from wasmbuild.errors import CapabilityDenied, EngineUnable
 from wasmbuild.run.decision import Decision, decide
-from wasmbuild.run.granting import parse_allowed, parse_wish
+from wasmbuild.run.granting import Wish, parse_allowed, parse_wish
 from wasmbuild.run.grants import Folder, Grants
 from wasmbuild.run.policy import RunPolicy, parse_policy
 from wasmbuild.wasm.binary import read
@@ -294,3 +294,27 @@ def test_every_capability_has_a_row_in_the_table():
 
     assert set(ASKING) | {"command", "threads"} == set(CAPABILITIES)
     assert parse_allowed(list(ASKING)).allow == set(ASKING)
+
+
+@pytest.mark.parametrize(
+    ("folders", "said"),
+    [
+        ([("/srv", "/srv", True), ("/srv/keep", "/keep", False)], "/keep is given to be read, and can be written as a"),
+        ([("/srv", "/a", False), ("/srv", "/b", True)], "/a is given to be read, and can be written as a part of /b"),
+        ([("/", "/all", False)], "/all shows the guest /proc: variables and memory"),
+        ([("/proc/1", "/one", False)], "/one shows the guest /proc"),
+        ([("/srv", "/a", False), ("/srv/out", "/b", True)], None),
+        ([("/srv", "/a", False), ("/procedures", "/b", True)], None),
+    ],
+)
+def test_folders_that_give_more_than_they_seem_to(folders, said):
+    grants = Grants(folders=tuple(Folder(Path(host), guest, writable) for host, guest, writable in folders))
+    notes = [note.text for note in decide(ASKING["filesystem"], None, Wish(grants)).notes]
+    assert [said in note for note in notes] == ([True] if said else [])
+
+
+def test_the_command_to_paste_has_the_policy():
+    decision = decide(ASKING["environment"], policy(""), Wish(), strict=True)
+    failure = decision.failure("a.wasm")
+    assert failure
+    assert failure.hint == "wasmbuild run --policy p.toml --strict --allow environment a.wasm"

@@ -116,6 +116,8 @@ def test_numbers_go_in_and_come_out(call, name, arguments, shown):
         ("nothing", ["1"], "takes 0 arguments", "nothing()"),
         ("add", ["1", "x"], "argument 2 is 'x'", ""),
         ("add", ["4294967296", "0"], "argument 1", ""),
+        ("add", ["1_0", "0"], "argument 1 is '1_0'", ""),
+        ("add", ["٣", "0"], "argument 1 is '٣'", ""),
         ("add", ["1.5", "0"], "argument 1", ""),
         ("half", ["1e99"], "argument 1", ""),
         ("vector", ["1"], "cannot be called", "v128"),

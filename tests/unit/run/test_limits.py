@@ -159,10 +159,12 @@ def test_a_module_that_a_component_instantiates_twice_counts_twice():
     with pytest.raises(GuestOutOfMemory, match="needs more memory"):
         run(program(wat), [], limits=GuestLimits(memory_bytes=MIB))
     assert run(program(wat), [], limits=GuestLimits(memory_bytes=2 * MIB)) == 0
+    with pytest.raises(GuestOutOfMemory, match="needs more memories") as caught:
+        run(program(wat), [])
+    assert "below 4GiB" in caught.value.hint  # where they are counted
 
 
 def test_what_the_garbage_collector_has_is_counted():
-
     wat = """(module (type $a (array (mut i64)))
       (type $node (struct (field (ref null $node)) (field (ref $a))))
       (func (export "_start") (local (ref null $node))

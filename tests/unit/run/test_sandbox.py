@@ -98,10 +98,10 @@ def test_an_empty_module_exports_nothing(guest):
     assert caught.value.cause == "it exports nothing"
 
 
-def test_start_must_be_a_function_without_arguments(guest):
+def test_start_must_be_a_function_without_arguments_and_results(guest):
     with pytest.raises(GuestFailed, match="not a command"):
         run(guest('(module (memory (export "_start") 1))'), [])
-    with pytest.raises(GuestFailed, match="takes arguments"):
+    with pytest.raises(GuestFailed, match="takes or returns something"):
         run(guest('(module (func (export "_start") (param i32)))'), [])
 
 
@@ -213,3 +213,46 @@ def test_a_folder_that_is_not_there_is_named(guest, tmp_path):
 
 def test_variables_are_those_that_are_granted(guest):
     assert run(guest(LOOKS_AROUND), ["guest"], grants=Grants(environment=(("A", "1"), ("B", "=")))) == 2 + 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("i32", "i32.const 1"), ("v128", "v128.const i64x2 0 0"), ("i31ref", "(ref.i31 (i32.const 1))")]
+)
+def test_start_returns_nothing(guest, kind, value):
+    with pytest.raises(GuestFailed, match="takes or returns something"):
+        run(guest(f'(module (func (export "_start") (result {kind}) {value}))'), [])
+
+
+def test_a_folder_that_has_become_a_link_is_not_given(guest, tmp_path):
+    """Whoever can write beside a folder does not decide what is granted, not even at the last moment."""
+    (tmp_path / "granted").mkdir()
+    (tmp_path / "secret").mkdir()
+    grants = Grants(folders=(Folder(tmp_path / "granted", "/in"),))
+    assert run(guest(LOOKS_AROUND), ["guest"], grants=grants) == 100
+    (tmp_path / "granted").rmdir()
+    (tmp_path / "granted").symlink_to("secret")
+    with pytest.raises(GuestFailed, match="cannot be given"):
+        run(guest(LOOKS_AROUND), ["guest"], grants=grants)
+    (tmp_path / "secret" / "inner").mkdir()
+    with pytest.raises(GuestFailed, match="cannot be given"):  # a link above it is no better
+        run(guest(LOOKS_AROUND), ["guest"], grants=Grants(folders=(Folder(tmp_path / "granted" / "inner", "/in"),)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "core"),
+    [
+        ('(param "x" u32) (result (result))', "(param i32) (result i32)"),
+        ("(result u32)", "(result i32)"),
+        ("", ""),
+        ("(result (result u32))", "(result i32)"),
+    ],
+)
+def test_a_command_of_another_type_is_none(guest, kind, core):
+    body = "i32.const 1024" if "result" in core else ""
+    wat = f"""(component
+      (core module $m (memory (export "m") 1) (func (export "run") {core} {body}))
+      (core instance $i (instantiate $m)) (alias core export $i "m" (core memory $m))
+      (func $run {kind} (canon lift (core func $i "run") (memory $m)))
+      (instance $r (export "run" (func $run))) (export "wasi:cli/run@0.2.3" (instance $r)))"""
+    with pytest.raises(GuestFailed, match=r"cannot be started: .*run: func\(\) -> result"):
+        run(guest(wat), [])

@@ -73,7 +73,25 @@ def test_functions_of_a_module_can_be_stubs(capfd):
     with pytest.raises(GuestTrapped, match="called launch") as caught:
         run(program(wat), [], stubs=frozenset({"env::launch"}))
     assert "no part of WASI" in caught.value.cause
+    assert caught.value.hint is None
     with pytest.raises(GuestTrapped, match="called fd_write") as caught:
         run(program(ECHO), ["guest", "x"], stubs=frozenset({f"{WASI}::fd_write"}))
     assert caught.value.hint == "--allow stdio"
     assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("more", "kind", "value"),
+    [
+        ("", "v128", "(v128.const i64x2 0 0)"),
+        ("", "i31ref", "(ref.i31 (i32.const 1))"),
+        ("(type $s (struct))", "(ref null $s)", "(struct.new $s)"),
+    ],
+)
+def test_a_stub_may_be_called_with_what_python_has_no_value_for(more, kind, value):
+    """The engine's package cannot show such values, and some of its ways to them end the process."""
+    wat = f"""(module {more} (import "env" "f" (func $f (param {kind}))) (func (export "_start") (call $f {value})))"""
+    with pytest.raises(GuestTrapped, match="called what it imports and nobody has") as caught:
+        run(program(wat), [], stubs=frozenset({"env::f"}))
+    assert "env::f" in caught.value.cause
+    assert "ffi" not in str(caught.value)
