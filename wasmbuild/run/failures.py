@@ -7,6 +7,7 @@ import wasmtime
 from registry.words import printable
 from wasmbuild.errors import GuestFailed, GuestOutOfFuel, GuestOutOfMemory, GuestTimedOut, GuestTrapped
 from wasmbuild.run.guest import Guest
+from wasmbuild.run.limits import MEMORY_BYTES
 
 __all__ = ["cannot_start", "ended_by", "not_a_command", "timed_out"]
 
@@ -52,10 +53,14 @@ def ended_by(guest: Guest, error: Exception) -> GuestFailed:
 
 def timed_out(guest: Guest) -> GuestTimedOut:
     """The guest was ended by the clock."""
+    limits = guest.limits
+    flags = f"--timeout {limits.seconds:g}s"  # those that make other code
+    flags += f" --fuel {limits.fuel}" if limits.fuel is not None else ""
+    flags += f" --memory {limits.memory_bytes}" if limits.memory_bytes < MEMORY_BYTES else ""
     return GuestTimedOut(
-        f"{guest.name} took longer than {guest.limits.seconds:g} s",
+        f"{guest.name} took longer than {limits.seconds:g} s",
         cause="it was ended where it was, within 100 ms",
-        hint="--timeout TIME gives it more; compiling counts, and is done before by: wasmbuild compile",
+        hint=f"--timeout TIME gives it more; compiling counts, and is done before by: wasmbuild compile {flags}",
     )
 
 

@@ -245,8 +245,9 @@ def test_instances_are_limited():
 
 def test_time_is_up():
     with pytest.raises(GuestTimedOut, match=r"took longer than 0\.05 s") as caught:
-        run(program(command("(loop $l (br $l))")), [], limits=GuestLimits(seconds=0.05))
+        run(program(command("(loop $l (br $l))")), [], limits=GuestLimits(seconds=0.05, memory_bytes=2**20, fuel=2**62))
     assert caught.value.exit_code == 124
+    assert caught.value.hint.endswith("wasmbuild compile --timeout 0.05s --fuel 4611686018427387904 --memory 1048576")
     assert run(program(command("")), [], limits=GuestLimits(seconds=60)) == 0
 
 
