@@ -20,8 +20,8 @@ from pathlib import Path
 
 from wasmbuild.caches import Caches
 from wasmbuild.events import ignore
+from wasmbuild.wasm.editing.rewrite import encode_custom, leb128, sized
 from wasmbuild.wasm.examine import examine
-from wasmbuild.wasm.rewrite import encode_custom, leb128, sized
 from wasmbuild.workflows.components import new_component
 from wasmbuild.workflows.workbench import Workbench
 

@@ -118,8 +118,8 @@ def call_milliseconds(guest: Path, runs: int) -> float:
     import wasmtime
 
     from wasmbuild.run import core
+    from wasmbuild.run.deciding.grants import NOTHING
     from wasmbuild.run.engine import new_engine
-    from wasmbuild.run.grants import NOTHING
     from wasmbuild.run.guest import Guest
     from wasmbuild.run.limits import GuestLimits
     from wasmbuild.run.memory import StoreLimits

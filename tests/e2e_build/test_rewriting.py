@@ -13,10 +13,10 @@ import pytest
 
 from tests.unit.wasm.sections import custom
 from wasmbuild.wasm.capabilities import capability_of
-from wasmbuild.wasm.metadata import change_metadata, remove_metadata
+from wasmbuild.wasm.customs.producers import Producer
+from wasmbuild.wasm.editing.metadata import change_metadata, remove_metadata
+from wasmbuild.wasm.editing.strip import choice, strip
 from wasmbuild.wasm.model import Import
-from wasmbuild.wasm.producers import Producer
-from wasmbuild.wasm.strip import choice, strip
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -10,9 +10,9 @@ from tests.unit.wasm.wit_cases import CASES, Case, exported, world
 from wasmbuild.caches import Caches
 from wasmbuild.cli.main import run
 from wasmbuild.events import ignore
-from wasmbuild.wasm.compat import component_changes
-from wasmbuild.wasm.interface_json import read_world
-from wasmbuild.wasm.steps import Step, demanded
+from wasmbuild.wasm.compare.compat import component_changes
+from wasmbuild.wasm.compare.interface_json import read_world
+from wasmbuild.wasm.compare.steps import Step, demanded
 from wasmbuild.workflows.wasmtools import wit_json
 from wasmbuild.workflows.workbench import Workbench
 

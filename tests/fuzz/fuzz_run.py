@@ -23,9 +23,9 @@ from registry.errors import Failure
 from registry.words import printable
 from tests.fuzz.corpus import COMPONENTS, MODULES
 from tests.fuzz.fuzz_wasm import mutated
-from wasmbuild.run.decision import decide
-from wasmbuild.run.granting import parse_wish
-from wasmbuild.run.invocation import Invocation
+from wasmbuild.run.calls.invocation import Invocation
+from wasmbuild.run.deciding.decision import decide
+from wasmbuild.run.deciding.wishes import parse_wish
 from wasmbuild.run.limits import GuestLimits
 from wasmbuild.run.program import Program
 from wasmbuild.run.sandbox import run

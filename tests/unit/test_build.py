@@ -30,7 +30,7 @@ from wasmbuild.errors import (
 from wasmbuild.events import Event, Note, Sink, Step, ignore
 from wasmbuild.lock import LOCK_FILE, lock_tools
 from wasmbuild.project import load
-from wasmbuild.wasm.metadata import read_metadata
+from wasmbuild.wasm.editing.metadata import read_metadata
 from wasmbuild.workflows.build import Built, Setting, build, build_all
 from wasmbuild.workflows.clean import clean
 from wasmbuild.workflows.new import new

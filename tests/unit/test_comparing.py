@@ -11,7 +11,7 @@ from semver import Version
 from wasmbuild.caches import CACHE_VARIABLE
 from wasmbuild.cli.main import run
 from wasmbuild.errors import UsageFailed
-from wasmbuild.wasm.steps import Step
+from wasmbuild.wasm.compare.steps import Step
 from wasmbuild.workflows.gates import Gate
 from wasmbuild.workflows.versions import smallest_after, step_between, version_named
 

@@ -22,7 +22,7 @@ from wasmbuild.cli.inspecting import page_lines
 from wasmbuild.cli.main import run
 from wasmbuild.errors import UnknownArtifact
 from wasmbuild.events import Note, ignore
-from wasmbuild.wasm.metadata import add_metadata
+from wasmbuild.wasm.editing.metadata import add_metadata
 from wasmbuild.workflows.inspect import read_content
 from wasmbuild.workflows.inspect_json import to_json
 from wasmbuild.workflows.inspected import Inspected

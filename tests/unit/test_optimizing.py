@@ -6,7 +6,7 @@ import wasmtime
 from tests.unit.standins import standing_in
 from wasmbuild.errors import InvalidWasm, ToolFailed
 from wasmbuild.events import Note, ignore
-from wasmbuild.wasm.nested import core_modules
+from wasmbuild.wasm.editing.nested import core_modules
 from wasmbuild.workflows.optimizing import optimize
 from wasmbuild.workflows.workbench import Workbench
 

@@ -9,7 +9,7 @@ from tests.unit.wasm.sections import COMPONENT, MODULE, custom, nest, sized, tex
 from wasmbuild.cli.main import run
 from wasmbuild.errors import UsageFailed
 from wasmbuild.wasm.binary import read
-from wasmbuild.wasm.producers import Producer
+from wasmbuild.wasm.customs.producers import Producer
 from wasmbuild.workflows.rewriting import parse_producers
 
 EVIL = "\x1b[2J\u202e"
@@ -211,8 +211,8 @@ def test_what_is_no_producer(word):
 
 
 def test_the_page_names_what_is_kept_and_removed():
-    from wasmbuild.wasm.metadata import METADATA_SECTIONS
-    from wasmbuild.wasm.strip import KEPT
+    from wasmbuild.wasm.editing.metadata import METADATA_SECTIONS
+    from wasmbuild.wasm.editing.strip import KEPT
 
     page = (Path(__file__).parents[2] / "docs/metadata.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in page for name in (*METADATA_SECTIONS, *KEPT))

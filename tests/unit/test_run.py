@@ -18,8 +18,8 @@ from wasmbuild.errors import (
     UsageFailed,
 )
 from wasmbuild.events import Event, Note
-from wasmbuild.run.granting import Wish, parse_wish
-from wasmbuild.run.policy import read_policy
+from wasmbuild.run.deciding.policy import read_policy
+from wasmbuild.run.deciding.wishes import Wish, parse_wish
 from wasmbuild.workflows.locals import local_file
 from wasmbuild.workflows.run import Prepared, RunRequest, prepare
 from wasmbuild.workflows.run_report import report_json, report_text

@@ -33,7 +33,7 @@ def command(
     what is only added a minor one.
     """
     from wasmbuild.caches import Caches
-    from wasmbuild.wasm.steps import Step
+    from wasmbuild.wasm.compare.steps import Step
     from wasmbuild.workflows.comparing import Bench
     from wasmbuild.workflows.compat import compat, require_at_most
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from wasmbuild.ui.words import size
-from wasmbuild.wasm.customs import Customs
-from wasmbuild.wasm.customs_readers import SharedLibrary
+from wasmbuild.wasm.customs.readers import SharedLibrary
+from wasmbuild.wasm.customs.sections import Customs
 from wasmbuild.workflows.inspected import FileContent
 
 __all__ = ["custom_lines"]

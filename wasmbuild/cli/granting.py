@@ -10,7 +10,7 @@ import click
 from wasmbuild.cli.common import FILE, option
 
 if TYPE_CHECKING:
-    from wasmbuild.run.granting import Wish
+    from wasmbuild.run.deciding.wishes import Wish
 
 __all__ = ["grant_options"]
 
@@ -61,7 +61,7 @@ def _wish(
     hosts: tuple[str, ...],
     allow: tuple[str, ...],
 ) -> "Wish":
-    from wasmbuild.run.granting import Wish, parse_wish
+    from wasmbuild.run.deciding.wishes import Wish, parse_wish
 
     if not (folders or environment or environment_file or hosts or allow):
         return Wish()

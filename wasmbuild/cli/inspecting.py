@@ -8,8 +8,8 @@ from wasmbuild.cli.customwords import custom_lines
 from wasmbuild.ui.words import size
 from wasmbuild.wasm.anatomy import Anatomy, Extern, Part
 from wasmbuild.wasm.capabilities import Asked, asked
+from wasmbuild.wasm.customs.producers import Producers
 from wasmbuild.wasm.model import Limits
-from wasmbuild.wasm.producers import Producers
 from wasmbuild.wasm.sizes import biggest_functions, section_sizes
 from wasmbuild.wasm.world import role, wasi_level
 from wasmbuild.workflows.inspected import FileContent, Inspected, Published

@@ -9,7 +9,7 @@ import click
 from wasmbuild.cli.common import option
 
 if TYPE_CHECKING:
-    from wasmbuild.run.invocation import Invocation
+    from wasmbuild.run.calls.invocation import Invocation
     from wasmbuild.run.limits import GuestLimits
 
 __all__ = ["invocation", "invoke_option", "limit_options", "request_limit_options"]
@@ -93,6 +93,6 @@ def invocation(name: str | None, arguments: tuple[str, ...]) -> "Invocation | No
     """What ``--invoke`` asks for: results go to stdout, each on a line."""
     if name is None:
         return None
-    from wasmbuild.run.invocation import Invocation
+    from wasmbuild.run.calls.invocation import Invocation
 
     return Invocation(name, arguments, click.echo)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from registry.client.registries import Registries
-    from wasmbuild.run.granting import Wish
+    from wasmbuild.run.deciding.wishes import Wish
     from wasmbuild.run.limits import GuestLimits
 
 

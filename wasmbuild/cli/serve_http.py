@@ -16,7 +16,7 @@ from wasmbuild.cli.limiting import request_limit_options
 from wasmbuild.ui.console import Console
 
 if TYPE_CHECKING:
-    from wasmbuild.run.granting import Wish
+    from wasmbuild.run.deciding.wishes import Wish
     from wasmbuild.run.limits import GuestLimits
 
 _USUAL = (700, 10, 10)

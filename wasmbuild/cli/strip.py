@@ -10,7 +10,7 @@ from wasmbuild.ui.console import Console
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wasmbuild.wasm.strip import Dropped
+    from wasmbuild.wasm.editing.strip import Dropped
 
 _SHOWN = 20
 

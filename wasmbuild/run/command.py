@@ -13,7 +13,7 @@ from wasmbuild.run.memory import StoreLimits
 from wasmbuild.wasm.model import WasmBinary
 
 if TYPE_CHECKING:
-    from wasmbuild.run.invoke_component import Call
+    from wasmbuild.run.calls.component import Call
 
 __all__ = ["check_command", "run_component"]
 
@@ -65,7 +65,7 @@ def run_component(engine: wasmtime.Engine, component: components.Component, gues
 def _invocation(engine: wasmtime.Engine, component: components.Component, guest: Guest) -> "Call | None":
     if guest.invocation is None:
         return None
-    from wasmbuild.run.invoke_component import prepare  # noqa: PLC0415  (few runs invoke)
+    from wasmbuild.run.calls.component import prepare  # noqa: PLC0415  (few runs invoke)
 
     return prepare(engine, component, guest.name, guest.invocation)
 

@@ -11,7 +11,7 @@ from wasmbuild.run.memory import StoreLimits
 from wasmbuild.wasm.model import WasmBinary
 
 if TYPE_CHECKING:
-    from wasmbuild.run.invoke_core import Call
+    from wasmbuild.run.calls.core import Call
 
 __all__ = ["check_command", "run_module"]
 
@@ -63,7 +63,7 @@ def run_module(engine: wasmtime.Engine, module: wasmtime.Module, guest: Guest, l
 def _invocation(guest: Guest) -> "Call | None":
     if guest.invocation is None:
         return None
-    from wasmbuild.run.invoke_core import prepare  # noqa: PLC0415  (few runs invoke)
+    from wasmbuild.run.calls.core import prepare  # noqa: PLC0415  (few runs invoke)
 
     return prepare(guest, guest.invocation.name, guest.invocation.arguments)
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wasmbuild.errors import GuestFailed
-from wasmbuild.run.grants import Grants
+from wasmbuild.run.deciding.grants import Grants
 from wasmbuild.run.limits import GuestLimits
 from wasmbuild.run.program import Program
 
 if TYPE_CHECKING:
     import wasmtime
 
-    from wasmbuild.run.invocation import Invocation
+    from wasmbuild.run.calls.invocation import Invocation
     from wasmbuild.run.ledger import Ledger
 
 __all__ = ["Guest"]
@@ -56,7 +56,7 @@ class Guest:
         import wasmtime  # noqa: PLC0415  (costs more than everything else here)
 
         from registry.words import printable  # noqa: PLC0415
-        from wasmbuild.run.folders import opened  # noqa: PLC0415
+        from wasmbuild.run.deciding.folders import opened  # noqa: PLC0415
 
         wasi = wasmtime.WasiConfig()
         wasi.argv = list(self.arguments)

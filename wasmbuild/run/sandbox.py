@@ -13,9 +13,9 @@ import wasmtime
 from wasmbuild.errors import UsageFailed
 from wasmbuild.run import core
 from wasmbuild.run.cache import CodeCache
+from wasmbuild.run.deciding.grants import NOTHING, Grants
 from wasmbuild.run.engine import Code, Settings, compiled, new_engine, warn
 from wasmbuild.run.failures import cannot_start, timed_out
-from wasmbuild.run.grants import NOTHING, Grants
 from wasmbuild.run.guest import Guest
 from wasmbuild.run.limits import GuestLimits
 from wasmbuild.run.memory import StoreLimits
@@ -25,7 +25,7 @@ from wasmbuild.run.supervisor import OutOfTime, supervise
 
 if TYPE_CHECKING:
     from wasmbuild.events import Event, Sink
-    from wasmbuild.run.invocation import Invocation
+    from wasmbuild.run.calls.invocation import Invocation
     from wasmbuild.run.ledger import Ledger
 
 __all__ = ["run"]

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wasmbuild.errors import InvalidWasm
-from wasmbuild.wasm import component, module
+from wasmbuild.wasm.format import component, module
+from wasmbuild.wasm.format.reader import MAX_ENTRIES, Reader, content_of, malformed
 from wasmbuild.wasm.model import Section, WasmBinary
-from wasmbuild.wasm.reader import MAX_ENTRIES, Reader, content_of, malformed
 
 __all__ = ["MAGIC", "MAX_DEPTH", "MAX_NESTED", "Nested", "read", "read_all"]
 

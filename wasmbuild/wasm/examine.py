@@ -11,11 +11,11 @@ from contextlib import suppress
 from wasmbuild.errors import InvalidWasm
 from wasmbuild.wasm.anatomy import Anatomy, Extern, Part
 from wasmbuild.wasm.binary import Nested, read_all
-from wasmbuild.wasm.contents import Budget, Contents, read_contents
-from wasmbuild.wasm.customs_readers import read_target_features
+from wasmbuild.wasm.customs.readers import read_target_features
+from wasmbuild.wasm.format.contents import Budget, Contents, read_contents
+from wasmbuild.wasm.format.namesection import Names, read_names
+from wasmbuild.wasm.format.reader import Reader, content_of
 from wasmbuild.wasm.model import WasmBinary
-from wasmbuild.wasm.namesection import Names, read_names
-from wasmbuild.wasm.reader import Reader, content_of
 
 __all__ = ["examine"]
 

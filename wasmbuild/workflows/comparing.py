@@ -13,14 +13,14 @@ from wasmbuild.caches import Caches
 from wasmbuild.errors import InvalidWasm
 from wasmbuild.events import Sink
 from wasmbuild.wasm.anatomy import Extern, Part
-from wasmbuild.wasm.compat import component_changes, kind_change
-from wasmbuild.wasm.compat_core import module_changes
-from wasmbuild.wasm.customs import read_all_customs
-from wasmbuild.wasm.diff import Facts
+from wasmbuild.wasm.compare.compat import component_changes, kind_change
+from wasmbuild.wasm.compare.compat_core import module_changes
+from wasmbuild.wasm.compare.diff import Facts
+from wasmbuild.wasm.compare.interface import World, WorldItem
+from wasmbuild.wasm.compare.interface_json import read_world
+from wasmbuild.wasm.compare.steps import Change
+from wasmbuild.wasm.customs.sections import read_all_customs
 from wasmbuild.wasm.examine import examine
-from wasmbuild.wasm.interface import World, WorldItem
-from wasmbuild.wasm.interface_json import read_world
-from wasmbuild.wasm.steps import Change
 from wasmbuild.workflows.opening import open_artifact
 from wasmbuild.workflows.wasmtools import wit_json
 

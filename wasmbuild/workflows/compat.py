@@ -6,8 +6,8 @@ from typing import Any
 
 from registry.words import printable
 from wasmbuild.errors import ChangeDenied
-from wasmbuild.wasm.diff import gained
-from wasmbuild.wasm.steps import Change, Step, demanded
+from wasmbuild.wasm.compare.diff import gained
+from wasmbuild.wasm.compare.steps import Change, Step, demanded
 from wasmbuild.workflows.comparing import Bench, Subject, changes_between, open_subject
 from wasmbuild.workflows.diff_report import change_line, change_to_json
 

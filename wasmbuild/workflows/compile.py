@@ -140,7 +140,7 @@ class Compiler:
     def _finish(self, planned: Planned, written: Path, digest: Digest) -> Digest:
         """Check what the file asks for, and write into it what the project says about itself."""
         from wasmbuild.wasm.binary import read  # noqa: PLC0415  (what is unchanged is not read)
-        from wasmbuild.wasm.metadata import add_metadata  # noqa: PLC0415
+        from wasmbuild.wasm.editing.metadata import add_metadata  # noqa: PLC0415
 
         project, data = planned.part.project, written.read_bytes()
         binary = read(data)

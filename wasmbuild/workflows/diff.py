@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from wasmbuild.errors import ToolchainMissing
 from wasmbuild.events import Note
-from wasmbuild.wasm.diff import Difference, difference
-from wasmbuild.wasm.steps import Change
+from wasmbuild.wasm.compare.diff import Difference, difference
+from wasmbuild.wasm.compare.steps import Change
 from wasmbuild.workflows.comparing import Bench, Subject, changes_between, name_changes_between, open_subject
 
 __all__ = ["Compared", "diff"]

@@ -8,8 +8,8 @@ from typing import Any
 
 from registry.words import printable
 from wasmbuild.wasm.capabilities import Asked
-from wasmbuild.wasm.diff import Moved, Pair
-from wasmbuild.wasm.steps import Change
+from wasmbuild.wasm.compare.diff import Moved, Pair
+from wasmbuild.wasm.compare.steps import Change
 from wasmbuild.workflows.diff import Compared
 from wasmbuild.workflows.inspect_json import asked_to_json
 

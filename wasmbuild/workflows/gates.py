@@ -6,8 +6,8 @@ from typing import Literal
 
 from registry.words import printable
 from wasmbuild.errors import ChangeDenied, UsageFailed
-from wasmbuild.wasm.diff import Difference
-from wasmbuild.wasm.steps import Change, Step
+from wasmbuild.wasm.compare.diff import Difference
+from wasmbuild.wasm.compare.steps import Change, Step
 
 __all__ = ["Gate", "check"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from registry.digest import Digest
 from registry.files import open_regular, storage_errors
 from wasmbuild.errors import InvalidWasm
-from wasmbuild.wasm.customs import read_all_customs
+from wasmbuild.wasm.customs.sections import read_all_customs
 from wasmbuild.wasm.examine import examine
 from wasmbuild.workflows.inspected import FileContent
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from wasmbuild.wasm.anatomy import Extern, Part
 from wasmbuild.wasm.capabilities import Asked, asked
-from wasmbuild.wasm.customs import Customs
-from wasmbuild.wasm.dependencies import Dependency
+from wasmbuild.wasm.customs.dependencies import Dependency
+from wasmbuild.wasm.customs.sections import Customs
 from wasmbuild.wasm.model import Limits, WasmBinary
 from wasmbuild.wasm.sizes import biggest_functions, section_sizes
 from wasmbuild.wasm.world import role, wasi_level

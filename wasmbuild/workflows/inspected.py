@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from registry.digest import Digest
 from wasmbuild.wasm.anatomy import Anatomy
-from wasmbuild.wasm.customs import Customs
+from wasmbuild.wasm.customs.producers import Producers
+from wasmbuild.wasm.customs.sections import Customs
 from wasmbuild.wasm.model import Kind, WasmBinary
-from wasmbuild.wasm.producers import Producers
 from wasmbuild.wasm.world import target_world
 
 if TYPE_CHECKING:

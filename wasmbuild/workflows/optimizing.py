@@ -14,8 +14,8 @@ from wasmbuild.project import Optimize
 from wasmbuild.toolchains.binaries import NOT_OPTIMIZED
 from wasmbuild.toolchains.binaries import optimize as optimizer
 from wasmbuild.wasm.binary import read
+from wasmbuild.wasm.editing.nested import core_modules, with_core_modules
 from wasmbuild.wasm.examine import examine
-from wasmbuild.wasm.nested import core_modules, with_core_modules
 from wasmbuild.workflows.validating import validate_wasm
 from wasmbuild.workflows.wasmtools import INPUT, refused
 from wasmbuild.workflows.workbench import Workbench

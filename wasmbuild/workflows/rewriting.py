@@ -15,12 +15,12 @@ from registry.words import printable
 from wasmbuild.errors import UsageFailed
 from wasmbuild.tables import closest
 from wasmbuild.wasm.binary import read, read_all
-from wasmbuild.wasm.customs import Customs, read_all_customs
-from wasmbuild.wasm.metadata import change_metadata, remove_metadata
+from wasmbuild.wasm.customs.producers import PRODUCER_FIELDS, Producer
+from wasmbuild.wasm.customs.sections import Customs, read_all_customs
+from wasmbuild.wasm.editing.metadata import change_metadata, remove_metadata
+from wasmbuild.wasm.editing.strip import SIGNATURE, Stripped, choice, strip
+from wasmbuild.wasm.format.reader import MAX_NAME
 from wasmbuild.wasm.model import Kind
-from wasmbuild.wasm.producers import PRODUCER_FIELDS, Producer
-from wasmbuild.wasm.reader import MAX_NAME
-from wasmbuild.wasm.strip import SIGNATURE, Stripped, choice, strip
 from wasmbuild.workflows.files import write_file
 from wasmbuild.workflows.locals import local_file
 from wasmbuild.workflows.wasmtools import content

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from wasmbuild.caches import Caches
 from wasmbuild.errors import Failure, GuestFailed, TargetExists
 from wasmbuild.events import Note, Sink
-from wasmbuild.run.decision import Decision, decide
-from wasmbuild.run.granting import Wish
+from wasmbuild.run.deciding.decision import Decision, decide
+from wasmbuild.run.deciding.wishes import Wish
 from wasmbuild.run.limits import GuestLimits
 from wasmbuild.run.program import Program
 from wasmbuild.wasm.world import role
@@ -21,8 +21,8 @@ from wasmbuild.workflows.locals import local_file
 
 if TYPE_CHECKING:
     from registry.client.registries import Registries
-    from wasmbuild.run.invocation import Invocation
-    from wasmbuild.run.policy import RunPolicy
+    from wasmbuild.run.calls.invocation import Invocation
+    from wasmbuild.run.deciding.policy import RunPolicy
 
 __all__ = ["Prepared", "RunRequest", "prepare"]
 
@@ -66,7 +66,7 @@ class Prepared:
     def record(self, path: Path, sink: Sink) -> None:
         """Write the policy that it implies. Raises TargetExists, StorageFailed."""
         from registry.files import storage_errors, write_atomically  # noqa: PLC0415  (few runs record)
-        from wasmbuild.run.record import NO_TRACE, policy_text  # noqa: PLC0415
+        from wasmbuild.run.deciding.record import NO_TRACE, policy_text  # noqa: PLC0415
 
         with storage_errors(f"{path} could not be written"):
             folder = path.parent.resolve(strict=True)
@@ -112,7 +112,7 @@ def prepare(
     policy = _policy(request.policy)
     limits = request.limits
     if policy is not None:
-        from wasmbuild.run.ceiling import limited  # noqa: PLC0415  (most runs have no policy)
+        from wasmbuild.run.deciding.ceiling import limited  # noqa: PLC0415  (most runs have no policy)
 
         limits = limited(policy, limits)
     keys = (request.key,) if request.key else policy.keys if policy else ()
@@ -124,7 +124,7 @@ def prepare(
 def _policy(path: Path | None) -> "RunPolicy | None":
     if path is None:
         return None
-    from wasmbuild.run.policy import read_policy  # noqa: PLC0415  (with TOML)
+    from wasmbuild.run.deciding.policy import read_policy  # noqa: PLC0415  (with TOML)
 
     return read_policy(path)
 

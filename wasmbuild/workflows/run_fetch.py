@@ -15,7 +15,7 @@ from wasmbuild.workflows.fetch import Fetched, fetch
 from wasmbuild.workflows.places import in_registry
 
 if TYPE_CHECKING:
-    from wasmbuild.run.policy import RunPolicy
+    from wasmbuild.run.deciding.policy import RunPolicy
     from wasmbuild.trust.keys import PublicKey
 
 __all__ = ["fetched_program", "refuse_unsigned"]

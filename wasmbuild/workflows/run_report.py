@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from registry.words import printable
-from wasmbuild.run.verdicts import Row
+from wasmbuild.run.deciding.verdicts import Row
 from wasmbuild.wasm.capabilities import NOTHING_ASKED
 from wasmbuild.wasm.world import role, wasi_level
 from wasmbuild.workflows.run import Prepared

@@ -10,12 +10,12 @@ from registry.client.registries import Registries
 from wasmbuild.caches import Caches
 from wasmbuild.errors import CapabilityDenied, EngineUnable
 from wasmbuild.events import Sink
+from wasmbuild.run.deciding.verdicts import Decision
 from wasmbuild.run.guest import Guest
 from wasmbuild.run.http.app import Application, Serving
 from wasmbuild.run.http.handler import Handler, handler_export
 from wasmbuild.run.http.printing import Teller
 from wasmbuild.run.supervisor import supervise
-from wasmbuild.run.verdicts import Decision
 from wasmbuild.workflows.run import RunRequest, prepare
 
 __all__ = ["application"]

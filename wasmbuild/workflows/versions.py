@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from semver import Version
 
-from wasmbuild.wasm.steps import Step
+from wasmbuild.wasm.compare.steps import Step
 
 __all__ = ["by_version", "smallest_after", "step_between", "version_named"]
 

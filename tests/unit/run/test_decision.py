@@ -6,10 +6,10 @@ import pytest
 from wasmtime import wat2wasm
 
 from wasmbuild.errors import CapabilityDenied, EngineUnable
-from wasmbuild.run.decision import Decision, decide
-from wasmbuild.run.granting import Wish, parse_allowed, parse_wish
-from wasmbuild.run.grants import Folder, Grants
-from wasmbuild.run.policy import RunPolicy, parse_policy
+from wasmbuild.run.deciding.decision import Decision, decide
+from wasmbuild.run.deciding.grants import Folder, Grants
+from wasmbuild.run.deciding.policy import RunPolicy, parse_policy
+from wasmbuild.run.deciding.wishes import Wish, parse_allowed, parse_wish
 from wasmbuild.wasm.binary import read
 from wasmbuild.wasm.model import WasmBinary
 

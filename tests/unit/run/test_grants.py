@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from registry.errors import Failure
 from wasmbuild.errors import UsageFailed
-from wasmbuild.run.folders import parse_folder
-from wasmbuild.run.granting import parse_allowed, parse_environment, parse_wish
-from wasmbuild.run.grants import Folder, Grants
+from wasmbuild.run.deciding.folders import parse_folder
+from wasmbuild.run.deciding.grants import Folder, Grants
+from wasmbuild.run.deciding.wishes import parse_allowed, parse_environment, parse_wish
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.run import http_guest
 from wasmbuild.events import ignore
-from wasmbuild.run.grants import NOTHING
+from wasmbuild.run.deciding.grants import NOTHING
 from wasmbuild.run.guest import Guest
 from wasmbuild.run.http.answer import CutOff
 from wasmbuild.run.http.app import Application, Serving

@@ -9,7 +9,7 @@ import wasmtime
 from tests.unit.run import http_guest
 from wasmbuild.errors import EngineUnable, GuestFailed, GuestOutOfMemory, GuestTimedOut, GuestTrapped
 from wasmbuild.events import ignore
-from wasmbuild.run.grants import NOTHING
+from wasmbuild.run.deciding.grants import NOTHING
 from wasmbuild.run.guest import Guest
 from wasmbuild.run.http.exchange import Exchange, Request
 from wasmbuild.run.http.handler import Handler, handler_export

@@ -10,7 +10,7 @@ from tests.unit.run.test_http_app import Client, run
 from tests.unit.run.test_http_handler import Asked, made
 from wasmbuild.errors import GuestFailed, GuestTimedOut, GuestTrapped
 from wasmbuild.events import ignore
-from wasmbuild.run.grants import NOTHING
+from wasmbuild.run.deciding.grants import NOTHING
 from wasmbuild.run.guest import Guest
 from wasmbuild.run.http.exchange import Exchange, Request
 from wasmbuild.run.http.handler import Handler

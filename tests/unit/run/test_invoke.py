@@ -2,7 +2,7 @@ import pytest
 from wasmtime import wat2wasm
 
 from wasmbuild.errors import GuestFailed, GuestTrapped, UsageFailed
-from wasmbuild.run.invocation import Invocation
+from wasmbuild.run.calls.invocation import Invocation
 from wasmbuild.run.program import Program
 from wasmbuild.run.sandbox import run
 from wasmbuild.wasm.binary import read

@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wasmbuild.errors import CapabilityDenied, InvalidProject, UsageFailed
-from wasmbuild.run.ceiling import limited, within
-from wasmbuild.run.decision import decide
-from wasmbuild.run.granting import Wish, parse_wish
-from wasmbuild.run.grants import Folder, Grants
+from wasmbuild.run.deciding.ceiling import limited, within
+from wasmbuild.run.deciding.decision import decide
+from wasmbuild.run.deciding.grants import Folder, Grants
+from wasmbuild.run.deciding.policy import RunPolicy, parse_policy, read_policy
+from wasmbuild.run.deciding.record import NO_TRACE, policy_text
+from wasmbuild.run.deciding.wishes import Wish, parse_wish
 from wasmbuild.run.limits import GuestLimits
-from wasmbuild.run.policy import RunPolicy, parse_policy, read_policy
-from wasmbuild.run.record import NO_TRACE, policy_text
 from wasmbuild.wasm.capabilities import CAPABILITIES
 from wasmbuild.wasm.model import Import, WasmBinary
 

@@ -6,7 +6,7 @@ from wasmtime import wat2wasm
 from tests.unit.run.core_guests import ECHO, LOOKS_AROUND, WASI, command, component, exits
 from wasmbuild.errors import EngineUnable, GuestFailed, GuestTrapped, InvalidWasm, UsageFailed
 from wasmbuild.run import sandbox
-from wasmbuild.run.grants import Folder, Grants
+from wasmbuild.run.deciding.grants import Folder, Grants
 from wasmbuild.run.limits import GuestLimits
 from wasmbuild.run.program import Program
 

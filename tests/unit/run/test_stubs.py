@@ -2,7 +2,7 @@ import pytest
 
 from tests.unit.run.core_guests import ECHO, WASI, command, component, program
 from wasmbuild.errors import GuestFailed, GuestTrapped
-from wasmbuild.run.grants import Grants
+from wasmbuild.run.deciding.grants import Grants
 from wasmbuild.run.sandbox import run
 
 HTTP = "wasi:http/types@0.2.0"

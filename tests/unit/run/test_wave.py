@@ -4,9 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wasmbuild.run.wave import MAX_DEPTH, MAX_LENGTH, InvalidWave, parse
-from wasmbuild.run.wave_text import text_of
-from wasmbuild.run.wave_types import (
+from wasmbuild.run.calls.wave import MAX_DEPTH, MAX_LENGTH, InvalidWave, parse
+from wasmbuild.run.calls.wave_text import text_of
+from wasmbuild.run.calls.wave_types import (
     Bool,
     Case,
     Char,

@@ -1,6 +1,6 @@
 """Wasm files put together section by section, for tests."""
 
-from wasmbuild.wasm.rewrite import encode_custom, leb128, sized
+from wasmbuild.wasm.editing.rewrite import encode_custom, leb128, sized
 
 MODULE = b"\0asm\1\0\0\0"
 COMPONENT = b"\0asm\x0d\0\1\0"

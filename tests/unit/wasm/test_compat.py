@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.wasm.wit_cases import CASES, Case
-from wasmbuild.wasm.compat import component_changes
-from wasmbuild.wasm.interface_json import read_world
-from wasmbuild.wasm.steps import Step, demanded
+from wasmbuild.wasm.compare.compat import component_changes
+from wasmbuild.wasm.compare.interface_json import read_world
+from wasmbuild.wasm.compare.steps import Step, demanded
 
 DOCUMENTS = json.loads((Path(__file__).parent / "wit.json").read_text())
 

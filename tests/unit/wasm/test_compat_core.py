@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wasmbuild.wasm.anatomy import Part
-from wasmbuild.wasm.compat_core import module_changes
+from wasmbuild.wasm.compare.compat_core import module_changes
+from wasmbuild.wasm.compare.steps import Step, demanded
 from wasmbuild.wasm.examine import examine
-from wasmbuild.wasm.steps import Step, demanded
 
 PATCH, MINOR, MAJOR = Step.PATCH, Step.MINOR, Step.MAJOR
 WRITE = '(import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))'

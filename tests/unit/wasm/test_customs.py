@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from tests.unit.wasm.sections import COMPONENT, MODULE, custom, nest, sized, text, vector
 from wasmbuild.wasm.binary import read, read_all
-from wasmbuild.wasm.customs import Customs, Unreadable, read_all_customs, read_customs
-from wasmbuild.wasm.customs_readers import PackageDocs, SharedLibrary
-from wasmbuild.wasm.customs_signature import EmbeddedSignature
-from wasmbuild.wasm.dependencies import MAX_UNPACKED, Dependency
-from wasmbuild.wasm.producers import Producer, Producers, encode_producers
+from wasmbuild.wasm.customs.dependencies import MAX_UNPACKED, Dependency
+from wasmbuild.wasm.customs.producers import Producer, Producers, encode_producers
+from wasmbuild.wasm.customs.readers import PackageDocs, SharedLibrary
+from wasmbuild.wasm.customs.sections import Customs, Unreadable, read_all_customs, read_customs
+from wasmbuild.wasm.customs.signature import EmbeddedSignature
 
 PRODUCERS = vector(
     text("language") + vector(text("C11") + text("")),

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from tests.unit.wasm.anatomies import anatomy, module
 from wasmbuild.wasm.anatomy import Part
-from wasmbuild.wasm.diff import Difference, Facts, difference
+from wasmbuild.wasm.compare.diff import Difference, Facts, difference
+from wasmbuild.wasm.compare.functions import function_moves
 from wasmbuild.wasm.examine import examine
-from wasmbuild.wasm.functions import function_moves
 
 IMPORTS = {
     "write": '(import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))',

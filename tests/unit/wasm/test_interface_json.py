@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from tests.unit.wasm.wit_cases import exported
 from wasmbuild.errors import ToolFailed
-from wasmbuild.wasm.compat import component_changes
-from wasmbuild.wasm.interface import Member, World, WorldItem, track, version_of
-from wasmbuild.wasm.interface_json import read_world
-from wasmbuild.wasm.steps import Step, demanded
+from wasmbuild.wasm.compare.compat import component_changes
+from wasmbuild.wasm.compare.interface import Member, World, WorldItem, track, version_of
+from wasmbuild.wasm.compare.interface_json import read_world
+from wasmbuild.wasm.compare.steps import Step, demanded
 
 DOCUMENTS = json.loads((Path(__file__).parent / "wit.json").read_text())
 EVERY = DOCUMENTS[exported()]

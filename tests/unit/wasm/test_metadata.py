@@ -7,10 +7,10 @@ from wasmtime import component as components
 from tests.unit.wasm.sections import COMPONENT, MODULE, custom, nest, sized, text, vector
 from wasmbuild.errors import InvalidWasm
 from wasmbuild.wasm.binary import read, read_all
-from wasmbuild.wasm.customs import read_customs
-from wasmbuild.wasm.metadata import FIELDS, add_metadata, change_metadata, read_metadata, remove_metadata
-from wasmbuild.wasm.producers import Producer
-from wasmbuild.wasm.reader import MAX_NAME
+from wasmbuild.wasm.customs.producers import Producer
+from wasmbuild.wasm.customs.sections import read_customs
+from wasmbuild.wasm.editing.metadata import FIELDS, add_metadata, change_metadata, read_metadata, remove_metadata
+from wasmbuild.wasm.format.reader import MAX_NAME
 
 ALL = {
     "authors": "A",

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from wasmbuild.errors import InvalidWasm
 from wasmbuild.wasm.binary import read_all
-from wasmbuild.wasm.nested import core_modules, with_core_modules
+from wasmbuild.wasm.editing.nested import core_modules, with_core_modules
 
 MODULE = bytes(wasmtime.wat2wasm('(module (func (export "f") nop nop))'))
 SMALL = b"\0asm\1\0\0\0"

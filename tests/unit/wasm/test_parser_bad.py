@@ -15,9 +15,9 @@ from tests.fuzz.fuzz_wasm import check, mutated
 from wasmbuild.errors import InvalidWasm
 from wasmbuild.wasm import binary
 from wasmbuild.wasm.binary import MAX_DEPTH, read, read_all
-from wasmbuild.wasm.contents import Budget
 from wasmbuild.wasm.examine import examine
-from wasmbuild.wasm.reader import Reader
+from wasmbuild.wasm.format.contents import Budget
+from wasmbuild.wasm.format.reader import Reader
 
 MODULE_HEAD = b"\0asm\x01\0\0\0"
 COMPONENT_HEAD = b"\0asm\x0d\0\x01\0"

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wasmbuild.errors import InvalidWasm
-from wasmbuild.wasm.reader import Reader
+from wasmbuild.wasm.format.reader import Reader
 
 
 def reader(data):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.unit.wasm.sections import COMPONENT, MODULE, custom, long_leb, nest, text
 from wasmbuild.errors import InvalidWasm
 from wasmbuild.wasm.binary import MAX_DEPTH, read, read_all
-from wasmbuild.wasm.rewrite import leb128, rewrite
+from wasmbuild.wasm.editing.rewrite import leb128, rewrite
 
 MEMORY = b"\5" + long_leb(3) + b"\1\0\1"
 """A memory section whose size takes five bytes."""

@@ -2,7 +2,7 @@ import pytest
 
 from tests.unit.wasm.sections import COMPONENT, MODULE, custom, nest
 from wasmbuild.wasm.binary import read, read_all
-from wasmbuild.wasm.strip import Dropped, choice, strip
+from wasmbuild.wasm.editing.strip import Dropped, choice, strip
 
 KEPT = ("dylink.0", "name", "component-type", "component-type:a:b")
 GONE = (".debug_info", "producers", "component-name", "names", "version", "")

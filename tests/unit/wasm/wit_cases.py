@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass
 
-from wasmbuild.wasm.steps import Step
+from wasmbuild.wasm.compare.steps import Step
 
 NONE, PATCH, MINOR, MAJOR = Step.NONE, Step.PATCH, Step.MINOR, Step.MAJOR
 

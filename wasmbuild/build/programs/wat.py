@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from wasmbuild.errors import InvalidWasm
-from wasmbuild.wasm.reader import Reader
+from wasmbuild.wasm.format.reader import Reader
 
 __all__ = ["main", "without_names"]
 

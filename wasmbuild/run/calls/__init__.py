@@ -1,0 +1,1 @@
+"""Calls of exports: arguments in text, results in text."""

@@ -1,0 +1,1 @@
+"""What changed between two files, and what that means for a version number."""

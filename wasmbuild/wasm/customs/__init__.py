@@ -1,0 +1,1 @@
+"""Custom sections: what compilers and tools write beside the code."""

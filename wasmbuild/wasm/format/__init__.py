@@ -1,0 +1,1 @@
+"""The bytes of the binary format: what ``wasmbuild.wasm.binary`` and ``examine`` read with."""
