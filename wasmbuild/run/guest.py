@@ -41,9 +41,10 @@ class Guest:
     @property
     def refusal(self) -> str | None:
         """What memory it asked for and was not given, in words."""
-        if self.ledger is None or self.ledger.refused is None:
+        refused = self.ledger.refused if self.ledger else None
+        if self.ledger is None or refused is None:
             return None
-        return f"it has {self.ledger.used} bytes, may have {self.ledger.most}, and asked for {self.ledger.refused}"
+        return f"it had {refused.used} bytes, may have {self.ledger.most}, and asked for {refused.asked}"
 
     def show(self, results: Sequence[str]) -> None:
         """Hand each result of the invocation to whoever asked for it."""

@@ -39,15 +39,23 @@ class _Memory:
     capacity: int
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A growth that was not given: what all memories had together then, and would have had. Bytes."""
+
+    used: int
+    asked: int
+
+
 class Ledger:
-    """Who has how much; ``refused`` is the most that was asked for and not given, in bytes and all together.
+    """Who has how much; ``refused`` is the largest growth that was asked for and not given.
 
     Must outlive the stores of the engine whose configuration it was attached to.
     """
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.refused: int | None = None
+        self.refused: Refusal | None = None
         self._memories: dict[int, _Memory] = {}
         self._last = 0
         # The engine keeps only the addresses of these.
@@ -105,10 +113,12 @@ class Ledger:
         return 0 if _accessible(memory, size) else _error("the machine has no memory left")
 
     def _grants(self, more: int) -> bool:
-        asked = self.used + more
-        if asked > self.most:
-            self.refused = max(asked, self.refused or 0)
-        return asked <= self.most
+        used = self.used
+        if used + more <= self.most:
+            return True
+        if self.refused is None or used + more > self.refused.asked:
+            self.refused = Refusal(used, used + more)
+        return False
 
     def _release(self, key: int) -> None:
         memory = self._memories.pop(key)

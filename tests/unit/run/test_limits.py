@@ -79,14 +79,14 @@ def test_who_gives_up_for_want_of_memory_is_out_of_memory():
     with pytest.raises(GuestOutOfMemory, match="out of memory") as caught:
         run(program(grows(200, otherwise="unreachable")), [], limits=GuestLimits(memory_bytes=MIB))
     assert caught.value.exit_code == 137
-    assert caught.value.cause.splitlines()[0] == "it has 65536 bytes, may have 1048576, and asked for 13172736"
+    assert caught.value.cause.splitlines()[0] == "it had 65536 bytes, may have 1048576, and asked for 13172736"
     assert "unreachable" in caught.value.cause
 
 
 def test_who_ends_with_an_error_for_want_of_memory_is_told_about():
     notes = []
     assert run(program(grows(200)), [], limits=GuestLimits(memory_bytes=MIB), notify=notes.append) == 1
-    assert "asked for 13172736" in notes[0].text
+    assert "it had 65536 bytes, may have 1048576, and asked for 13172736" in notes[0].text
     notes.clear()
     assert run(program(grows(200, otherwise="")), [], limits=GuestLimits(memory_bytes=MIB), notify=notes.append) == 0
     assert notes == []
