@@ -1,0 +1,83 @@
+"""``sbom``: what a wasm file, or the file of an artifact, is made of, as a document.
+
+Not here: how a file is read (``wasmbuild.sbom``), and how the document gets to the artifact (``attach``).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from registry.client.registries import Registries
+from registry.reference import Reference
+from wasmbuild.caches import Caches
+from wasmbuild.created import creation_time
+from wasmbuild.events import Sink
+from wasmbuild.sbom import cyclonedx, spdx
+from wasmbuild.sbom.gathering import Known, gather
+from wasmbuild.workflows.locals import local_file
+from wasmbuild.workflows.wasmtools import content
+
+__all__ = ["Form", "Sbom", "Subject", "make_sbom", "open_subject"]
+
+Form = Literal["cyclonedx", "spdx"]
+
+_FORMS: Mapping[Form, tuple[str, Callable[..., str]]] = {
+    "cyclonedx": (cyclonedx.MEDIA_TYPE, cyclonedx.write),
+    "spdx": (spdx.MEDIA_TYPE, spdx.write),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A wasm file: the path that it is read from, the name that it was asked for by, and what else is known."""
+
+    path: Path
+    name: str
+    known: Known
+
+
+@dataclass(frozen=True, slots=True)
+class Sbom:
+    """A document about the bytes of ``digest``; ``components`` counts what the file is made of."""
+
+    media_type: str
+    digest: str
+    components: int
+    text: str
+
+
+def open_subject(
+    artifact: str, *, caches: Callable[[], Caches], registries: Callable[[], Registries], sink: Sink
+) -> Subject:
+    """Find a file, or fetch that of an artifact, verified. Raises UsageFailed, and what fetching raises."""
+    file = local_file(artifact)
+    if file is not None:
+        return Subject(file, artifact, Known(file.name.removesuffix(".wasm")))
+    from wasmbuild.workflows.fetch import fetch  # noqa: PLC0415  (a file needs none of it)
+    from wasmbuild.workflows.places import in_registry  # noqa: PLC0415
+
+    reference = in_registry(artifact, "sbom")
+    fetched = fetch(reference, key=None, caches=caches(), registries=registries(), sink=sink)
+    name = fetched.reference.repository.rpartition("/")[2]
+    return Subject(fetched.path, str(fetched.reference), Known(name, _purl(fetched.reference)))
+
+
+def make_sbom(subject: Subject, form: Form, environment: Mapping[str, str]) -> Sbom:
+    """Write down what a file is made of. Raises UsageFailed, InvalidWasm.
+
+    The same file, known by the same, and the same SOURCE_DATE_EPOCH give the same document.
+    """
+    created = creation_time(environment)
+    inventory = gather(content(subject.path), subject.known)
+    media_type, write = _FORMS[form]
+    return Sbom(media_type, str(inventory.digest), len(inventory.items), write(inventory, created))
+
+
+def _purl(reference: Reference) -> str:
+    """The artifact by digest (purl-spec, type ``oci``)."""
+    from packageurl import PackageURL  # noqa: PLC0415
+
+    repository = f"{reference.host}/{reference.repository}".lower()
+    name = repository.rpartition("/")[2]
+    return str(PackageURL("oci", None, name, str(reference.digest), {"repository_url": repository}).to_string())
