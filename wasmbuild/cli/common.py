@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 PASSWORD_VARIABLE = "WASMBUILD_KEY_PASSWORD"  # noqa: S105 - a name, not a password
+_COSIGN_VARIABLE = "COSIGN_PASSWORD"
 
 _FORMATS = ("text", "json")
 
@@ -193,12 +194,12 @@ def server_missing(error: ImportError) -> ExtraMissing:
     )
 
 
-def password(*, confirm: bool) -> bytes:
+def password(*, confirm: bool, of: str = "the key") -> bytes:
     """The password of a private key: from the environment, where it may be empty, else from the terminal.
 
-    Raises PasswordMissing when there is neither.
+    ``of`` is what it opens, for the question. Raises PasswordMissing when there is neither.
     """
-    given = os.environ.get(PASSWORD_VARIABLE)
+    given = os.environ.get(PASSWORD_VARIABLE, os.environ.get(_COSIGN_VARIABLE))
     if given is not None:
         return os.fsencode(given)
     if not sys.stdin.isatty():
@@ -207,6 +208,6 @@ def password(*, confirm: bool) -> bytes:
             hint=f"export {PASSWORD_VARIABLE}=…  (an empty value means an empty password)",
         )
     answer: str = click.prompt(
-        "Password of the key", hide_input=True, confirmation_prompt=confirm, default="", show_default=False, err=True
+        f"Password of {of}", hide_input=True, confirmation_prompt=confirm, default="", show_default=False, err=True
     )
     return answer.encode(errors="surrogateescape")

@@ -1,7 +1,12 @@
-"""The two files of a key pair: ``PREFIX.key`` for its owner alone, ``PREFIX.pub`` for everyone."""
+"""Where keys are: the files ``PREFIX.key`` for its owner alone and ``PREFIX.pub`` for everyone, or a variable.
+
+Whatever takes a key reads it here. Not here: what is in it.
+"""
 
 import os
+import re
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +15,10 @@ from wasmbuild.errors import InvalidKey, TargetExists, UsageFailed
 from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.trust.pem import MAX_PEM
 
-__all__ = ["KeyFiles", "read_key_file", "write_key_pair"]
+__all__ = ["KeyFiles", "read_key_file", "write_key_pair", "write_private_file"]
+
+_ENVIRONMENT = "env:"
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +30,14 @@ class KeyFiles:
 
 
 def read_key_file(path: Path) -> bytes:
-    """The bytes of a key file.
+    """The bytes of a key file, or of the environment variable NAME for ``env://NAME``.
 
-    Raises InvalidKey when it cannot be read, is no regular file, or is too large to be one.
+    A path has one slash where that has two; a file of such a name is reached as ``$PWD/env:/NAME``.
+    Raises InvalidKey when it cannot be read, is no regular file, or is too large to be one; UsageFailed
+    when what follows ``env://`` is no name.
     """
+    if path.parts[:1] == (_ENVIRONMENT,):
+        return _from_environment("/".join(path.parts[1:]))
     try:
         with open_regular(path) as file:
             data = file.read(MAX_PEM + 1)
@@ -46,8 +58,31 @@ def write_key_pair(prefix: Path, key: PrivateKey, password: bytes) -> KeyFiles:
         for path in (files.private, files.public):
             if os.path.lexists(path):
                 raise _in_the_way(path)
-        _write_both(files, key, password)
+        contents = [(files.private, key.encrypt(password), 0o600), (files.public, key.public.pem, 0o644)]
+        _write_all(prefix.parent, contents)
     return files
+
+
+def write_private_file(path: Path, data: bytes) -> None:
+    """Write a file for its owner alone; what is there already is never overwritten.
+
+    Raises TargetExists, StorageFailed.
+    """
+    with storage_errors(f"{path} could not be written"):
+        if os.path.lexists(path):
+            raise _in_the_way(path)
+        _write_all(path.parent, [(path, data, 0o600)])
+
+
+def _from_environment(name: str) -> bytes:
+    if not _VARIABLE.fullmatch(name):
+        raise UsageFailed("env:// is followed by the name of a variable", hint="--key env://COSIGN_PRIVATE_KEY")
+    text = os.environ.get(name)
+    if text is None:
+        raise InvalidKey(f"the variable {name} is not set, and a key is looked for in it")
+    if len(text) > MAX_PEM:
+        raise InvalidKey(f"what the variable {name} holds is not a key", cause=f"it is larger than {MAX_PEM} bytes")
+    return os.fsencode(text)
 
 
 def _names(prefix: Path) -> KeyFiles:
@@ -59,12 +94,13 @@ def _names(prefix: Path) -> KeyFiles:
     return KeyFiles(prefix.with_name(f"{prefix.name}.key"), prefix.with_name(f"{prefix.name}.pub"))
 
 
-def _write_both(files: KeyFiles, key: PrivateKey, password: bytes) -> None:
-    parent = files.private.parent
+def _write_all(parent: Path, contents: Sequence[tuple[Path, bytes, int]]) -> None:
+    """All of the files, each with its bytes and its mode, or none."""
     with tempfile.TemporaryDirectory(dir=parent, prefix=".key-") as folder:
-        private = _write(Path(folder) / "private", key.encrypt(password), 0o600)
-        public = _write(Path(folder) / "public", key.public.pem, 0o644)
-        _link_both(((private, files.private), (public, files.public)))
+        written = [
+            (_write(Path(folder) / str(number), data, mode), path) for number, (path, data, mode) in enumerate(contents)
+        ]
+        _link_all(written)
         sync_folder(parent)
 
 
@@ -78,7 +114,7 @@ def _write(path: Path, data: bytes, mode: int) -> Path:
     return path
 
 
-def _link_both(pairs: tuple[tuple[Path, Path], ...]) -> None:
+def _link_all(pairs: Sequence[tuple[Path, Path]]) -> None:
     """Give the files their names; linking, unlike renaming, fails when a name is taken."""
     try:
         for written, final in pairs:

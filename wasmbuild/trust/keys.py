@@ -1,27 +1,34 @@
-"""ECDSA P-256 keys, in the files that cosign reads and writes; signatures are DER over SHA-256.
+"""Keys, in the files that cosign reads and writes; new ones are ECDSA on P-256.
 
-Not here: what is signed, and how key files get their names (``keyfiles``).
+Not here: what is signed, how a kind of key signs (``algorithms``), how key files get their names
+(``keyfiles``), and private keys in other files than cosign's (``pkcs8``).
 """
 
 import base64
 import hashlib
 from dataclasses import dataclass, field
-from typing import Self
+from typing import TYPE_CHECKING, Self, cast
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from wasmbuild.errors import InvalidKey
+from wasmbuild.trust.algorithms import Algorithm, SigningKey, VerifyingKey, algorithm_of, is_signed, sign_with
 from wasmbuild.trust.pem import read_block, write_block
 from wasmbuild.trust.sealed import open_sealed, seal
 
-__all__ = ["PrivateKey", "PublicKey"]
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+
+__all__ = ["ENCRYPTED_LABELS", "PUBLIC_LABEL", "PrivateKey", "PublicKey"]
 
 _ENCRYPTED = "ENCRYPTED SIGSTORE PRIVATE KEY"
-_ENCRYPTED_LABELS = frozenset({_ENCRYPTED, "ENCRYPTED COSIGN PRIVATE KEY"})
-_PUBLIC = "PUBLIC KEY"
-_ALGORITHM = ec.ECDSA(hashes.SHA256())
+ENCRYPTED_LABELS = frozenset({_ENCRYPTED, "ENCRYPTED COSIGN PRIVATE KEY"})
+"""What the PEM of a private key in cosign's form is called, now and formerly."""
+
+PUBLIC_LABEL = "PUBLIC KEY"
+"""What the PEM of a public key is called (RFC 7468)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +36,8 @@ class PublicKey:
     """Half of a key pair: the one that verifies. ``der`` is its SubjectPublicKeyInfo (RFC 5280)."""
 
     der: bytes
-    _key: ec.EllipticCurvePublicKey = field(repr=False, compare=False)
+    algorithm: Algorithm
+    _key: VerifyingKey = field(repr=False, compare=False)
 
     @classmethod
     def load(cls, pem: bytes) -> Self:
@@ -40,26 +48,25 @@ class PublicKey:
         block = read_block(pem)
         if "PRIVATE KEY" in block.label:
             raise InvalidKey("this is a private key, and a public key is needed", hint="use the .pub file beside it")
-        if block.label != _PUBLIC:
+        if block.label != PUBLIC_LABEL:
             raise InvalidKey(f"this is a PEM file of another kind: {block.label}", hint="a public key is needed")
         try:
             key = serialization.load_der_public_key(block.content)
         except (ValueError, UnsupportedAlgorithm) as error:
             raise InvalidKey("this public key is malformed") from error
-        if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-            raise _wrong_algorithm()
         return cls.of(key)
 
     @classmethod
-    def of(cls, key: ec.EllipticCurvePublicKey) -> Self:
-        """Wrap a key of the library's."""
+    def of(cls, key: "PublicKeyTypes") -> Self:
+        """Wrap a key of the library's. Raises InvalidKey for a kind that we do not use."""
+        algorithm = algorithm_of(key)
         der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-        return cls(der, key)
+        return cls(der, algorithm, cast("VerifyingKey", key))
 
     @property
     def pem(self) -> bytes:
         """The ``PUBLIC KEY`` file."""
-        return write_block(_PUBLIC, self.der)
+        return write_block(PUBLIC_LABEL, self.der)
 
     @property
     def hint(self) -> str:
@@ -72,19 +79,15 @@ class PublicKey:
         return f"SHA256:{hashlib.sha256(self.der).hexdigest()}"
 
     def verify(self, signature: bytes, message: bytes) -> bool:
-        """Whether the DER signature is one of this key over the message."""
-        try:
-            self._key.verify(signature, message, _ALGORITHM)
-        except InvalidSignature:
-            return False
-        return True
+        """Whether the signature is one of this key over the message."""
+        return is_signed(self._key, signature, message)
 
 
 @dataclass(frozen=True, slots=True)
 class PrivateKey:
     """The half that signs; never shown."""
 
-    _key: ec.EllipticCurvePrivateKey = field(repr=False)
+    _key: SigningKey = field(repr=False)
 
     @classmethod
     def generate(cls) -> Self:
@@ -98,17 +101,21 @@ class PrivateKey:
         Raises InvalidKey: for another kind of file, which it names, or when the password is wrong.
         """
         block = read_block(pem)
-        if block.label == _PUBLIC:
+        if block.label == PUBLIC_LABEL:
             raise InvalidKey("this is a public key, and a private key is needed", hint="use the .key file beside it")
-        if block.label not in _ENCRYPTED_LABELS:
+        if block.label not in ENCRYPTED_LABELS:
             raise _not_encrypted(block.label)
         try:
             key = serialization.load_der_private_key(open_sealed(block.content, password), password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise InvalidKey("this private key is malformed", cause="what is encrypted in it is not a key") from error
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-            raise _wrong_algorithm()
-        return cls(key)
+        return cls.of(key)
+
+    @classmethod
+    def of(cls, key: "PrivateKeyTypes") -> Self:
+        """Wrap a key of the library's. Raises InvalidKey for a kind that we do not use."""
+        algorithm_of(key)
+        return cls(cast("SigningKey", key))
 
     @property
     def public(self) -> PublicKey:
@@ -117,14 +124,29 @@ class PrivateKey:
 
     def encrypt(self, password: bytes) -> bytes:
         """The key file: PEM of cosign's encrypted form. An empty password is allowed."""
-        der = self._key.private_bytes(
+        return write_block(_ENCRYPTED, seal(self._der(), password))
+
+    def pkcs8(self, password: bytes | None) -> bytes:
+        """PEM of the key in PKCS #8 (RFC 5958), encrypted unless ``password`` is None.
+
+        Raises InvalidKey for an empty password, which many readers of that form do not take.
+        """
+        from wasmbuild.trust.pbes2 import encrypt_pkcs8  # noqa: PLC0415  (signing and verifying need no cipher)
+
+        if password is None:
+            return write_block("PRIVATE KEY", self._der())
+        if not password:
+            raise InvalidKey("PKCS #8 has no empty password", hint="give one, or write the key --unencrypted")
+        return write_block("ENCRYPTED PRIVATE KEY", encrypt_pkcs8(self._der(), password))
+
+    def _der(self) -> bytes:
+        return self._key.private_bytes(
             serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        return write_block(_ENCRYPTED, seal(der, password))
 
     def sign(self, message: bytes) -> bytes:
-        """The DER signature over the SHA-256 of the message (FIPS 186-5)."""
-        return self._key.sign(message, _ALGORITHM)
+        """The signature over the message; always the same one."""
+        return sign_with(self._key, message)
 
 
 def _not_encrypted(label: str) -> InvalidKey:
@@ -132,10 +154,6 @@ def _not_encrypted(label: str) -> InvalidKey:
         return InvalidKey(
             "this private key is not in cosign's encrypted form",
             cause=f"it is a PEM file of the kind {label}",
-            hint="make one with: wasmbuild keys generate",
+            hint="wasmbuild keys import FILE -o NAME",
         )
     return InvalidKey(f"this is a PEM file of another kind: {label}", hint="an encrypted private key is needed")
-
-
-def _wrong_algorithm() -> InvalidKey:
-    return InvalidKey("this key is of a kind that is not supported", cause="only ECDSA on P-256 is")

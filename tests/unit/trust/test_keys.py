@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed448
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nacl.secret import SecretBox
@@ -128,7 +128,7 @@ def test_says_why_a_file_is_not_a_private_key(defect):
 def test_a_sealed_key_of_another_algorithm_is_refused():
     from wasmbuild.trust.sealed import seal
 
-    for other in (ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP384R1())):
+    for other in (ed448.Ed448PrivateKey.generate(), ec.generate_private_key(ec.SECP256K1())):
         der = other.private_bytes(
             serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
@@ -154,8 +154,8 @@ def test_a_public_key_is_named_by_the_hash_of_its_der():
         (plain_pem(ec.generate_private_key(ec.SECP256R1())), "this is a private key"),
         (write_block("CERTIFICATE", b"x"), "CERTIFICATE"),
         (write_block("PUBLIC KEY", b"x"), "malformed"),
-        (public_pem(ed25519.Ed25519PrivateKey.generate()), "P-256"),
-        (public_pem(ec.generate_private_key(ec.SECP384R1())), "P-256"),
+        (public_pem(ed448.Ed448PrivateKey.generate()), "P-256"),
+        (public_pem(ec.generate_private_key(ec.SECP521R1())), "P-256"),
     ],
 )
 def test_says_why_a_file_is_not_a_public_key(pem, reason):
