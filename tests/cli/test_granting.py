@@ -1,3 +1,4 @@
+import pytest
 import wasmtime
 
 from wasmbuild.cli.main import run
@@ -18,3 +19,25 @@ def test_the_environment_gives_one_grant_to_a_line(tmp_path, monkeypatch, capfd)
     assert f"folder /c, to read: {tmp_path}/c" in out
     assert "variables MODE" in out
     assert "fast" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--explain", "--dir=data"], "--dir, --explain behind the file go to the program"),
+        (["--strict"], "--strict behind the file goes to the program"),
+        (["--", "--strict"], None),
+        (["--verbose", "explain"], None),
+    ],
+)
+def test_an_option_behind_the_file_is_not_passed_over_quietly(arguments, told, tmp_path, capfd):
+    file = tmp_path / "quiet.wasm"
+    file.write_bytes(wasmtime.wat2wasm('(module (memory (export "memory") 1) (func (export "_start")))'))
+    assert run(["run", str(file), *arguments]) == 0
+    err = capfd.readouterr().err
+    assert (told in err) if told else ("behind the file" not in err)
+
+
+def test_an_option_without_its_value_names_the_help_of_its_verb(capfd):
+    assert run(["inspect", "a.wasm", "--html"]) == 2
+    assert "hint:  wasmbuild inspect --help" in capfd.readouterr().err

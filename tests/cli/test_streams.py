@@ -156,7 +156,7 @@ import wasmbuild.cli.entry, wasmbuild.cli.main
 class Thing:
     pass
 
-def run(arguments):
+def run(arguments, own_process):
     thing = Thing()
     watching = weakref.ref(thing, lambda _: os.kill(os.getpid(), int(sys.argv[1])))
     del thing

@@ -95,6 +95,24 @@ def test_what_can_only_be_a_file_must_be_there(name: str) -> None:
         local_file(name)
 
 
+def test_a_file_that_is_called_nearly_so_is_offered() -> None:
+    make("dist/hello.wasm")
+    with pytest.raises(UsageFailed) as caught:
+        local_file("dist/helo.wasm")
+    assert caught.value.hint == "did you mean dist/hello.wasm"
+
+
+def test_the_folder_of_a_project_is_not_asked_of_a_registry() -> None:
+    make("hello/wasmbuild.toml")
+    with pytest.raises(UsageFailed, match="folder of a project") as caught:
+        local_file("hello")
+    assert caught.value.hint == "wasmbuild build hello"
+    make("hello/dist/hello.wasm")
+    with pytest.raises(UsageFailed) as caught:
+        local_file("hello")
+    assert caught.value.hint == "give the file hello/dist/hello.wasm"
+
+
 @pytest.mark.timeout(10)
 def test_a_pipe_is_no_file_to_run(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.wasm")

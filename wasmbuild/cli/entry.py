@@ -33,7 +33,7 @@ def main() -> NoReturn:
     try:
         from wasmbuild.cli.main import run
 
-        code = run(sys.argv[1:])
+        code = run(sys.argv[1:], own_process=True)
     except KeyboardInterrupt:
         code = _INTERRUPTED
     except SystemExit as ended:

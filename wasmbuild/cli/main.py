@@ -31,6 +31,7 @@ VERBS = {
     "sign": "Sign an artifact that a registry has.",
     "verify": "Check the signature of an artifact.",
     "inspect": "Say what a WebAssembly file is and asks for.",
+    "sbom": "Write down what a file is made of, as an SBOM.",
     "validate": "Check that a WebAssembly file is valid.",
     "diff": "Say what differs between two WebAssembly files.",
     "compat": "Say which version step a change demands.",
@@ -97,9 +98,9 @@ def _program() -> None:
     """From source code to a WebAssembly artifact that people can trust."""
 
 
-def run(arguments: list[str]) -> int:
-    """Run one command line; what its process shall end with."""
-    console = Console()
+def run(arguments: list[str], *, own_process: bool = False) -> int:
+    """Run one command line, perhaps as all that its process is there for; what the process shall end with."""
+    console = Console(own_process=own_process)
     try:
         outcome = _program.main(arguments, prog_name="wasmbuild", standalone_mode=False, obj=console)
         sys.stdout.flush()

@@ -55,6 +55,14 @@ class Shared(click.Option):
 class Verb(click.Command):
     """A command that shows its own options first."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does; each of its errors knows its command, for whose ``--help`` the hint asks."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each kind of option that there is."""
         sections: dict[str, list[tuple[str, str]]] = {

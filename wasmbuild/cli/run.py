@@ -10,6 +10,7 @@ from wasmbuild.cli.granting import grant_options
 from wasmbuild.cli.limiting import invocation, invoke_option, limit_options
 from wasmbuild.cli.parameters import OUTPUT
 from wasmbuild.errors import UsageFailed
+from wasmbuild.events import Note
 from wasmbuild.ui.console import Console
 
 if TYPE_CHECKING:
@@ -18,6 +19,24 @@ if TYPE_CHECKING:
     from registry.client.registries import Registries
     from wasmbuild.run.deciding.wishes import Wish
     from wasmbuild.run.limits import GuestLimits
+
+_BEFORE = (
+    "--allow",
+    "--dir",
+    "--env",
+    "--env-file",
+    "--explain",
+    "--fuel",
+    "--invoke",
+    "--key",
+    "--memory",
+    "--net",
+    "--policy",
+    "--record",
+    "--strict",
+    "--timeout",
+)
+"""What changes whether and with what a guest runs: behind its name, it would change nothing, and quietly."""
 
 
 @registry_verb(
@@ -66,6 +85,8 @@ def command(  # noqa: PLR0913 - one for each option
         said = "run has no result of its own: what the guest prints is stdout"
         raise UsageFailed(said, hint="leave out --format, or ask with --explain")
     given = arguments[1:] if arguments[:1] == ("--",) else arguments
+    if given is arguments:
+        _tell_of_misplaced(arguments, console)
     caches = Caches.of_user()
     request = RunRequest(wish, limits, policy, key, strict=strict, invoke=invocation(invoke, given))
     prepared = prepare(artifact, request, caches=caches, registries=registries, sink=console.emit)
@@ -82,7 +103,22 @@ def command(  # noqa: PLR0913 - one for each option
     if record is not None:
         prepared.record(record, console.emit)
     console.close()  # from here on the terminal is the guest's
-    return 0 if explain else prepared.run(given, caches=caches, sink=console.emit)
+    if explain:
+        return 0
+    from contextlib import nullcontext
+
+    from wasmbuild.run.pipes import broken_pipes_end_the_process
+
+    with broken_pipes_end_the_process() if console.own_process else nullcontext():
+        return prepared.run(given, caches=caches, sink=console.emit)
+
+
+def _tell_of_misplaced(arguments: tuple[str, ...], console: Console) -> None:
+    words = {word.partition("=")[0] for word in arguments}
+    misplaced = [name for name in _BEFORE if name in words]
+    if misplaced:
+        named = f"{', '.join(misplaced)} behind the file {'go' if len(misplaced) > 1 else 'goes'} to the program"
+        console.emit(Note("warning", f"{named}; options of run stand before the file, and -- says that this is meant"))
 
 
 def _on_command_line(name: str) -> bool:

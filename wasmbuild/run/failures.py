@@ -74,7 +74,7 @@ def cannot_start(guest: Guest, error: Exception) -> GuestFailed:
     return GuestFailed(
         f"{guest.name} cannot be started",
         cause=_short(message),
-        hint="only what WASI offers is there for a guest; see what it asks for with: wasmbuild inspect",
+        hint="only what WASI offers is there for a guest; see what it asks for with: wasmbuild inspect FILE",
     )
 
 
@@ -105,7 +105,7 @@ def not_a_command(name: str, missing: str, exports: Iterable[str]) -> GuestFaile
     return GuestFailed(
         f"{name} is not a command: it does not export {missing}",
         cause=f"it exports {shown}{more}",
-        hint="call one of its functions with: wasmbuild run --invoke NAME" if names else None,
+        hint="call one of its functions with: wasmbuild run --invoke NAME FILE ARGUMENTS" if names else None,
     )
 
 

@@ -1,6 +1,7 @@
 """What happens when the guest writes to a pipe that nobody reads any more.
 
-Python ignores SIGPIPE, so a guest would get an error, which most do not look at, and print for ever.
+Python ignores SIGPIPE, so a guest gets an error, which most do not look at, and prints for ever. A process
+that is there for the guest alone had better end. In any other, a write of some other thread would end it, too.
 """
 
 import signal

@@ -19,7 +19,6 @@ from wasmbuild.run.failures import cannot_start, timed_out
 from wasmbuild.run.guest import Guest
 from wasmbuild.run.limits import GuestLimits
 from wasmbuild.run.memory import StoreLimits
-from wasmbuild.run.pipes import broken_pipes_end_the_process
 from wasmbuild.run.program import Program
 from wasmbuild.run.supervisor import OutOfTime, supervise
 
@@ -51,9 +50,9 @@ def run(  # noqa: PLR0913 - one for each thing that is decided on
     """Run a command, or one function of a library, and return its exit code, 0 to 255.
 
     ``arguments[0]`` is the name that the guest sees as its own. ``stubs`` are imports, as ``str(Import)``,
-    that trap when called. ``cache`` is a private folder for compiled code. A write to a pipe that nobody reads
-    ends the process, as it does for native programs. Raises InvalidWasm, UsageFailed, GuestFailed and its
-    kinds; GuestTimedOut and KeyboardInterrupt come within 100 ms, whatever the guest does. One that is then
+    that trap when called. ``cache`` is a private folder for compiled code. A guest that writes to a pipe that
+    nobody reads gets an error (``pipes`` has another end for it). Raises InvalidWasm, UsageFailed, GuestFailed and
+    its kinds; GuestTimedOut and KeyboardInterrupt come within 100 ms, whatever the guest does. One that is then
     inside a call of its host, or has no time limit compiled in, goes on in a thread of its own until the
     process ends (``supervisor.guest_is_left``).
     """
@@ -69,11 +68,10 @@ def run(  # noqa: PLR0913 - one for each thing that is decided on
         except wasmtime.WasmtimeError as error:
             raise cannot_start(guest, error) from error
 
-    with broken_pipes_end_the_process():
-        try:
-            code = supervise(work, stop, seconds=limits.seconds, stack_bytes=limits.stack_bytes)
-        except OutOfTime:
-            raise timed_out(guest) from None
+    try:
+        code = supervise(work, stop, seconds=limits.seconds, stack_bytes=limits.stack_bytes)
+    except OutOfTime:
+        raise timed_out(guest) from None
     if code and guest.refusal:
         warn(notify, f"{guest.name} was refused memory: {guest.refusal} (--memory)")
     return code

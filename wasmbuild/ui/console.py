@@ -30,12 +30,16 @@ class Renderer(Protocol):
 
 @dataclass(slots=True)
 class Console:
-    """How a person asked to be shown things. ``progress`` and ``format`` are as on the command line."""
+    """How a person asked to be shown things. ``progress`` and ``format`` are as on the command line.
+
+    ``own_process`` is whether the process is there for this command alone.
+    """
 
     format: str = "text"
     progress: str = "auto"
     verbose: bool = False
     debug: bool = False
+    own_process: bool = False
     _renderer: Renderer | None = None
     _lock: Lock = field(default_factory=Lock)
 

@@ -71,11 +71,10 @@ class TagCheck:
     def _denied(self, verdict: Verdict, tag: str, version: Version) -> ChangeDenied:
         allowed = step_between(version, self.version)
         enough = f"{'v' if self.tag.startswith('v') else ''}{smallest_after(version, verdict.step)}"
-        again = f"wasmbuild push --check-compat {self._reference(enough)}"
         return ChangeDenied(
             f"{self.tag} is too small a step from {tag}: the interface demands a {verdict.step.word} one",
             cause="\n".join(listed(each for each in verdict.changes if each.step > allowed)),
-            hint=f"the smallest version that would do is {enough}: {again}",
+            hint=f"the smallest version that would do is {enough}: push it to {self._reference(enough)}",
         )
 
 

@@ -3,11 +3,16 @@
 Imports next to nothing: it is the first step of verbs that are to be quick.
 """
 
+from itertools import islice
 from pathlib import Path
 
+from registry.words import printable
 from wasmbuild.errors import UsageFailed
 
 __all__ = ["local_file"]
+
+_LOOKED_AT = 1000
+"""How many files of a folder are looked at for one that was meant."""
 
 
 def local_file(artifact: str) -> Path | None:
@@ -25,7 +30,11 @@ def local_file(artifact: str) -> Path | None:
     if artifact in {"", "-"}:
         raise UsageFailed("there is no name of a file", cause="what is read has to be a file, and stdin is none")
     if surely:
-        raise UsageFailed(f"there is no file {artifact}", cause=_instead(path))
+        raise UsageFailed(f"there is no file {artifact}", cause=_instead(path), hint=_meant(path))
+    if _is_project(path):
+        raise UsageFailed(
+            f"{artifact} is the folder of a project, and a file or a reference is needed", hint=_built(path)
+        )
     return None
 
 
@@ -48,6 +57,28 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:  # a name that is too long, or a folder that may not be entered
         return False
+
+
+def _is_project(path: Path) -> bool:
+    return _is_file(path / "wasmbuild.toml")
+
+
+def _built(project: Path) -> str:
+    """The file that a project was built to, or how to build it."""
+    files = sorted((project / "dist").glob("*.wasm"))
+    return f"give the file {printable(str(files[0]))}" if files else f"wasmbuild build {printable(str(project))}"
+
+
+def _meant(path: Path) -> str | None:
+    """A file beside it that is called nearly so."""
+    from difflib import get_close_matches  # noqa: PLC0415  (only a mistake needs it)
+
+    try:
+        beside = sorted(each.name for each in islice(path.parent.iterdir(), _LOOKED_AT) if each.suffix == path.suffix)
+    except OSError:
+        return None
+    found = get_close_matches(path.name, beside, n=1)
+    return f"did you mean {printable(str(path.with_name(found[0])))}" if found else None
 
 
 def _instead(path: Path) -> str | None:

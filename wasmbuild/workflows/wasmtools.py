@@ -121,7 +121,7 @@ def refused(what: str, said: str) -> InvalidWasm:
 
 def _wit(file: Path | bytes, bench: Workbench, *, json_: bool) -> str:
     wasm = content(file)
-    require(wasm, "component", "a module has no WIT; its imports and exports are in: wasmbuild inspect")
+    require(wasm, "component", "a module has no WIT; its imports and exports are in: wasmbuild inspect FILE")
     output = "output.json" if json_ else "output.wit"
     action = _action("wit", component_wit(INPUT, output, json=json_), output)
     return _made(bench, action, wasm, output, _MAX_WIT).decode("utf-8", "replace")

@@ -318,3 +318,28 @@ def test_the_command_to_paste_has_the_policy():
     failure = decision.failure("a.wasm")
     assert failure
     assert failure.hint == "wasmbuild run --policy p.toml --strict --allow environment a.wasm"
+
+
+def test_the_hint_does_not_lose_what_was_given():
+    asking = module(f"{PREVIEW1}::environ_get", f"{PREVIEW1}::path_open")
+    failure = decide(asking, None, parse_wish(environment=("A=1",)), strict=True).failure("a.wasm")
+    assert failure is not None
+    assert failure.hint == "to allow it, give as well: --allow filesystem"
+    given = parse_wish(environment=("A=1",), allow=("filesystem",))
+    assert decide(asking, None, given, strict=True).failure("a.wasm") is None
+
+
+def test_the_hint_for_a_name_with_escapes_allows_it():
+    asking = module(r"env::\1b[31mabort")
+    failure = decide(asking, None, parse_wish()).failure("a.wasm")
+    assert failure is not None
+    words = shlex.split(failure.hint or "")
+    assert words == ["wasmbuild", "run", "--allow", "env::*[31mabort", "a.wasm"]
+    assert decide(asking, None, parse_wish(allow=(words[3],))).failure("a.wasm") is None
+
+
+def test_hosts_of_a_policy_are_mended_in_the_policy():
+    ceiling = policy('[grants]\nhttp = ["api.example.com"]')
+    with pytest.raises(EngineUnable) as unable:
+        decide(ASKING["http"], ceiling, parse_wish())
+    assert unable.value.hint == "[grants] http = true"

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -38,7 +39,7 @@ RUNNER = """
 import sys
 from pathlib import Path
 from wasmbuild.cli import entry, main
-def run(arguments):
+def run(arguments, own_process):
     from wasmbuild.errors import Failure
     from wasmbuild.run.limits import GuestLimits
     from wasmbuild.run.program import Program
@@ -178,19 +179,38 @@ def test_a_trap_in_a_process_of_its_own_leaves_no_mess(guest):
     assert (process.returncode, process.stdout, process.stderr) == (134, b"GuestTrapped\n", b"")
 
 
-@pytest.mark.parametrize("seconds", [0, 60])
-def test_printing_into_a_closed_pipe_ends_as_it_does_for_native_programs(guest, seconds):
-    process = start(guest(YES), seconds)
-    try:
+@pytest.mark.parametrize("limits", [[], ["--timeout", "60s"]])
+def test_printing_into_a_closed_pipe_ends_as_it_does_for_native_programs(guest, limits):
+    process = subprocess.Popen(
+        [Path(sys.executable).parent / "wasmbuild", "run", *limits, guest(YES)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
         assert process.stdout.readline() == b"ready\n"
         process.stdout.close()
         assert process.wait(timeout=10) == -signal.SIGPIPE
         assert process.stderr.read() == b""
-    finally:
-        process.kill()
-        process.wait()
-        for stream in (process.stdin, process.stdout, process.stderr):
-            stream.close()
+
+
+def test_a_library_survives_what_others_write_to_nobody():
+    nap = SLEEP.replace("3600000000000", "200000000").replace("$write (i32.const 2)", "$write (i32.const 99)")
+    broken, other = socket.socketpair()
+    other.close()
+    errors = []
+
+    def write():
+        try:
+            broken.send(b"x")
+        except OSError as error:
+            errors.append(type(error))
+
+    thread = threading.Timer(0.1, write)
+    with broken:
+        thread.start()
+        assert run(program(nap), []) == 0
+        thread.join()
+    assert errors == [BrokenPipeError]
 
 
 def test_signals_and_stacks_are_afterwards_as_they_were():

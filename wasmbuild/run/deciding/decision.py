@@ -60,7 +60,7 @@ def decide(
         raise EngineUnable(
             f"a guest cannot be held to {printable(grants.hosts[0], 100)}",
             cause=f"{NO_HOSTS}; {NO_SOCKETS}",
-            hint="--net '*' lets it send HTTP requests to every host",
+            hint="--net '*' lets it send HTTP requests to every host" if wish.grants.hosts else "[grants] http = true",
         )
     used = _used(grants, wanted)
     return Decision(
@@ -159,7 +159,8 @@ def _allowing(names: list[str]) -> str:
         names = sorted({f"{name[: name.rfind(sign)]}{sign}*" for name in names for sign in _signs(name)})
     if len(names) > _FEW:
         names = ["*"]
-    shown = (printable(name if ":" in name or "*" in name else f"{name}*", 200) for name in names)
+    plain = ("".join(each if printable(each) == each else "*" for each in name) for name in names)
+    shown = (printable(name if ":" in name or "*" in name else f"{name}*", 200) for name in plain)
     return " ".join(f"--allow {shlex.quote(name)}" for name in shown)
 
 

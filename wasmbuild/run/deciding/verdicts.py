@@ -95,8 +95,11 @@ class Decision:
         import shlex  # noqa: PLC0415  (most programs are not refused)
 
         if self.policy is None or all(row.flag for row in self.refused):
+            lacking = [row.flag for row in self.refused if row.flag]
+            if any(row.why.startswith("by --") for row in self.rows):  # a whole command would lose what was given
+                return f"to allow it, give as well: {' '.join(lacking)}"
             flags = [f"--policy {shlex.quote(printable(self.policy, 200))}"] if self.policy else []
-            flags += ["--strict"] * self.strict + [row.flag for row in self.refused if row.flag]
+            flags += ["--strict"] * self.strict + lacking
             return f"wasmbuild run {' '.join(flags)} {shlex.quote(printable(name, 200))}"
         allow = ", ".join(f'"{row.capability.name}"' for row in self.refused if row.capability)
         imports = ", ".join(f'"{row.names}"' for row in self.refused if not row.capability)

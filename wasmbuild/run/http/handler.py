@@ -67,7 +67,7 @@ def handler_export(program: Program) -> str:
     raise GuestFailed(
         f"{program.name} does not answer HTTP requests",
         cause="it does not export wasi:http/incoming-handler@0.2",
-        hint="see what it exports with: wasmbuild inspect",
+        hint="see what it exports with: wasmbuild inspect FILE",
     )
 
 
