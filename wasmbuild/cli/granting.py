@@ -12,7 +12,7 @@ from wasmbuild.cli.common import FILE, option
 if TYPE_CHECKING:
     from wasmbuild.run.deciding.wishes import Wish
 
-__all__ = ["grant_options"]
+__all__ = ["grant_options", "request_grant_options"]
 
 _R = TypeVar("_R")
 
@@ -31,7 +31,7 @@ _OPTIONS = (
 )
 
 
-def grant_options(function: Callable[..., _R]) -> Callable[..., _R]:
+def grant_options(function: Callable[..., _R], hidden: frozenset[str] = frozenset()) -> Callable[..., _R]:
     """Give a verb's function ``wish``, a Wish of what was given by options or the environment."""
 
     @functools.wraps(function)
@@ -49,9 +49,14 @@ def grant_options(function: Callable[..., _R]) -> Callable[..., _R]:
     file = option("--env-file", type=FILE, help="A file of such variables, one to a line.")
     decorated: Callable[..., _R] = file(call)
     for name, metavar, words in reversed(_OPTIONS):
-        each = option(name, metavar=metavar, multiple=True, type=_Line(), help=f"{words} Repeatable.")
-        decorated = each(decorated)
+        shown = {"help": f"{words} Repeatable.", "hidden": name in hidden}
+        decorated = option(name, metavar=metavar, multiple=True, type=_Line(), **shown)(decorated)
     return decorated
+
+
+def request_grant_options(function: Callable[..., _R]) -> Callable[..., _R]:
+    """The same for a guest that answers HTTP: what can only be refused there is not offered by ``--help``."""
+    return grant_options(function, frozenset({"--dir", "--net"}))
 
 
 def _wish(

@@ -11,7 +11,7 @@ import click
 
 from registry.client.registries import Registries
 from wasmbuild.cli.common import FILE, argument, option, registry_verb, server_missing, was_given
-from wasmbuild.cli.granting import grant_options
+from wasmbuild.cli.granting import request_grant_options
 from wasmbuild.cli.limiting import request_limit_options
 from wasmbuild.ui.console import Console
 
@@ -39,7 +39,7 @@ _PATIENCE = 30.0
 )
 @option("--guests", type=click.IntRange(1, 256), default=16, help="Requests answered at once. [default: 16]")
 @option("--body", metavar="SIZE", help="Bytes that the body of a request may have. [default: 64MiB]")
-@grant_options
+@request_grant_options
 @option("--policy", type=FILE, help="A file of what it may import and is given at most: nothing goes beyond it.")
 @option("--strict", is_flag=True, help="Refuse what it imports and is not given, in place of leaving it powerless.")
 @option("--key", type=FILE, help="A public key that must have signed the artifact.")
