@@ -97,3 +97,11 @@ def test_its_help_tells_of_its_own_limits(capsys):
     assert "in even shares. [default: 512MiB]" in said
     assert "beyond it is a 504. [default: 30s]" in said
     assert "4GiB" not in said
+
+
+def test_help_offers_only_what_it_can_give():
+    command = [sys.executable, "-c", CODE, "serve-http", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "--env NAME" in shown
+    assert "--dir" not in shown
+    assert "--net" not in shown
