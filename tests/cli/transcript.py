@@ -70,6 +70,8 @@ class Player:
         text = re.sub(r'"bytes": \d+', '"bytes": N', text)
         text = re.sub(r"(SHA256:|sha256:)[0-9a-f]{64}", r"\1DIGEST", text)
         text = re.sub(r"sha256:[0-9a-f]{12}\b", "sha256:SHORT", text)
+        text = re.sub(r"sha256-(?!a{64})[0-9a-f]{64}", "sha256-DIGEST", text)
+        text = re.sub(r'("kind": "legacy", "manifest": {[^{}]*"size": )\d+', r"\1N", text)  # has a signature in it
         return re.sub(r"\(Python [\d.]+, \w+/\w+\)", "(Python VERSION, PLATFORM)", text)
 
 

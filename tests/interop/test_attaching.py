@@ -49,7 +49,7 @@ def test_we_find_what_oras_attached_and_what_refers_to_that(oras, pushed):
 
 
 def test_we_and_oras_find_the_same(oras, keys, pushed, registry, tmp_path):
-    oras.ours("sign", pushed, "--key", "release.key")
+    oras.ours("sign", pushed, "--key", "release.key", "--signature-format", "bundle")  # oras shows no .sig tags
     attached = oras.ours("attach", pushed, "note.txt", "--artifact-type", REFERRER_TYPE)["reference"]
     oras.data(*ATTACH, "application/x.theirs", pushed, "note.txt")
     oras.data(*ATTACH, "application/x.theirs", attached, "note.txt")

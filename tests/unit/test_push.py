@@ -1,5 +1,4 @@
 from contextlib import contextmanager
-from functools import partial
 
 import pytest
 import wasmtime
@@ -15,13 +14,15 @@ from tests.client.scripted import Answer, scripted
 from wasmbuild.artifact import pack
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import ignore
+from wasmbuild.trust.candidate import SignatureKind
 from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.workflows.annotations import annotated, parse_annotations
 from wasmbuild.workflows.push import Destination, push
 from wasmbuild.workflows.rehearse import rehearse
-from wasmbuild.workflows.sign import attach_signature
+from wasmbuild.workflows.sign import Attached, Wish, attach_signatures
 
 PACKED = pack(bytes(wasmtime.wat2wasm("(module)")), "empty")
+ONE = (SignatureKind.BUNDLE,)
 REFERENCE = Reference.parse("127.0.0.1:1/a/b:v1")
 
 
@@ -51,12 +52,15 @@ def test_blobs_then_manifest_then_signature_then_the_tags():
     pushed = run(store, PrivateKey.generate(), ("v1", "latest"))
     assert set(store.order[:2]) == {PACKED.config.digest, PACKED.layer.digest}
     assert store.order[2] == PACKED.manifest.digest
-    assert store.order[-3:] == [pushed.signature.digest, "v1", "latest"]
-    assert [entry.digest for entry in store.referrers(PACKED.manifest)] == [pushed.signature.digest]
+    bundle, legacy = pushed.signatures
+    assert store.order[-3:] == [legacy.manifest.digest, "v1", "latest"]
+    assert bundle.manifest.digest in store.order[3:-3]
+    assert [entry.digest for entry in store.referrers(PACKED.manifest)] == [bundle.manifest.digest]
+    assert pushed.to_json()["referrers"] == [bundle.manifest.to_json()]
     assert pushed.to_json()["tags"] == ["v1", "latest"]
 
 
-@pytest.mark.parametrize("fail_at", range(6))
+@pytest.mark.parametrize("fail_at", range(9))
 def test_a_push_that_breaks_sets_no_tag(fail_at):
     store = Recording(fail_at)
     with pytest.raises(Failure):
@@ -88,20 +92,28 @@ def test_a_tag_may_come_from_the_option_alone_and_counts_once():
 
 def test_signing_again_with_the_same_key_adds_nothing():
     store, key = Recording(), PrivateKey.generate()
-    assert run(store, key).signature is not None
-    assert run(store, key).signature is None
-    assert run(store, PrivateKey.generate()).signature is not None
+    assert [each.added for each in run(store, key).signatures] == [True, True]
+    again = run(store, key)
+    assert [each.added for each in again.signatures] == [False, False]
+    assert again.to_json()["referrers"] == []
+    assert [each.added for each in run(store, PrivateKey.generate()).signatures] == [True, True]
     assert len(store.referrers(PACKED.manifest)) == 2
 
 
 def test_the_signature_that_is_there_is_named():
     store, key, other = Recording(), PrivateKey.generate(), PrivateKey.generate()
     PACKED.push_to(store)
-    attach = partial(attach_signature, store, REFERENCE, PACKED.manifest, created="1970-01-01T00:00:00Z", sink=ignore)
-    first, second = attach(key=key), attach(key=other)
-    assert (first[1], second[1]) == (True, True)
-    assert attach(key=key) == (first[0], False)
-    assert attach(key=other) == (second[0], False)
+    where = Attached(store, REFERENCE, PACKED.manifest)
+
+    def attach(by):
+        return [
+            (each.manifest, each.added)
+            for each in attach_signatures(where, Wish(by, "1970-01-01T00:00:00Z", ONE), ignore)
+        ]
+
+    ((first, _),), ((second, _),) = attach(key), attach(other)
+    assert attach(key) == [(first, False)]
+    assert attach(other) == [(second, False)]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from wasmbuild.ui.console import Console
 
 if TYPE_CHECKING:
     from wasmbuild.artifact import Packed
+    from wasmbuild.trust.candidate import SignatureKind
     from wasmbuild.trust.keys import PrivateKey
     from wasmbuild.workflows.options import BuildOptions
     from wasmbuild.workflows.push import Destination
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 @option("--check-compat", is_flag=True, help="Fail when the tag's version may not change as much as the file does.")
 @option("--sign", is_flag=True, help="Sign the artifact before it is tagged.")
 @option("--key", type=FILE, help="The private key to sign with.")
+@option("--signature-format", metavar="FORMS", help="What to write: bundle, legacy. [default: bundle,legacy]")
 @option("-C", "--project", type=FOLDER, default=".", show_default=True, help="The project to build and push.")
 @building
 def command(  # noqa: PLR0913 - one for each option
@@ -42,6 +44,7 @@ def command(  # noqa: PLR0913 - one for each option
     check_compat: bool,
     sign: bool,
     key: Path | None,
+    signature_format: str | None,
     project: Path,
     options: "BuildOptions",
 ) -> None:
@@ -56,6 +59,7 @@ def command(  # noqa: PLR0913 - one for each option
     from wasmbuild.workflows.rehearse import rehearse
 
     _check_flags(file, sign=sign, key=key)
+    forms = _forms(signature_format, sign=sign)
     more = parse_annotations(annotations)
     place = reference or _default_place(project)
     destination = Destination.open(in_registry(place, "push"), tags, registries, file=file)
@@ -72,7 +76,9 @@ def command(  # noqa: PLR0913 - one for each option
         console.result("push", rehearsed.lines(), rehearsed.to_json())
         return
     concurrency = registries.settings.concurrency
-    pushed = push(source, destination, key=signer, sink=console.emit, environment=os.environ, concurrency=concurrency)
+    pushed = push(
+        source, destination, key=signer, kinds=forms, sink=console.emit, environment=os.environ, concurrency=concurrency
+    )
     console.result("push", str(pushed.reference), pushed.to_json())
 
 
@@ -85,6 +91,16 @@ def _check_flags(file: Path | None, *, sign: bool, key: Path | None) -> None:
             cause=f"{file} is pushed as it is, and nothing is built",
             hint=f"leave out --{name}, or {file}",
         )
+
+
+def _forms(kinds: str | None, *, sign: bool) -> "tuple[SignatureKind, ...] | None":
+    if kinds is None:
+        return None
+    if not sign:
+        raise UsageFailed("--signature-format needs --sign", hint="wasmbuild push REFERENCE --sign --key wasmbuild.key")
+    from wasmbuild.workflows.sign import parse_kinds
+
+    return parse_kinds(kinds)
 
 
 def _packed(file: Path) -> "Packed":

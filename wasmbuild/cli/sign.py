@@ -11,14 +11,37 @@ from wasmbuild.ui.console import Console
 @registry_verb("sign", "wasmbuild sign ghcr.io/acme/hello@sha256:… --key wasmbuild.key")
 @argument("reference")
 @option("--key", type=FILE, required=True, help="The private key to sign with.")
-def command(console: Console, registries: Registries, reference: str, key: Path) -> None:
-    """Sign the artifact that REFERENCE means now. Prints the reference by digest."""
+@option(
+    "-a", "--annotation", "annotations", multiple=True, metavar="KEY=VALUE", help="To sign too; may be given again."
+)
+@option("--signature-format", metavar="FORMS", help="What to write: bundle, legacy. [default: bundle,legacy]")
+def command(
+    console: Console,
+    registries: Registries,
+    reference: str,
+    key: Path,
+    annotations: tuple[str, ...],
+    signature_format: str | None,
+) -> None:
+    """Sign the artifact that REFERENCE means now. Prints the reference by digest.
+
+    A bundle is for cosign 3; legacy, the .sig tag, for cosign 2 and podman. What is signed already is kept.
+    """
     from wasmbuild.trust.keyfiles import read_key_file
     from wasmbuild.trust.keys import PrivateKey
+    from wasmbuild.workflows.annotations import parse_annotations
     from wasmbuild.workflows.places import in_registry
-    from wasmbuild.workflows.sign import sign_remote
+    from wasmbuild.workflows.sign import parse_kinds, sign_remote
 
-    asked = in_registry(reference, "sign")
+    asked, forms, more = in_registry(reference, "sign"), parse_kinds(signature_format), parse_annotations(annotations)
     signer = PrivateKey.load(read_key_file(key), password(confirm=False))
-    signed = sign_remote(asked, signer, registries=registries, sink=console.emit, environment=os.environ)
+    signed = sign_remote(
+        asked,
+        signer,
+        kinds=forms,
+        annotations=more,
+        registries=registries,
+        sink=console.emit,
+        environment=os.environ,
+    )
     console.result("sign", str(signed.reference), signed.to_json())

@@ -11,7 +11,10 @@ from wasmbuild.ui.console import Console
 @argument("reference")
 @option("--key", type=FILE, required=True, help="The public key that must have signed it.")
 def command(console: Console, registries: Registries, reference: str, key: Path) -> None:
-    """Check that REFERENCE is signed by KEY. Prints the reference by digest; ends with 4 if it is not."""
+    """Check that REFERENCE is signed by KEY. Prints the reference by digest; ends with 4 if it is not.
+
+    Bundles and the .sig tag are looked at; --format json has each signature, and why it does not hold.
+    """
     from wasmbuild.workflows.places import in_registry
     from wasmbuild.workflows.verify import load_public_key, verify_remote
 

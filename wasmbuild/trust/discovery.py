@@ -1,27 +1,37 @@
-"""Find the signatures of an artifact: the walk from a subject to its bundles. Judging them is ``verifier``'s."""
+"""Find the signatures of an artifact: from a subject to what may be one. Judging them is ``verifier``'s."""
 
-from registry.content import Referred, read_all
+from registry.content import Referred, Store, read_all
+from registry.digest import Digest
 from registry.errors import GraphTooLarge
 from registry.model import Descriptor, Manifest, parse_document
 from wasmbuild.trust.bundle import BUNDLE, MAX_BUNDLE
+from wasmbuild.trust.candidate import Candidate, SignatureKind
 from wasmbuild.trust.referrer import PREDICATE_TYPE
+from wasmbuild.trust.sigtag import read_tagged, signature_layers
+from wasmbuild.trust.simplesigning import CERTIFICATE, MAX_PAYLOAD, SIGNATURE
 from wasmbuild.trust.statement import COSIGN_SIGN
 
-__all__ = ["MAX_REFERRERS", "found_signatures", "signatures_of"]
+__all__ = ["MAX_PAYLOADS", "MAX_REFERRERS", "found_bundles", "found_signatures", "found_under_tag"]
 
 MAX_REFERRERS = 100
 """Bundles of one artifact that we look at; notation's bound for signatures."""
 
+MAX_PAYLOADS = 100
+"""Different payloads under one ``.sig`` tag that we fetch; signers who say the same share theirs."""
+
 _BUNDLE_TYPES = "application/vnd.dev.sigstore.bundle"
 
 
-def signatures_of(store: Referred, subject: Descriptor) -> list[bytes]:
-    """The bundles that refer to ``subject``, without their manifests (see :func:`found_signatures`)."""
-    return [bundle for _, bundle in found_signatures(store, subject)]
+def found_signatures(store: Store, subject: Descriptor) -> list[Candidate]:
+    """All that may be a signature of ``subject``: bundles that refer to it, and its ``.sig`` tag.
+
+    Raises what :func:`found_bundles` and :func:`found_under_tag` raise.
+    """
+    return [*found_bundles(store, subject), *found_under_tag(store, subject)]
 
 
-def found_signatures(store: Referred, subject: Descriptor) -> list[tuple[Descriptor, bytes]]:
-    """The bundles that refer to ``subject``, as bytes that match their digests, each after its manifest.
+def found_bundles(store: Referred, subject: Descriptor) -> list[Candidate]:
+    """The bundles that refer to ``subject``, as bytes that match their digests.
 
     What only looks like a referrer (another subject, several layers), and what calls itself an
     attestation, is passed over and not fetched. Raises DigestMismatch or SizeMismatch for content
@@ -40,7 +50,35 @@ def found_signatures(store: Referred, subject: Descriptor) -> list[tuple[Descrip
         for item, manifest in zip(listed, manifests, strict=True)
         for layer in _bundle_layers(manifest, subject)
     ]
-    return [(item.plain(), read_all(store, layer, MAX_BUNDLE)) for item, layer in layers]
+    return [Candidate(SignatureKind.BUNDLE, read_all(store, layer, MAX_BUNDLE), item.plain()) for item, layer in layers]
+
+
+def found_under_tag(store: Store, subject: Descriptor) -> list[Candidate]:
+    """The simple signatures under the ``.sig`` tag of ``subject``, payloads as bytes that match their digests.
+
+    Layers of another media type are passed over. Raises as :func:`found_bundles` does, GraphTooLarge for
+    more than 1000 layers or 100 different payloads, InvalidDocument for a tag that is no manifest.
+    """
+    found = read_tagged(store, subject.digest)
+    if found is None:
+        return []
+    descriptor, manifest = found
+    layers = signature_layers(manifest)
+    distinct = {layer.digest: layer for layer in layers}
+    if len(distinct) > MAX_PAYLOADS:
+        raise GraphTooLarge(
+            f"{subject.digest} has {len(distinct)} signed payloads under its .sig tag",
+            cause=f"at most {MAX_PAYLOADS} are looked at",
+        )
+    payloads: dict[Digest, bytes] = {
+        digest: read_all(store, layer.plain(), MAX_PAYLOAD) for digest, layer in distinct.items()
+    }
+    return [_simple(layer, payloads[layer.digest], descriptor) for layer in layers]
+
+
+def _simple(layer: Descriptor, payload: bytes, manifest: Descriptor) -> Candidate:
+    signature, certified = layer.annotations.get(SIGNATURE), CERTIFICATE in layer.annotations
+    return Candidate(SignatureKind.LEGACY, payload, manifest.plain(), signature, certified)
 
 
 def _bundle_layers(manifest: object, subject: Descriptor) -> tuple[Descriptor, ...]:

@@ -1,13 +1,16 @@
 """Sign: from what is to be said, and a key, to bytes. A signer fetches nothing and pushes nothing."""
 
+from collections.abc import Mapping
+
 from registry.model import Descriptor
 from wasmbuild.trust.bundle import Bundle
 from wasmbuild.trust.dsse import Envelope, pae
 from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.trust.referrer import Referrer, attach
+from wasmbuild.trust.simplesigning import Payload, signed_layer
 from wasmbuild.trust.statement import COSIGN_SIGN, IN_TOTO, Statement
 
-__all__ = ["sign", "sign_statement"]
+__all__ = ["sign", "sign_payload", "sign_statement"]
 
 
 def sign_statement(statement: Statement, key: PrivateKey) -> bytes:
@@ -17,11 +20,18 @@ def sign_statement(statement: Statement, key: PrivateKey) -> bytes:
     return Bundle(envelope, key_hint=key.public.hint).encode()
 
 
-def sign(subject: Descriptor, name: str, key: PrivateKey, created: str) -> Referrer:
+def sign(
+    subject: Descriptor, name: str, key: PrivateKey, created: str, annotations: Mapping[str, str] | None = None
+) -> Referrer:
     """The signature of an artifact as a referrer of it.
 
-    ``name`` is ``host/repository``; ``created`` is RFC 3339. ECDSA is randomised: signing twice gives
-    two bundles, and both are good.
+    ``name`` is ``host/repository``; ``created`` is RFC 3339.
     """
-    bundle = sign_statement(Statement.signature_of(subject.digest, name), key)
+    bundle = sign_statement(Statement.signature_of(subject.digest, name, annotations), key)
     return attach(bundle, subject, COSIGN_SIGN, created)
+
+
+def sign_payload(payload: Payload, key: PrivateKey) -> tuple[Descriptor, bytes]:
+    """The simple signature of a payload: the layer that holds both, and the bytes of the payload."""
+    data = payload.encode()
+    return signed_layer(data, key.sign(data)), data

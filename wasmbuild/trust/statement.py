@@ -29,10 +29,11 @@ _HEX = re.compile(r"(?:[0-9a-f]{2})+")
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a statement is about: digests in hex by algorithm, and perhaps a name."""
+    """What a statement is about: digests in hex by algorithm, perhaps a name, and what a signer adds to it."""
 
     digests: Mapping[str, str]
     name: str | None = None
+    annotations: Mapping[str, Any] = field(default_factory=dict)
 
     def is_about(self, digest: Digest) -> bool:
         """Whether it names these bytes."""
@@ -48,9 +49,9 @@ class Statement:
     predicate: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def signature_of(cls, digest: Digest, name: str) -> Self:
+    def signature_of(cls, digest: Digest, name: str, annotations: Mapping[str, str] | None = None) -> Self:
         """The statement that a plain signature signs; ``name`` is ``host/repository``."""
-        return cls((Subject({digest.algorithm: digest.encoded}, name),), COSIGN_SIGN)
+        return cls((Subject({digest.algorithm: digest.encoded}, name, annotations or {}),), COSIGN_SIGN)
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -86,7 +87,8 @@ class Statement:
 
 def _subject_json(subject: Subject) -> dict[str, Any]:
     named = {} if subject.name is None else {"name": subject.name}
-    return {**named, "digest": dict(subject.digests)}
+    annotated = {"annotations": dict(sorted(subject.annotations.items()))} if subject.annotations else {}
+    return {**named, "digest": dict(subject.digests), **annotated}
 
 
 def _subject(value: Any) -> Subject:  # noqa: ANN401  (JSON, read here)
@@ -99,4 +101,7 @@ def _subject(value: Any) -> Subject:  # noqa: ANN401  (JSON, read here)
         raise InvalidDocument(f"a subject of the statement does not have 1 to {_MAX_DIGESTS} digests")
     if not all(isinstance(text, str) and _HEX.fullmatch(text) for text in digests.values()):
         raise InvalidDocument("a subject of the statement has a digest that is not hex")
-    return Subject(digests, name)
+    annotations = value.get("annotations")
+    if annotations is not None and not isinstance(annotations, dict):
+        raise InvalidDocument("a subject of the statement has malformed annotations")
+    return Subject(digests, name, annotations or {})

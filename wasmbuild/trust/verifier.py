@@ -1,24 +1,32 @@
-"""Verify: from bundles and a key to evidence. Nothing is fetched here; that is ``discovery``'s.
+"""Verify: from what was found and a key to evidence. Nothing is fetched here; that is ``discovery``'s.
 
 A bundle is a signature of an artifact when (1) it is a well-formed bundle with one DSSE signature,
 (2) that is valid for our key, (3) the payload is an in-toto statement of version 1, (4) whose
 predicate type is the one of plain signatures, (5) and one of whose subjects is the artifact. An
 attestation (an SBOM, a provenance) is not a signature, whoever signed it.
+
+A payload under the ``.sig`` tag is one when (1) the signature beside it is valid for our key over
+exactly its bytes, (2) it is well-formed and of cosign's type, (3) and its digest is the artifact's.
+The name that is in it is nobody's promise: an artifact may be copied with its signatures.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from registry.digest import Digest
 from registry.errors import Failure
 from registry.model import Descriptor
 from wasmbuild.errors import InvalidSignature, Unsigned
 from wasmbuild.trust.bundle import Bundle
+from wasmbuild.trust.candidate import Candidate, SignatureKind
+from wasmbuild.trust.encoding import from_base64
 from wasmbuild.trust.keys import PublicKey
+from wasmbuild.trust.simplesigning import Payload
 from wasmbuild.trust.statement import COSIGN_SIGN, IN_TOTO, Statement
 
-__all__ = ["Evidence", "Outcome", "require", "verify"]
+__all__ = ["Claim", "Evidence", "Finding", "Outcome", "require", "verify"]
 
 _SHOWN_REASONS = 5
 
@@ -32,36 +40,52 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """What was found about ``subject`` with the key of this ``fingerprint``.
+class Claim:
+    """What a signature that holds says besides the digest: the name it was made under, and annotations."""
 
-    ``reasons`` has a sentence for each signature that does not hold, also when another one does.
-    """
+    name: str | None
+    annotations: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A signature, judged: either its ``claim``, when it holds, or the ``reason`` why it does not."""
+
+    kind: SignatureKind
+    manifest: Descriptor | None
+    claim: Claim | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was found about ``subject`` with the key of this ``fingerprint``, each signature by itself."""
 
     subject: Digest
     outcome: Outcome
     fingerprint: str
-    reasons: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """A sentence for each signature that does not hold, also when another one does."""
+        return tuple(finding.reason for finding in self.findings if finding.reason is not None)
 
 
 class _Rejected(Exception):
-    """A bundle that is no signature of ours; the text is the reason."""
+    """Something that is no signature of ours; the text is the reason."""
 
 
-def verify(subject: Descriptor, bundles: Iterable[bytes], key: PublicKey) -> Evidence:
+def verify(subject: Descriptor, candidates: Iterable[Candidate], key: PublicKey) -> Evidence:
     """Look for a signature of ``subject`` by ``key``; one that holds is enough.
 
-    UNSIGNED means that none of the bundles is a signature at all. Raises nothing for any bytes.
+    UNSIGNED means that none of the candidates is a signature at all. Raises nothing for any bytes.
     """
-    reasons: list[str] = []
-    verified = False
-    for bundle in bundles:
-        try:
-            verified = _is_signature(bundle, subject.digest, key) or verified
-        except _Rejected as rejected:
-            reasons.append(str(rejected))
-    outcome = Outcome.VERIFIED if verified else Outcome.INVALID if reasons else Outcome.UNSIGNED
-    return Evidence(subject.digest, outcome, key.fingerprint, tuple(reasons))
+    judged = [_judge(candidate, subject.digest, key) for candidate in candidates]
+    findings = tuple(finding for finding in judged if finding is not None)
+    verified = any(finding.claim is not None for finding in findings)
+    outcome = Outcome.VERIFIED if verified else Outcome.INVALID if findings else Outcome.UNSIGNED
+    return Evidence(subject.digest, outcome, key.fingerprint, findings)
 
 
 def require(evidence: Evidence, name: str) -> None:
@@ -81,26 +105,48 @@ def require(evidence: Evidence, name: str) -> None:
         )
 
 
-def _is_signature(data: bytes, subject: Digest, key: PublicKey) -> bool:
-    """Whether it is a valid signature; False for a sound statement that is not meant as one."""
+def _judge(candidate: Candidate, subject: Digest, key: PublicKey) -> Finding | None:
+    """What to think of a candidate; None for a sound statement that is not meant as a signature."""
+    is_bundle = candidate.kind is SignatureKind.BUNDLE
     try:
-        bundle = Bundle.parse(data)
-        statement = _statement(bundle)
+        claim = _bundle(candidate.content, subject, key) if is_bundle else _simple(candidate, subject, key)
+    except _Rejected as rejected:
+        return Finding(candidate.kind, candidate.manifest, reason=str(rejected))
     except Failure as failure:
-        raise _Rejected(f"the signature is malformed: {failure}") from failure
-    if statement.predicate_type != COSIGN_SIGN:
-        return False
-    if not key.verify(bundle.envelope.signature, bundle.envelope.signed_bytes):
-        raise _Rejected(_why_not_ours(bundle, key))
-    if not any(item.is_about(subject) for item in statement.subjects):
-        raise _Rejected(f"the signature is for {_about(statement, subject)}, not for this artifact")
-    return True
+        where = "" if is_bundle else " under the .sig tag"
+        return Finding(candidate.kind, candidate.manifest, reason=f"the signature{where} is malformed: {failure}")
+    return None if claim is None else Finding(candidate.kind, candidate.manifest, claim)
 
 
-def _statement(bundle: Bundle) -> Statement:
+def _bundle(data: bytes, subject: Digest, key: PublicKey) -> Claim | None:
+    bundle = Bundle.parse(data)
     if bundle.envelope.payload_type != IN_TOTO:
         raise _Rejected(f"the signature is over {bundle.envelope.payload_type[:100]!r}, not an in-toto statement")
-    return Statement.parse(bundle.envelope.payload)
+    statement = Statement.parse(bundle.envelope.payload)
+    if statement.predicate_type != COSIGN_SIGN:
+        return None
+    if not key.verify(bundle.envelope.signature, bundle.envelope.signed_bytes):
+        raise _Rejected(_why_not_ours(bundle, key))
+    for item in statement.subjects:
+        if item.is_about(subject):
+            return Claim(item.name, item.annotations)
+    raise _Rejected(f"the signature is for {_about(statement, subject)}, not for this artifact")
+
+
+def _simple(candidate: Candidate, subject: Digest, key: PublicKey) -> Claim:
+    try:
+        signature = from_base64(candidate.signature)
+    except ValueError as error:
+        raise _Rejected(f"the signature under the .sig tag is malformed: {error}") from error
+    if not key.verify(signature, candidate.content):
+        why = (
+            "it was made with a certificate" if candidate.certified else "another key made it, or something was changed"
+        )
+        raise _Rejected(f"the signature under the .sig tag is not valid for this key: {why}")
+    payload = Payload.parse(candidate.content)
+    if payload.digest != subject:
+        raise _Rejected(f"the signature under the .sig tag is for {payload.digest}, not for this artifact")
+    return Claim(payload.name, payload.optional)
 
 
 def _why_not_ours(bundle: Bundle, key: PublicKey) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from registry.client.registries import Registries
 from registry.copying import CopyReport, copy, on_side
-from registry.model import Descriptor
 from registry.reference import Reference
 from wasmbuild.artifact import Packed
 from wasmbuild.created import creation_time
@@ -18,7 +17,9 @@ from wasmbuild.workflows.remote import Remote, counted, observed
 
 if TYPE_CHECKING:
     from registry.client.repository import Repository
+    from wasmbuild.trust.candidate import SignatureKind
     from wasmbuild.trust.keys import PrivateKey
+    from wasmbuild.workflows.sign import Signature
 
 __all__ = ["Destination", "Pushed", "push"]
 
@@ -55,12 +56,12 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What a registry has now that it may not have had before; ``signature`` is None when none was added."""
+    """What a registry has now that it may not have had before; ``signatures`` are those of the key that was given."""
 
     remote: Remote
     tags: tuple[str, ...]
     report: CopyReport
-    signature: Descriptor | None
+    signatures: "tuple[Signature, ...]"
 
     @property
     def reference(self) -> Reference:
@@ -73,7 +74,8 @@ class Pushed:
             **self.remote.to_json(),
             "tags": list(self.tags),
             "copied": counted(self.report),
-            "referrers": [self.signature.to_json()] if self.signature else [],
+            "referrers": [signature.manifest.to_json() for signature in self.signatures if signature.is_new_referrer],
+            "signatures": [signature.to_json() for signature in self.signatures],
         }
 
 
@@ -82,11 +84,12 @@ def push(
     destination: Destination,
     *,
     key: "PrivateKey | None",
+    kinds: "tuple[SignatureKind, ...] | None" = None,
     sink: Sink,
     environment: Mapping[str, str],
     concurrency: int = 4,
 ) -> Pushed:
-    """Push an artifact, its signature when there is a key, and then the tags.
+    """Push an artifact, its signatures when there is a key, in all forms or ``kinds``, and then the tags.
 
     Raises UsageFailed for a malformed SOURCE_DATE_EPOCH, and what the client raises.
     """
@@ -94,12 +97,12 @@ def push(
     repository, manifest = destination.repository, source.manifest
     remote = Remote(destination.reference, repository, manifest)
     report = copy(source, repository, manifest, hooks=observed(sink), concurrency=concurrency)
-    signature = None
+    signatures: tuple[Signature, ...] = ()
     if key is not None:
-        from wasmbuild.workflows.sign import attach_signature  # noqa: PLC0415 - imports cryptography
+        from wasmbuild.workflows.sign import ALL_KINDS, Attached, Wish, attach_signatures  # noqa: PLC0415 - imports cryptography
 
-        attached, added = attach_signature(repository, remote.pinned, manifest, key, created, sink)
-        signature = attached if added else None
+        where = Attached(repository, remote.pinned, manifest)
+        signatures = attach_signatures(where, Wish(key, created, kinds or ALL_KINDS), sink)
     with on_side("destination"), step(sink, "tag", destination.shown):
         repository.tag_all(manifest, destination.tags)
-    return Pushed(remote, destination.tags, report, signature)
+    return Pushed(remote, destination.tags, report, signatures)

@@ -1,7 +1,7 @@
-"""``sign``: a signature beside an artifact that a registry has."""
+"""``sign``: signatures beside an artifact that a registry has, in each form that verifiers read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from registry.client.registries import Registries
@@ -11,23 +11,57 @@ from registry.model import Descriptor
 from registry.reference import Reference
 from registry.stores.memory import MemoryStore
 from wasmbuild.created import creation_time
+from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink, step
-from wasmbuild.trust.discovery import found_signatures
+from wasmbuild.trust.candidate import SignatureKind
+from wasmbuild.trust.discovery import found_bundles, found_under_tag
 from wasmbuild.trust.keys import PrivateKey
-from wasmbuild.trust.signer import sign
-from wasmbuild.trust.verifier import Outcome, verify
+from wasmbuild.trust.signer import sign, sign_payload
+from wasmbuild.trust.sigtag import add_layer, signature_tag
+from wasmbuild.trust.simplesigning import MAX_PAYLOAD, Payload
+from wasmbuild.trust.verifier import Claim, verify
 from wasmbuild.workflows.remote import Remote, observed
 
-__all__ = ["Signed", "attach_signature", "sign_remote"]
+__all__ = ["ALL_KINDS", "Attached", "Signature", "Signed", "Wish", "attach_signatures", "parse_kinds", "sign_remote"]
+
+ALL_KINDS = (SignatureKind.BUNDLE, SignatureKind.LEGACY)
+"""The forms that we write, so that every verifier has its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How to sign: with which key, in which forms, and with which annotations; ``created`` is RFC 3339."""
+
+    key: PrivateKey
+    created: str
+    kinds: tuple[SignatureKind, ...] = ALL_KINDS
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The manifest that holds a signature; ``added`` is False when the same one was there before."""
+
+    kind: SignatureKind
+    manifest: Descriptor
+    added: bool
+
+    @property
+    def is_new_referrer(self) -> bool:
+        """Whether there is one manifest more now that refers to the artifact."""
+        return self.added and self.kind is SignatureKind.BUNDLE
+
+    def to_json(self) -> dict[str, Any]:
+        """An entry of a command's document."""
+        return {"kind": self.kind.value, "manifest": self.manifest.to_json(), "added": self.added}
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """An artifact and the manifest of its signature; ``added`` is False when that was there before."""
+    """An artifact and its signatures by one key."""
 
     remote: Remote
-    signature: Descriptor
-    added: bool
+    signatures: tuple[Signature, ...]
 
     @property
     def reference(self) -> Reference:
@@ -36,34 +70,113 @@ class Signed:
 
     def to_json(self) -> dict[str, Any]:
         """The document of the command."""
-        return {**self.remote.to_json(), "signature": self.signature.to_json(), "added": self.added}
+        return {
+            **self.remote.to_json(),
+            "signature": self.signatures[0].manifest.to_json(),
+            "signatures": [signature.to_json() for signature in self.signatures],
+            "added": any(signature.added for signature in self.signatures),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What is signed, and where: an artifact of a repository, under the name that the signature gives it."""
+
+    repository: Store
+    reference: Reference
+    subject: Descriptor
+
+
+def parse_kinds(text: str | None) -> tuple[SignatureKind, ...]:
+    """Read ``bundle,legacy``; nothing means both.
+
+    Raises UsageFailed for a form that we do not write.
+    """
+    if text is None:
+        return ALL_KINDS
+    known = {kind.value: kind for kind in ALL_KINDS}
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in known:
+            raise UsageFailed(
+                f"{name[:80]!r} is not a form of signatures that wasmbuild writes",
+                cause="signatures of Notation are neither written nor read" if name in {"notation", "all"} else None,
+                hint=f"--signature-format {','.join(known)}",
+            )
+    return tuple(known[name] for name in known if name in names)
 
 
 def sign_remote(
-    reference: Reference, key: PrivateKey, *, registries: Registries, sink: Sink, environment: Mapping[str, str]
+    reference: Reference,
+    key: PrivateKey,
+    *,
+    kinds: tuple[SignatureKind, ...] = ALL_KINDS,
+    annotations: Mapping[str, str] | None = None,
+    registries: Registries,
+    sink: Sink,
+    environment: Mapping[str, str],
 ) -> Signed:
     """Sign what a reference means now."""
-    created = creation_time(environment)
+    wish = Wish(key, creation_time(environment), kinds, annotations or {})
     remote = Remote.resolve(reference, registries)
-    signature, added = attach_signature(remote.repository, remote.pinned, remote.descriptor, key, created, sink)
-    return Signed(remote, signature, added)
+    where = Attached(remote.repository, remote.pinned, remote.descriptor)
+    return Signed(remote, attach_signatures(where, wish, sink))
 
 
-def attach_signature(
-    repository: Store, reference: Reference, subject: Descriptor, key: PrivateKey, created: str, sink: Sink
-) -> tuple[Descriptor, bool]:
-    """Sign a manifest and push the signature next to it; the signature's manifest, and whether it is new.
+def attach_signatures(where: Attached, wish: Wish, sink: Sink) -> tuple[Signature, ...]:
+    """Sign a manifest in each form and push that next to it; what the key has said already is not said again.
 
-    It is not when the key has signed before: a signature does not become better by another one, and
-    what is repeated by a machine would pile up.
+    A signature does not become better by another one, and what is repeated by a machine would pile up.
+    Raises UsageFailed for annotations that are too long, what :func:`add_layer` raises, and what the
+    store raises.
     """
-    for manifest, bundle in found_signatures(repository, subject):
-        if verify(subject, [bundle], key.public).outcome is Outcome.VERIFIED:
-            sink(Note("info", f"{reference.short} is signed by this key already"))
-            return manifest, False
-    with step(sink, "sign", reference.short):
-        referrer = sign(subject, reference.name, key, created)
-        made = MemoryStore()
-        referrer.push_to(made)
-    copy(made, repository, referrer.manifest, hooks=observed(sink))
-    return referrer.manifest, True
+    kinds = _possible(where.subject, wish.kinds, sink)
+    payload = Payload(where.subject.digest, where.reference.name, wish.annotations)
+    if len(payload.encode()) > MAX_PAYLOAD:
+        raise UsageFailed("the annotations are too long", cause=f"what is signed has at most {MAX_PAYLOAD} bytes")
+    known = {kind: _known(where, wish, kind) for kind in kinds}
+    if not all(known.values()):
+        with step(sink, "sign", where.reference.short):
+            made = {kind: known[kind] or _attach(where, wish, kind, payload, sink) for kind in kinds}
+    else:
+        sink(Note("info", f"{where.reference.short} is signed by this key already"))
+        made = {kind: found for kind, found in known.items() if found is not None}
+    return tuple(Signature(kind, made[kind], added=known[kind] is None) for kind in kinds)
+
+
+def _possible(subject: Descriptor, kinds: tuple[SignatureKind, ...], sink: Sink) -> tuple[SignatureKind, ...]:
+    """The forms that there are for an artifact; a digest too long for a tag has no ``.sig`` tag."""
+    if SignatureKind.LEGACY not in kinds or signature_tag(subject.digest) is not None:
+        return kinds
+    cause = f"a tag of cosign's for {subject.digest.algorithm} is longer than a tag may be"
+    if kinds == (SignatureKind.LEGACY,):
+        raise UsageFailed(f"{subject.digest} cannot have a .sig tag", cause=cause, hint="--signature-format bundle")
+    sink(Note("info", f"signed as a bundle alone: {cause}"))
+    return (SignatureKind.BUNDLE,)
+
+
+def _known(where: Attached, wish: Wish, kind: SignatureKind) -> Descriptor | None:
+    """The manifest that holds what is wished for already: the key's signature, with the same statement."""
+    find = found_bundles if kind is SignatureKind.BUNDLE else found_under_tag
+    evidence = verify(where.subject, find(where.repository, where.subject), wish.key.public)
+    for finding in evidence.findings:
+        if finding.claim is not None and _says_the_same(finding.claim, where, wish, kind):
+            return finding.manifest
+    return None
+
+
+def _says_the_same(claim: Claim, where: Attached, wish: Wish, kind: SignatureKind) -> bool:
+    # podman compares the name under a .sig tag with where it pulls from; of a bundle's nobody asks.
+    same_name = kind is SignatureKind.BUNDLE or claim.name == where.reference.name
+    return same_name and dict(claim.annotations) == dict(wish.annotations)
+
+
+def _attach(where: Attached, wish: Wish, kind: SignatureKind, payload: Payload, sink: Sink) -> Descriptor:
+    if kind is SignatureKind.LEGACY:
+        layer, data = sign_payload(payload, wish.key)
+        return add_layer(where.repository, where.subject.digest, layer, data)
+    referrer = sign(where.subject, where.reference.name, wish.key, wish.created, wish.annotations)
+    made = MemoryStore()
+    referrer.push_to(made)
+    copy(made, where.repository, referrer.manifest, hooks=observed(sink))
+    return referrer.manifest

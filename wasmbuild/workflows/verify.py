@@ -7,10 +7,10 @@ from typing import Any
 from registry.client.registries import Registries
 from registry.reference import Reference
 from wasmbuild.events import Note, Sink, step
-from wasmbuild.trust.discovery import signatures_of
+from wasmbuild.trust.discovery import found_signatures
 from wasmbuild.trust.keyfiles import read_key_file
 from wasmbuild.trust.keys import PublicKey
-from wasmbuild.trust.verifier import Evidence, require, verify
+from wasmbuild.trust.verifier import Evidence, Finding, require, verify
 from wasmbuild.workflows.remote import Remote
 
 __all__ = ["Verified", "load_public_key", "require_signature", "verify_remote"]
@@ -35,7 +35,21 @@ class Verified:
             "outcome": self.evidence.outcome.value,
             "key": self.evidence.fingerprint,
             "rejected": list(self.evidence.reasons),
+            "signatures": [_in_json(finding) for finding in self.evidence.findings],
         }
+
+
+def _in_json(finding: Finding) -> dict[str, Any]:
+    """One signature: its form, where it is, and either what it says or why it does not hold."""
+    claim = finding.claim
+    return {
+        "kind": finding.kind.value,
+        "manifest": finding.manifest.to_json() if finding.manifest else None,
+        "holds": claim is not None,
+        "reason": finding.reason,
+        "name": claim.name if claim else None,
+        "annotations": dict(claim.annotations) if claim else {},
+    }
 
 
 def load_public_key(file: Path) -> PublicKey:
@@ -58,8 +72,8 @@ def require_signature(remote: Remote, key: PublicKey, sink: Sink) -> Evidence:
     Raises Unsigned or InvalidSignature when there is none.
     """
     with step(sink, "verify", remote.pinned.short):
-        evidence = verify(remote.descriptor, signatures_of(remote.repository, remote.descriptor), key)
+        evidence = verify(remote.descriptor, found_signatures(remote.repository, remote.descriptor), key)
         require(evidence, str(remote.pinned))
-    for reason in evidence.reasons:
+    for reason in dict.fromkeys(evidence.reasons):
         sink(Note("warning", f"another signature does not hold: {reason}"))
     return evidence

@@ -12,13 +12,14 @@ from registry.model import EMPTY, EMPTY_BYTES, OCI_MANIFEST, Descriptor, Manifes
 from registry.stores.memory import MemoryStore
 from wasmbuild.errors import InvalidSignature, Unsigned
 from wasmbuild.trust.bundle import BUNDLE, MAX_BUNDLE, Bundle
-from wasmbuild.trust.discovery import MAX_REFERRERS, signatures_of
+from wasmbuild.trust.candidate import Candidate, SignatureKind
+from wasmbuild.trust.discovery import MAX_REFERRERS, found_bundles
 from wasmbuild.trust.dsse import Envelope, pae
 from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.trust.referrer import attach
 from wasmbuild.trust.signer import sign, sign_statement
 from wasmbuild.trust.statement import COSIGN_SIGN, IN_TOTO, Statement, Subject
-from wasmbuild.trust.verifier import Evidence, Outcome, require, verify
+from wasmbuild.trust.verifier import Claim, Evidence, Finding, Outcome, require, verify
 
 KEY, OTHER_KEY = PrivateKey.generate(), PrivateKey.generate()
 ARTIFACT = Manifest(EMPTY, ()).encode()
@@ -33,7 +34,11 @@ SBOM = sign_statement(
 
 
 def outcome(*bundles, subject=SUBJECT, key=KEY):
-    return verify(subject, bundles, key.public)
+    return verify(subject, [Candidate(SignatureKind.BUNDLE, each) for each in bundles], key.public)
+
+
+def signatures_of(store, subject):
+    return [each.content for each in found_bundles(store, subject)]
 
 
 def signed(payload, payload_type=IN_TOTO, key=KEY, hint=None):
@@ -49,7 +54,8 @@ def changed(data, position, bit=0):
 
 def test_a_signature_verifies():
     evidence = outcome(GOOD)
-    assert evidence == Evidence(SUBJECT.digest, Outcome.VERIFIED, KEY.public.fingerprint)
+    finding = Finding(SignatureKind.BUNDLE, None, Claim(NAME))
+    assert evidence == Evidence(SUBJECT.digest, Outcome.VERIFIED, KEY.public.fingerprint, (finding,))
     require(evidence, "r.io/a@sha256:1")
 
 
@@ -211,7 +217,7 @@ def test_finds_what_was_signed(store):
     assert signatures_of(store, SUBJECT) == [first.bundle_bytes]
     second.push_to(store)
     assert sorted(signatures_of(store, SUBJECT)) == sorted([first.bundle_bytes, second.bundle_bytes])
-    assert verify(SUBJECT, signatures_of(store, SUBJECT), KEY.public).outcome is Outcome.VERIFIED
+    assert outcome(*signatures_of(store, SUBJECT)).outcome is Outcome.VERIFIED
 
 
 def test_attestations_and_other_artifacts_are_passed_over(store):

@@ -1,0 +1,134 @@
+"""The ``.sig`` tag: one manifest that holds all simple signatures of an artifact, each as a layer.
+
+cosign's layout (SIGNATURE_SPEC, "Storage"). It is found by its name alone, and has no other keeper than
+those who write it: whoever adds a signature reads what is there, writes it again with one layer more,
+waits about as long as that took, and looks whether it has stayed. What somebody else writes between
+the last reading and the writing is lost until that one looks again; a client that does not look, or
+looks too early, loses its signature. Registries offer nothing against it.
+"""
+
+import io
+from dataclasses import replace
+from functools import partial
+from random import uniform
+from time import monotonic, sleep
+
+from registry.content import Store, read_all
+from registry.digest import Digest
+from registry.errors import ContentNotFound, GraphTooLarge, InvalidDocument, UnexpectedAnswer
+from registry.model import DOCKER_MANIFEST, Descriptor, Manifest, canonical_json, describe, parse_document
+from registry.reference import valid_tag
+from wasmbuild.trust.simplesigning import SIMPLE_SIGNING
+
+__all__ = ["MAX_LAYERS", "add_layer", "read_tagged", "signature_layers", "signature_tag"]
+
+MAX_LAYERS = 1000
+"""Layers of a ``.sig`` manifest; cosign's bound."""
+
+_ATTEMPTS = 16
+_LONGEST_WAIT = 2.0
+_OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
+_DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
+
+
+def signature_tag(digest: Digest) -> str | None:
+    """The tag of an artifact's signatures; None where it would be too long for a tag, as with SHA-512."""
+    tag = f"{digest.algorithm}-{digest.encoded}.sig"
+    return tag if valid_tag(tag) else None
+
+
+def read_tagged(store: Store, subject: Digest) -> tuple[Descriptor, Manifest] | None:
+    """The manifest behind the tag, with its descriptor; None when the store says that there is none.
+
+    Raises InvalidDocument for something else in its place, GraphTooLarge for more than 1000 layers,
+    and whatever the store raises when it cannot answer.
+    """
+    tag = signature_tag(subject)
+    if tag is None:
+        return None
+    try:
+        descriptor = store.resolve(tag)
+    except ContentNotFound:
+        return None
+    if descriptor.digest == subject:
+        return None  # some registries take the beginning of a tag for the digest
+    document = parse_document(read_all(store, descriptor), descriptor.media_type)
+    if not isinstance(document, Manifest):
+        raise InvalidDocument(f"{tag} is an index, and signatures are kept in a manifest")
+    if len(document.layers) > MAX_LAYERS:
+        raise _too_many(tag, len(document.layers))
+    return descriptor, document
+
+
+def signature_layers(manifest: Manifest) -> tuple[Descriptor, ...]:
+    """The layers that are signatures, by their media type."""
+    return tuple(layer for layer in manifest.layers if layer.media_type == SIMPLE_SIGNING)
+
+
+def add_layer(store: Store, subject: Digest, layer: Descriptor, payload: bytes) -> Descriptor:
+    """Put one signature more behind the tag of an artifact, beside all that are there; the manifest.
+
+    Raises ValueError for a digest that has no such tag, GraphTooLarge when it holds 1000 layers already,
+    InvalidDocument for something else in its place, UnexpectedAnswer when others keep overwriting it,
+    and what the store raises.
+    """
+    tag = signature_tag(subject)
+    if tag is None:
+        raise ValueError(f"{subject.algorithm} digests have no .sig tag")
+    store.push(layer.plain(), partial(io.BytesIO, payload))
+    for _ in range(_ATTEMPTS):
+        began = monotonic()
+        found = read_tagged(store, subject)
+        if found is not None and layer in found[1].layers:
+            return found[0]
+        made = _push_manifest(store, _with_layer(found[1] if found else None, layer, tag))
+        if read_tagged(store, subject) == found:
+            store.tag(made, tag)
+            _wait(monotonic() - began)
+    raise UnexpectedAnswer(
+        "the registry did not keep the signature",
+        cause=f"{tag} was overwritten {_ATTEMPTS} times",
+        hint="run the command again",
+    )
+
+
+def _wait(seconds: float) -> None:
+    """Give those who read before we wrote the time to write, so that we see it when we look again."""
+    sleep(min(seconds * uniform(1, 3), _LONGEST_WAIT))  # noqa: S311  (not for cryptography)
+
+
+def _with_layer(known: Manifest | None, layer: Descriptor, tag: str) -> tuple[Manifest, bytes]:
+    """The manifest with one layer more, and its config."""
+    layers = (*(known.layers if known else ()), layer)
+    if len(layers) > MAX_LAYERS:
+        raise _too_many(tag, len(layers))
+    config = _config(layers)
+    is_docker = known is not None and known.media_type == DOCKER_MANIFEST
+    described = describe(_DOCKER_CONFIG if is_docker else _OCI_CONFIG, config)
+    manifest = replace(known, config=described, layers=layers) if known else Manifest(described, layers)
+    return manifest, config
+
+
+def _config(layers: tuple[Descriptor, ...]) -> bytes:
+    """An image config without a platform (image-spec, config.md): readers ask for one, and look at nothing in it."""
+    return canonical_json(
+        {
+            "architecture": "",
+            "os": "",
+            "config": {},
+            "rootfs": {"type": "layers", "diff_ids": [str(layer.digest) for layer in layers]},
+        }
+    )
+
+
+def _push_manifest(store: Store, made: tuple[Manifest, bytes]) -> Descriptor:
+    manifest, config = made
+    data = manifest.encode()
+    store.push(manifest.config, partial(io.BytesIO, config))
+    descriptor = describe(manifest.media_type, data)
+    store.push(descriptor, partial(io.BytesIO, data))
+    return descriptor
+
+
+def _too_many(tag: str, count: int) -> GraphTooLarge:
+    return GraphTooLarge(f"{tag} has {count} signatures", cause=f"at most {MAX_LAYERS} are allowed")
