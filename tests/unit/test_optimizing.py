@@ -5,7 +5,7 @@ import wasmtime
 
 from tests.unit.standins import standing_in
 from wasmbuild.errors import InvalidWasm, ToolFailed
-from wasmbuild.events import Note, ignore
+from wasmbuild.events import Note, Step, ignore
 from wasmbuild.wasm.editing.nested import core_modules
 from wasmbuild.workflows.optimizing import optimize
 from wasmbuild.workflows.workbench import Workbench
@@ -42,8 +42,11 @@ def test_nothing_gets_larger_or_another_one_of_the_same_size(bench, script):
         assert (done.wasm, done.smaller) == (wasm, 0)
 
 
-def test_each_module_of_a_component_is_put_back(bench):
-    done = optimize(COMPONENT, "x", "size", bench(TO_EMPTY))
+def test_each_module_of_a_component_is_put_back_and_told_of(bench):
+    events = []
+    done = optimize(COMPONENT, "x", "size", bench(TO_EMPTY, sink=events.append))
+    ended = [event.subject for event in events if isinstance(event, Step) and event.seconds is not None]
+    assert [subject[:16] for subject in ended if "module" in subject] == ["x, module 1 of 2", "x, module 2 of 2"]
     assert core_modules(done.wasm) == {(0,): EMPTY, (1,): EMPTY}
     assert done.wasm == COMPONENT.replace(bytes([len(LARGE)]) + LARGE, b"\x08" + EMPTY)
     assert (done.modules, done.smaller) == (2, 1)

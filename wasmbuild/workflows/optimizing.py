@@ -45,20 +45,25 @@ def optimize(wasm: bytes, name: str, level: Optimize, bench: Workbench) -> Optim
     if any(section.name == "signature" for section in binary.sections):
         bench.sink(Note("warning", f"{name} has a signature in itself, which does not hold for other bytes: sign last"))
     validate_wasm(wasm, caches=bench.caches, sink=bench.sink)
-    with step(bench.sink, "optimize", name):
-        if binary.kind == "module":
+    if binary.kind == "module":
+        with step(bench.sink, "optimize", name):
             made = _module(wasm, level, bench)
-            found = Optimized(made, len(wasm), 1, int(made != wasm))
-        else:
-            found = _component(wasm, level, bench)
+        found = Optimized(made, len(wasm), 1, int(made != wasm))
+    else:
+        found = _component(wasm, name, level, bench)
     if found.wasm != wasm:
         _check(found.wasm, bench)
     return found
 
 
-def _component(wasm: bytes, level: Optimize, bench: Workbench) -> Optimized:
+def _component(wasm: bytes, name: str, level: Optimize, bench: Workbench) -> Optimized:
     found = core_modules(wasm)
-    made = {old: _module(old, level, bench) for old in set(found.values())}
+    made: dict[bytes, bytes] = {}
+    for number, module in enumerate(found.values(), 1):
+        if module not in made:
+            # Binaryen takes minutes for an interpreter: each of its modules is told of.
+            with step(bench.sink, "optimize", f"{name}, module {number} of {len(found)} ({len(module):,} bytes)"):
+                made[module] = _module(module, level, bench)
     changed = {path: made[old] for path, old in found.items() if made[old] != old}
     return Optimized(with_core_modules(wasm, changed), len(wasm), len(found), len(changed))
 
