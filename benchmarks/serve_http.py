@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--node", default="node")
     given = parser.parse_args()
     port = free_port()
-    ours = [WASMBUILD, "serve-http", "--address", f"127.0.0.1:{port}", "--progress", "quiet", str(given.component)]
+    ours = [WASMBUILD, "serve-http", "--listen", f"127.0.0.1:{port}", "--progress", "quiet", str(given.component)]
     measure("serve-http", ours, port, given.requests, given.at_once)
     if given.jco:
         port = free_port()

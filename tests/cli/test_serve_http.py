@@ -24,7 +24,7 @@ def component(tmp_path, monkeypatch):
 
 
 def test_it_answers_until_it_is_interrupted(component):
-    words = ["serve-http", str(component), "--address", "127.0.0.1:0", "--progress", "json", "--format", "json"]
+    words = ["serve-http", str(component), "--listen", "127.0.0.1:0", "--progress", "json", "--format", "json"]
     process = subprocess.Popen(
         [sys.executable, "-c", CODE, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -58,7 +58,7 @@ def test_it_answers_until_it_is_interrupted(component):
     ("options", "words"),
     [
         (["--allow", "nonsense"], "is not a capability"),
-        (["--address", "8080"], "is not an address to listen on"),
+        (["--listen", "8080"], "is not an address to listen on"),
         (["--body", "much"], "--body 'much' is not understood"),
     ],
 )
@@ -80,14 +80,14 @@ def test_what_cannot_be_given_is_refused(tmp_path, capsys, interface, options, w
     exported = '(instance $i) (export "wasi:http/incoming-handler@0.2.0" (instance $i))'
     file.write_bytes(wasmtime.wat2wasm(f'(component (import "{interface}@0.2.0" (instance)) {exported})'))
     given = [each.format(folder=tmp_path) for each in options]
-    assert run(["serve-http", str(file), *given, "--address", "127.0.0.1:0"]) == 1
+    assert run(["serve-http", str(file), *given, "--listen", "127.0.0.1:0"]) == 1
     assert words in capsys.readouterr().err
 
 
 def test_a_command_is_not_served(tmp_path, capsys):
     file = tmp_path / "command.wasm"
     file.write_bytes(wasmtime.wat2wasm('(module (func (export "_start")))'))
-    assert run(["serve-http", str(file), "--address", "127.0.0.1:0"]) == 1
+    assert run(["serve-http", str(file), "--listen", "127.0.0.1:0"]) == 1
     assert "does not export wasi:http/incoming-handler@0.2" in capsys.readouterr().err
 
 

@@ -51,7 +51,7 @@ def figures(pid: int) -> tuple[int, int]:
 @pytest.mark.parametrize("template", HTTP)
 def test_a_template_answers_many_requests_and_leaves_nothing_behind(template: str, tmp_path: Path) -> None:
     file = built(template, tmp_path)
-    words = [WASMBUILD, "serve-http", str(file), "--address", "127.0.0.1:0", "--progress", "quiet"]
+    words = [WASMBUILD, "serve-http", str(file), "--listen", "127.0.0.1:0", "--progress", "quiet"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, env={**os.environ, "PYTHONWARNINGS": "error"}, text=True)
     try:
         assert process.stdout is not None

@@ -150,7 +150,7 @@ def test_a_handler_of_http_answers(template: Template, tmp_path: Path, node: Too
     readme = (project / "README.md").read_text()
     assert f"\nwasmbuild serve-http dist/{NAME}.wasm " in readme
     asking = [line for line in readme.splitlines() if line.startswith("curl ")]
-    with Serving([BIN / "wasmbuild", "serve-http", "--address", "127.0.0.1:{port}", file], tmp_path) as address:
+    with Serving([BIN / "wasmbuild", "serve-http", "--listen", "127.0.0.1:{port}", file], tmp_path) as address:
         printed = shell(project, [line.replace("http://127.0.0.1:8080", address) for line in asking])
     assert (len(asking), printed) == (2, "Hello, Ada, from WebAssembly!\n")
 

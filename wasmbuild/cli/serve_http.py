@@ -32,7 +32,7 @@ _PATIENCE = 30.0
 @registry_verb("serve-http", "wasmbuild serve-http --env GREETING=hi dist/hello.wasm")
 @argument("artifact")
 @option(
-    "--address",
+    "--listen",
     default="127.0.0.1:8080",
     metavar="HOST:PORT",
     help="Where to listen; port 0 takes a free one. [default: 127.0.0.1:8080]",
@@ -49,7 +49,7 @@ def command(  # noqa: PLR0913 - one for each option
     registries: Registries,
     *,
     artifact: str,
-    address: str,
+    listen: str,
     guests: int,
     body: str | None,
     wish: "Wish",
@@ -90,7 +90,7 @@ def command(  # noqa: PLR0913 - one for each option
         sink=console.emit,
         tell=teller(console),
     )
-    with contextlib.closing(listen_at(*split_listen(address), _PATIENCE)) as listener, ready as app:
+    with contextlib.closing(listen_at(*split_listen(listen), _PATIENCE)) as listener, ready as app:
         # Answers come in small parts, and each shall leave at once; connections inherit this.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         gc.set_threshold(*_USUAL)
