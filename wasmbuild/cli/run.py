@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from registry.client.registries import Registries
+    from wasmbuild.caches import Caches
     from wasmbuild.run.deciding.wishes import Wish
     from wasmbuild.run.limits import GuestLimits
+    from wasmbuild.workflows.run import Prepared
 
 _BEFORE = (
     "--allow",
@@ -90,27 +92,33 @@ def command(  # noqa: PLR0913 - one for each option
     caches = Caches.of_user()
     request = RunRequest(wish, limits, policy, key, strict=strict, invoke=invocation(invoke, given))
     prepared = prepare(artifact, request, caches=caches, registries=registries, sink=console.emit)
+    _tell_of(prepared, console, explain=explain)
     failure = prepared.failure()
-    if explain:
-        from wasmbuild.workflows.run_report import report_json, report_text
-
-        console.result("run", report_text(prepared), report_json(prepared))
-    else:
-        for note in prepared.decision.notes:
-            console.emit(note)
     if failure is not None:
         raise failure
     if record is not None:
         prepared.record(record, console.emit)
-    console.close()  # from here on the terminal is the guest's
+    return 0 if explain else _run(prepared, given, caches, console)
+
+
+def _tell_of(prepared: "Prepared", console: Console, *, explain: bool) -> None:
     if explain:
-        return 0
+        from wasmbuild.workflows.run_report import report_json, report_text
+
+        console.result("run", report_text(prepared), report_json(prepared))
+        return
+    for note in prepared.decision.notes:
+        console.emit(note)
+
+
+def _run(prepared: "Prepared", arguments: tuple[str, ...], caches: "Caches", console: Console) -> int:
     from contextlib import nullcontext
 
     from wasmbuild.run.pipes import broken_pipes_end_the_process
 
+    console.close()  # from here on the terminal is the guest's
     with broken_pipes_end_the_process() if console.own_process else nullcontext():
-        return prepared.run(given, caches=caches, sink=console.emit)
+        return prepared.run(arguments, caches=caches, sink=console.emit)
 
 
 def _tell_of_misplaced(arguments: tuple[str, ...], console: Console) -> None:

@@ -90,8 +90,12 @@ def command(  # noqa: PLR0913 - one for each option
         sink=console.emit,
         tell=teller(console),
     )
-    with contextlib.closing(listen_at(*split_listen(listen), _PATIENCE)) as listener, ready as app:
-        # Answers come in small parts, and each shall leave at once; connections inherit this.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with contextlib.closing(_prompt(listen_at(*split_listen(listen), _PATIENCE))) as listener, ready as app:
         gc.set_threshold(*_USUAL)
         serve(console, app, listener)
+
+
+def _prompt(listener: socket.socket) -> socket.socket:
+    """Answers come in small parts, and each shall leave at once; connections inherit this."""
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
