@@ -22,7 +22,6 @@ __all__ = [
     "asked",
     "capability_of",
     "parse_capabilities",
-    "words_for",
 ]
 
 Risk = Literal["none", "low", "high"]
@@ -146,11 +145,6 @@ def asked(binary: WasmBinary) -> tuple[Asked, ...]:
         found.setdefault(capability.name if capability else "", []).append(wanted)
     names = [name for name in CAPABILITIES if name in found] + [""] * ("" in found)
     return tuple(Asked(CAPABILITIES.get(name), tuple(found[name])) for name in names)
-
-
-def words_for(everything: tuple[Asked, ...]) -> tuple[str, ...]:
-    """What a file does, a line for each capability; one line for a file that asks for nothing."""
-    return tuple(each.words for each in everything) or (NOTHING_ASKED,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ where, no length is trusted, and nothing recurses. Not here: what the numbers me
 import mmap
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 from wasmbuild.errors import InvalidWasm
 from wasmbuild.wasm.anatomy import Anatomy, Extern, Part
@@ -38,31 +39,22 @@ def examine(data: bytes | memoryview | mmap.mmap, *, deep: bool = False) -> Anat
 
 
 def _part(data: memoryview, nested: Nested, budget: Budget, *, deep: bool) -> Part:
-    names = _names(data, nested.binary, budget)
-    if nested.binary.kind == "module":
-        return _module(data, nested, names, read_contents(data, nested.binary.sections, names, budget, deep=deep))
     binary = nested.binary
-    return Part(
-        nested.path,
-        binary.kind,
-        nested.offset,
-        binary.size,
-        binary.sections,
-        name=names.part,
+    names = _names(data, binary, budget)
+    part = Part(nested.path, binary.kind, nested.offset, binary.size, binary.sections, name=names.part)
+    if binary.kind == "module":
+        contents = read_contents(data, binary.sections, names, budget, deep=deep)
+        return _module(part, contents, _target_features(data, binary))
+    return replace(
+        part,
         imports=tuple(Extern(each.name, each.kind) for each in binary.imports),
         exports=tuple(Extern(each.name, each.kind) for each in binary.exports),
     )
 
 
-def _module(data: memoryview, nested: Nested, names: Names, contents: Contents) -> Part:
-    binary = nested.binary
-    return Part(
-        nested.path,
-        binary.kind,
-        nested.offset,
-        binary.size,
-        binary.sections,
-        name=names.part,
+def _module(part: Part, contents: Contents, said: set[str]) -> Part:
+    return replace(
+        part,
         imports=tuple(contents.imports),
         exports=tuple(contents.exports),
         memories=tuple(contents.memories),
@@ -73,7 +65,7 @@ def _module(data: memoryview, nested: Nested, names: Names, contents: Contents) 
         data_segments=contents.data_segments,
         data_bytes=contents.data_bytes,
         element_segments=contents.element_segments,
-        declared=frozenset(contents.features | _target_features(data, binary)),
+        declared=frozenset(contents.features | said),
         used=None if contents.used is None else frozenset(contents.features | contents.used),
         types=tuple(each.text for each in contents.types),
     )

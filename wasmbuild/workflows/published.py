@@ -24,6 +24,7 @@ from wasmbuild.artifact import WASM_CONFIG
 from wasmbuild.caches import Caches
 from wasmbuild.errors import UnknownArtifact
 from wasmbuild.events import Note, Sink
+from wasmbuild.trust.sigtag import signature_tag
 from wasmbuild.wasm.model import Export, Import, Kind, WasmBinary
 from wasmbuild.workflows.contradictions import contradictions
 from wasmbuild.workflows.fetch import Fetched, fetch
@@ -177,7 +178,9 @@ def _listed(entry: Descriptor) -> Attached:
 
 
 def _by_tag(remote: Remote, subject: Descriptor) -> Attached | None:
-    tag = f"{subject.digest.algorithm}-{subject.digest.encoded}{_SUFFIX}"
+    tag = signature_tag(subject.digest)
+    if tag is None:
+        return None
     try:
         descriptor = remote.repository.resolve(tag)
     except ContentNotFound:

@@ -3,7 +3,7 @@
 from wasmbuild.run.http.compounds import OptionOf, Variant
 from wasmbuild.run.http.values import STRING, U64, Case, Ignored
 
-__all__ = ["ERROR_CODE", "METHOD", "SCHEME", "method_case", "method_text", "scheme_case"]
+__all__ = ["ERROR_CODE", "METHOD", "SCHEME", "method_case", "scheme_case"]
 
 _METHODS = ("get", "head", "post", "put", "delete", "connect", "options", "trace", "patch")
 METHOD = Variant({**dict.fromkeys(_METHODS), "other": STRING})
@@ -39,11 +39,6 @@ def method_case(text: str) -> Case:
     """A method as it came, as its case; names of methods have case (RFC 9110 §9.1)."""
     name = text.lower()
     return Case(name) if name in _METHODS and text.isupper() else Case("other", text)
-
-
-def method_text(case: Case) -> str:
-    """A case as a method."""
-    return case.value if case.name == "other" else case.name.upper()
 
 
 def scheme_case(text: str) -> Case:
