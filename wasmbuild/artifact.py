@@ -5,9 +5,7 @@ uncompressed layer, no artifact type. What is understood on the way back is ever
 holds exactly one module. Reading the file is ``wasmbuild.wasm``'s, moving content ``registry``'s.
 """
 
-import hashlib
 import io
-import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -20,9 +18,10 @@ from registry.errors import ContentNotFound
 from registry.files import open_regular
 from registry.model import TITLE, Descriptor, Manifest, canonical_json, describe
 from wasmbuild.created import creation_time
-from wasmbuild.errors import InvalidWasm, UnknownArtifact, UsageFailed
+from wasmbuild.errors import UnknownArtifact, UsageFailed
 from wasmbuild.kinds import kind_of
 from wasmbuild.wasm.binary import read
+from wasmbuild.wasm.mapped import read_mapped
 from wasmbuild.wasm.model import WasmBinary
 from wasmbuild.wasm.world import target_world
 
@@ -148,14 +147,7 @@ def wasm_layer(manifest: Manifest) -> Descriptor:
 def _examine(wasm: Path | bytes) -> tuple[WasmBinary, Digest, Opener]:
     if isinstance(wasm, bytes):
         return read(wasm), Digest.of(wasm), partial(io.BytesIO, wasm)
-    with open_regular(wasm) as file:
-        if not file.seek(0, io.SEEK_END):
-            raise InvalidWasm(f"{wasm.name} is not WebAssembly", cause="it is empty")
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            binary = read(data)
-        file.seek(0)
-        # Read, not mapped: pages of a map that were touched would count as our memory.
-        digest = Digest("sha256", hashlib.file_digest(file, "sha256").hexdigest())
+    binary, digest = read_mapped(wasm, read)
     return binary, digest, partial(open_regular, wasm)
 
 
