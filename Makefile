@@ -71,7 +71,7 @@ claims: $(READY)      ## measure what is said of WebAssembly, here: docs/claims.
 	$(BIN)/python benchmarks/claims.py
 
 lock: $(READY)        ## resolve the dependencies anew: all of them, and those of a user
-	$(COMPILE) --extra postgres --extra s3 --extra cluster --extra watch --extra traces --extra test --extra dev -o $(LOCK)
+	$(COMPILE) --extra postgres --extra s3 --extra sigstore --extra cluster --extra watch --extra traces --extra test --extra dev -o $(LOCK)
 	$(COMPILE) -c $(LOCK) -o requirements-runtime.lock
 
 clean:                ## remove the environment

@@ -14,7 +14,7 @@ from registry.client.registries import Registries
 from registry.copying import copy
 from registry.reference import Reference
 from registry.stores.memory import MemoryStore
-from wasmbuild.trust.discovery import found_bundles
+from wasmbuild.trust.discovery import found_referrers
 from wasmbuild.trust.referrer import attach
 from wasmbuild.trust.statement import COSIGN_SIGN
 
@@ -35,7 +35,7 @@ def main(source: str, destination: str) -> None:
     registries = Registries()
     have, want = registries.repository(original), registries.repository(target)
     subject = have.resolve(original.selector or "latest")
-    (bundle,) = found_bundles(have, subject)
+    (bundle,) = found_referrers(have, subject)
     copy(have, want, subject)
     made = MemoryStore()
     forged = attach(forge(bundle.content), subject, COSIGN_SIGN, "1970-01-01T00:00:00Z")

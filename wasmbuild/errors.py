@@ -13,6 +13,11 @@
     |-- Unsigned                  WB401  no signature where one is required
     |-- InvalidSignature          WB402  a signature that does not hold
     |-- CapabilityDenied          WB403  a file asks for more than it is allowed
+    |-- ChangeDenied              WB404  a new version changes more than it may
+    |-- PolicyDenied              WB405  a trust policy is not fulfilled
+    |-- InvalidAttestation        WB406  an attestation that is missing, or that does not hold
+    |-- RebuildDiffers            WB407  what was built again is something else
+    |-- SigningFailed             WB408  a key did not sign
     |-- ToolchainMissing          WB501  the compiler is not there and could not be provisioned
     |-- CompilationFailed         WB502  the compiler said no
     |-- ToolFailed                WB503  a tool of ours failed, or took too long
@@ -39,12 +44,16 @@ __all__ = [
     "GuestOutOfMemory",
     "GuestTimedOut",
     "GuestTrapped",
+    "InvalidAttestation",
     "InvalidKey",
     "InvalidProject",
     "InvalidSignature",
     "InvalidWasm",
     "NoProject",
     "PasswordMissing",
+    "PolicyDenied",
+    "RebuildDiffers",
+    "SigningFailed",
     "TargetExists",
     "ToolFailed",
     "ToolchainMissing",
@@ -130,6 +139,33 @@ class ChangeDenied(Failure):
 
     code = "WB404"
     exit_code = ExitCode.DENIED
+
+
+class PolicyDenied(Failure):
+    """An artifact that does not fulfil a trust policy."""
+
+    code = "WB405"
+    exit_code = ExitCode.DENIED
+
+
+class InvalidAttestation(Failure):
+    """An attestation that is missing, that nobody who is trusted has signed, or that the bytes contradict."""
+
+    code = "WB406"
+    exit_code = ExitCode.DENIED
+
+
+class RebuildDiffers(Failure):
+    """What was built again is not what was published."""
+
+    code = "WB407"
+    exit_code = ExitCode.DENIED
+
+
+class SigningFailed(Failure):
+    """Whoever has a key did not sign with it."""
+
+    code = "WB408"
 
 
 class ToolchainMissing(Failure):

@@ -59,7 +59,7 @@ def get(repository, tmp_path, output=None, *, platform=None, sink=ignore, regist
     return pull(
         Reference.parse(f"{repository}{selector}"),
         output,
-        key=None,
+        demand=None,
         platform=platform,
         caches=Caches(tmp_path / "cache"),
         registries=registries or Registries(),

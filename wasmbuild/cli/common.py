@@ -16,7 +16,7 @@ from wasmbuild.ui.console import Console
 
 if TYPE_CHECKING:
     from registry.client.registries import Registries
-    from wasmbuild.trust.keys import PublicKey
+    from wasmbuild.workflows.demand import Demand
 
 __all__ = [
     "FILE",
@@ -26,10 +26,10 @@ __all__ = [
     "argument",
     "option",
     "password",
-    "public_key",
     "registry_verb",
     "server_missing",
     "shared",
+    "signed_by",
     "verb",
     "was_given",
 ]
@@ -176,13 +176,14 @@ def _with_console(function: Callable[_P, _R]) -> Callable[..., _R]:
     return call
 
 
-def public_key(file: Path | None) -> "PublicKey | None":
-    """The key in a file that was given, if one was. Raises InvalidKey."""
-    if file is None:
+def signed_by(*files: Path) -> "Demand | None":
+    """The demand for a signature by one of the keys in files, if there are any. Raises InvalidKey."""
+    if not files:
         return None
-    from wasmbuild.workflows.verify import load_public_key
+    from wasmbuild.workflows.demand import SignedBy
+    from wasmbuild.workflows.verify import trusted_keys
 
-    return load_public_key(file)
+    return SignedBy(trusted_keys(files))
 
 
 def server_missing(error: ImportError) -> ExtraMissing:

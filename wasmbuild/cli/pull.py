@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from registry.client.registries import Registries
-from wasmbuild.cli.common import FILE, OUTPUT, argument, option, public_key, registry_verb
+from wasmbuild.cli.common import OUTPUT, argument, option, registry_verb
+from wasmbuild.cli.trusting import Trusting, trust_options
 from wasmbuild.events import Note
 from wasmbuild.ui.console import Console
 
@@ -11,19 +12,19 @@ from wasmbuild.ui.console import Console
 @registry_verb("pull", "wasmbuild pull ghcr.io/acme/hello:1.0.0 -o hello.wasm --key wasmbuild.pub")
 @argument("reference")
 @option("-o", "--output", type=OUTPUT, help="The file to write; replaced when it is there. [default: its own name]")
-@option("--key", type=FILE, help="A public key that must have signed the artifact.")
+@trust_options
 @option("--platform", metavar="OS/ARCH", help="Which manifest of an index, such as wasi/wasm.")
 def command(
     console: Console,
     registries: Registries,
     reference: str,
     output: Path | None,
-    key: Path | None,
+    trusting: Trusting,
     platform: str | None,
 ) -> None:
     """Fetch the WebAssembly file of REFERENCE.
 
-    The file gets its name when digest, size and, with --key, signature are verified. Without -o the
+    The file gets its name when digest, size and what was asked of signatures are verified. Without -o the
     name is the artifact's own, in this folder, and another file is never replaced. Prints the
     reference by digest.
     """
@@ -34,11 +35,10 @@ def command(
 
     wanted = None if platform is None else Platform.parse(platform)
     asked = in_registry(reference, "pull")
-    public = public_key(key)
     pulled = pull(
         asked,
         output,
-        key=public,
+        demand=trusting.demand(),
         platform=wanted,
         caches=Caches.of_user(),
         registries=registries,

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from registry.client.registries import Registries
 from wasmbuild.cli.building import building, given_for_building, setting
-from wasmbuild.cli.common import FILE, FOLDER, argument, option, password, registry_verb
+from wasmbuild.cli.common import FILE, FOLDER, argument, option, registry_verb
+from wasmbuild.cli.signing import key_option, signatory
 from wasmbuild.errors import UsageFailed
 from wasmbuild.ui.console import Console
 
 if TYPE_CHECKING:
     from wasmbuild.artifact import Packed
     from wasmbuild.trust.candidate import SignatureKind
-    from wasmbuild.trust.keys import PrivateKey
+    from wasmbuild.trust.signer import Signatory
     from wasmbuild.workflows.options import BuildOptions
     from wasmbuild.workflows.push import Destination
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 @option("--dry-run", is_flag=True, help="Say what would be pushed, and push nothing.")
 @option("--check-compat", is_flag=True, help="Fail when the tag's version may not change as much as the file does.")
 @option("--sign", is_flag=True, help="Sign the artifact before it is tagged.")
-@option("--key", type=FILE, help="The private key to sign with.")
+@key_option()
 @option("--signature-format", metavar="FORMS", help="What to write: bundle, legacy. [default: bundle,legacy]")
 @option("-C", "--project", type=FOLDER, default=".", show_default=True, help="The project to build and push.")
 @building
@@ -43,7 +44,7 @@ def command(  # noqa: PLR0913 - one for each option
     dry_run: bool,
     check_compat: bool,
     sign: bool,
-    key: Path | None,
+    key: str | None,
     signature_format: str | None,
     project: Path,
     options: "BuildOptions",
@@ -65,7 +66,7 @@ def command(  # noqa: PLR0913 - one for each option
     destination = Destination.open(in_registry(place, "push"), tags, registries, file=file)
     check = _tag_check(destination, console, registries, options) if check_compat else None
     packed = None if file is None else _packed(file)
-    signer = None if key is None else _signer(key, ask=not dry_run)
+    signer = None if key is None else _signer(key, rehearse=dry_run)
     if packed is None and not dry_run:
         destination.repository.prepare_push()  # before the time that compiling takes
     source = annotated(packed or _built(console, registries, project, options), more)
@@ -82,7 +83,7 @@ def command(  # noqa: PLR0913 - one for each option
     console.result("push", str(pushed.reference), pushed.to_json())
 
 
-def _check_flags(file: Path | None, *, sign: bool, key: Path | None) -> None:
+def _check_flags(file: Path | None, *, sign: bool, key: str | None) -> None:
     if sign != (key is not None):
         raise UsageFailed("--sign and --key go together", hint="wasmbuild push REFERENCE --sign --key wasmbuild.key")
     for name in given_for_building() if file is not None else ():
@@ -149,10 +150,11 @@ def _built(console: Console, registries: Registries, project: Path, options: "Bu
     return build(project, options, setting(console, registries))[-1].packed()
 
 
-def _signer(key: Path, *, ask: bool) -> "PrivateKey | None":
-    """The key, once its password is known; in a rehearsal the file is enough."""
-    from wasmbuild.trust.keyfiles import read_key_file
-    from wasmbuild.trust.keys import PrivateKey
+def _signer(key: str, *, rehearse: bool) -> "Signatory | None":
+    """Whoever signs with a key; in a rehearsal it is enough that the key is there."""
+    if not rehearse:
+        return signatory(key)
+    from wasmbuild.workflows.signatories import check_signatory
 
-    data = read_key_file(key)
-    return PrivateKey.load(data, password(confirm=False)) if ask else None
+    check_signatory(key)
+    return None

@@ -1,16 +1,16 @@
 """``wasmbuild sign``."""
 
 import os
-from pathlib import Path
 
 from registry.client.registries import Registries
-from wasmbuild.cli.common import FILE, argument, option, password, registry_verb
+from wasmbuild.cli.common import argument, option, registry_verb
+from wasmbuild.cli.signing import key_option, signatory
 from wasmbuild.ui.console import Console
 
 
 @registry_verb("sign", "wasmbuild sign ghcr.io/acme/hello@sha256:… --key wasmbuild.key")
 @argument("reference")
-@option("--key", type=FILE, required=True, help="The private key to sign with.")
+@key_option(required=True)
 @option(
     "-a", "--annotation", "annotations", multiple=True, metavar="KEY=VALUE", help="To sign too; may be given again."
 )
@@ -19,7 +19,7 @@ def command(
     console: Console,
     registries: Registries,
     reference: str,
-    key: Path,
+    key: str,
     annotations: tuple[str, ...],
     signature_format: str | None,
 ) -> None:
@@ -27,17 +27,14 @@ def command(
 
     A bundle is for cosign 3; legacy, the .sig tag, for cosign 2 and podman. What is signed already is kept.
     """
-    from wasmbuild.trust.keyfiles import read_key_file
-    from wasmbuild.trust.keys import PrivateKey
     from wasmbuild.workflows.annotations import parse_annotations
     from wasmbuild.workflows.places import in_registry
     from wasmbuild.workflows.sign import parse_kinds, sign_remote
 
     asked, forms, more = in_registry(reference, "sign"), parse_kinds(signature_format), parse_annotations(annotations)
-    signer = PrivateKey.load(read_key_file(key), password(confirm=False))
     signed = sign_remote(
         asked,
-        signer,
+        signatory(key),
         kinds=forms,
         annotations=more,
         registries=registries,

@@ -72,18 +72,29 @@ def sign_with(key: SigningKey, message: bytes) -> bytes:
     return key.sign(message)
 
 
-def is_signed(key: VerifyingKey, signature: bytes, message: bytes) -> bool:
-    """Whether the signature is one of this key over the message."""
+def is_signed(key: VerifyingKey, signature: bytes, message: bytes, *, pss: bool = False) -> bool:
+    """Whether the signature is one of this key over the message.
+
+    With ``pss``, RSA is as JOSE and COSE have it (RFC 7518, section 3.5): PSS, the hash by the key's size.
+    """
     try:
         if isinstance(key, ec.EllipticCurvePublicKey):
             key.verify(signature, message, ec.ECDSA(_hash(key)))
         elif isinstance(key, rsa.RSAPublicKey):
-            key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
+            _verify_rsa(key, signature, message, pss=pss)
         else:
             key.verify(signature, message)
     except InvalidSignature:
         return False
     return True
+
+
+def _verify_rsa(key: rsa.RSAPublicKey, signature: bytes, message: bytes, *, pss: bool) -> None:
+    if not pss:
+        key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
+        return
+    chosen = {2048: hashes.SHA256(), 3072: hashes.SHA384()}.get(key.key_size, hashes.SHA512())
+    key.verify(signature, message, padding.PSS(padding.MGF1(chosen), chosen.digest_size), chosen)
 
 
 def _checked(key: rsa.RSAPublicKey) -> Algorithm:

@@ -1,20 +1,24 @@
 """Bundle: a signed envelope and what is needed to verify it (sigstore bundle, version 0.3).
 
 Only DSSE content is read and written: a bundle that signs a bare digest says nothing about an
-artifact in a registry. Transparency-log entries are counted and not looked into.
+artifact in a registry. Certificates, log entries and timestamps are handed on and not looked into.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from registry.errors import InvalidDocument
 from registry.model import canonical_json, load_json
 from wasmbuild.trust.dsse import Envelope
 from wasmbuild.trust.encoding import from_base64
+from wasmbuild.trust.proof import Material
 
-__all__ = ["BUNDLE", "MAX_BUNDLE", "Bundle"]
+__all__ = ["BUNDLE", "BUNDLE_TYPES", "MAX_BUNDLE", "Bundle"]
 
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+
+BUNDLE_TYPES = "application/vnd.dev.sigstore.bundle"
+"""How the media types of all versions begin."""
 
 MAX_BUNDLE = 4 * 1024 * 1024
 """Bytes of a bundle that we read; cosign's own bound is 128 MiB, for bundles that hold large SBOMs."""
@@ -22,16 +26,15 @@ MAX_BUNDLE = 4 * 1024 * 1024
 _MEDIA_TYPES = (BUNDLE, "application/vnd.dev.sigstore.bundle+json;version=0.3")
 _MATERIAL = frozenset({"publicKey", "certificate", "tlogEntries", "timestampVerificationData"})
 _MAX_LOG_ENTRIES = 32
-_MAX_TIMESTAMPS = 32
+_MAX_TIMES = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """An envelope, and either the hint of the key or the certificate (DER) that it was made with."""
+    """An envelope, and what is needed to verify it: the hint of a key, or a certificate."""
 
     envelope: Envelope
-    key_hint: str | None = None
-    certificate: bytes | None = None
+    material: Material = field(default_factory=Material)
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -50,41 +53,45 @@ class Bundle:
             raise InvalidDocument("the bundle signs a bare digest, and an artifact needs a DSSE envelope")
         if value.keys() != {"mediaType", "verificationMaterial", "dsseEnvelope"}:
             raise InvalidDocument("the bundle has fields that are not known, or lacks some")
-        hint, certificate = _material(value["verificationMaterial"])
-        return cls(Envelope.from_json(value["dsseEnvelope"]), hint, certificate)
+        return cls(Envelope.from_json(value["dsseEnvelope"]), _material(value["verificationMaterial"]))
 
     def encode(self) -> bytes:
         """The bytes of a bundle that a key signed.
 
         Raises ValueError when it has no key hint: bundles of certificates are read, not written.
         """
-        if self.key_hint is None:
+        if self.material.key_hint is None:
             raise ValueError("a bundle without a key hint cannot be written")
         return canonical_json(
             {
                 "mediaType": BUNDLE,
-                "verificationMaterial": {"publicKey": {"hint": self.key_hint}},
+                "verificationMaterial": {"publicKey": {"hint": self.material.key_hint}},
                 "dsseEnvelope": self.envelope.to_json(),
             }
         )
 
 
-def _material(value: Any) -> tuple[str | None, bytes | None]:  # noqa: ANN401  (JSON, read here)
+def _material(value: Any) -> Material:  # noqa: ANN401  (JSON, read here)
     if not isinstance(value, dict) or not value.keys() <= _MATERIAL:
         raise InvalidDocument("the bundle's verification material has fields that are not known")
     if ("publicKey" in value) == ("certificate" in value):
         raise InvalidDocument("the bundle does not have either a public key or a certificate")
-    _check_length(value.get("tlogEntries"), _MAX_LOG_ENTRIES)
+    entries = _listed(value.get("tlogEntries"), _MAX_LOG_ENTRIES)
     timestamps = value.get("timestampVerificationData") or {}
     if not isinstance(timestamps, dict) or not timestamps.keys() <= {"rfc3161Timestamps"}:
         raise InvalidDocument("the bundle's timestamps are malformed")
-    _check_length(timestamps.get("rfc3161Timestamps"), _MAX_TIMESTAMPS)
-    return (_hint(value["publicKey"]), None) if "publicKey" in value else (None, _certificate(value["certificate"]))
+    times = tuple(_bytes(each, "signedTimestamp") for each in _listed(timestamps.get("rfc3161Timestamps"), _MAX_TIMES))
+    if "publicKey" in value:
+        return Material(_hint(value["publicKey"]), (), entries, times)
+    return Material(None, (_bytes(value["certificate"], "rawBytes"),), entries, times)
 
 
-def _check_length(entries: Any, limit: int) -> None:  # noqa: ANN401  (JSON, read here)
-    if entries is not None and (not isinstance(entries, list) or len(entries) > limit):
+def _listed(entries: Any, limit: int) -> tuple[dict[str, Any], ...]:  # noqa: ANN401  (JSON, read here)
+    if entries is None:
+        return ()
+    if not isinstance(entries, list) or len(entries) > limit or not all(isinstance(each, dict) for each in entries):
         raise InvalidDocument(f"the bundle has a malformed list, or one of more than {limit} entries")
+    return tuple(entries)
 
 
 def _hint(value: Any) -> str:  # noqa: ANN401  (JSON, read here)
@@ -96,10 +103,10 @@ def _hint(value: Any) -> str:  # noqa: ANN401  (JSON, read here)
     return hint
 
 
-def _certificate(value: Any) -> bytes:  # noqa: ANN401  (JSON, read here)
-    if not isinstance(value, dict) or value.keys() != {"rawBytes"}:
-        raise InvalidDocument("the bundle's certificate is malformed")
+def _bytes(value: Any, name: str) -> bytes:  # noqa: ANN401  (JSON, read here)
+    if not isinstance(value, dict) or value.keys() != {name}:
+        raise InvalidDocument("the bundle's certificate or timestamp is malformed")
     try:
-        return from_base64(value["rawBytes"])
+        return from_base64(value[name])
     except ValueError as error:
-        raise InvalidDocument("the bundle's certificate is malformed", cause=str(error)) from error
+        raise InvalidDocument("the bundle's certificate or timestamp is malformed", cause=str(error)) from error

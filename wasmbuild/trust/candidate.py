@@ -1,6 +1,7 @@
-"""Candidate: what a registry has that may be a signature, as it was found and before it is judged."""
+"""Candidate: what a store has that may be a signature or an attestation, as it was found and before it is judged."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 from registry.model import Descriptor
@@ -9,24 +10,29 @@ __all__ = ["Candidate", "SignatureKind"]
 
 
 class SignatureKind(Enum):
-    """In which form a signature is written, and so for whom."""
+    """In which form something signed is kept, and so for whom."""
 
     BUNDLE = "bundle"
     """A sigstore bundle that refers to the artifact: cosign 3."""
 
     LEGACY = "legacy"
-    """A simple signature under the artifact's ``.sig`` tag: cosign 2 and podman."""
+    """Under the artifact's ``.sig`` or ``.att`` tag: cosign 2 and podman."""
+
+    NOTATION = "notation"
+    """A signature of the Notary Project that refers to the artifact."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A bundle, or the payload of a simple signature with what its layer is annotated with.
+    """The bytes of one layer, with its media type and what it is annotated with.
 
     ``manifest`` is where it was found, if it comes from a store; content has the digest it is listed with.
+    ``declared`` is of which predicate type the manifest says that it is, which nobody has signed.
     """
 
     kind: SignatureKind
+    media_type: str
     content: bytes
     manifest: Descriptor | None = None
-    signature: str | None = None
-    certified: bool = False
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    declared: str | None = None

@@ -6,7 +6,10 @@ from typing import Any, Self
 from registry.errors import InvalidDocument
 from wasmbuild.trust.encoding import from_base64, to_base64
 
-__all__ = ["Envelope", "pae"]
+__all__ = ["DSSE", "Envelope", "pae"]
+
+DSSE = "application/vnd.dsse.envelope.v1+json"
+"""The media type of an envelope as a layer."""
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:

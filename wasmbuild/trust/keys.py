@@ -78,9 +78,9 @@ class PublicKey:
         """What a person calls the key: ``SHA256:`` and the same hash in hex."""
         return f"SHA256:{hashlib.sha256(self.der).hexdigest()}"
 
-    def verify(self, signature: bytes, message: bytes) -> bool:
-        """Whether the signature is one of this key over the message."""
-        return is_signed(self._key, signature, message)
+    def verify(self, signature: bytes, message: bytes, *, pss: bool = False) -> bool:
+        """Whether the signature is one of this key over the message; ``pss`` as :func:`is_signed` has it."""
+        return is_signed(self._key, signature, message, pss=pss)
 
 
 @dataclass(frozen=True, slots=True)

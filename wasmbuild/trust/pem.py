@@ -1,4 +1,4 @@
-"""One PEM block (RFC 7468), strictly read: what it is called, and its bytes. Keys are next door."""
+"""PEM (RFC 7468), strictly read: what a block is called, and its bytes. Keys are next door."""
 
 import base64
 import binascii
@@ -8,10 +8,16 @@ from dataclasses import dataclass
 
 from wasmbuild.errors import InvalidKey
 
-__all__ = ["MAX_PEM", "Block", "read_block", "write_block"]
+__all__ = ["CERTIFICATE", "MAX_CERTIFICATES", "MAX_PEM", "Block", "read_block", "read_certificates", "write_block"]
 
 MAX_PEM = 64 * 1024
 """Bytes of a key file that we read."""
+
+CERTIFICATE = "CERTIFICATE"
+"""What the PEM of an X.509 certificate is called."""
+
+MAX_CERTIFICATES = 20
+"""Certificates of one chain that we read."""
 
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,64})-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END \1-----")
 
@@ -45,6 +51,25 @@ def read_block(data: bytes) -> Block:
         return Block(label, base64.b64decode("".join(text.split()), validate=True))
     except binascii.Error as error:
         raise InvalidKey("this key is malformed", cause="its PEM block is not base64") from error
+
+
+def read_certificates(data: bytes) -> tuple[bytes, ...]:
+    """The certificates of a chain, in DER and in their order, not looked into.
+
+    Raises InvalidKey when there is none, when there are more than 20, or something else among them.
+    """
+    if len(data) > MAX_PEM:
+        raise InvalidKey("this is not a certificate chain", cause=f"it is larger than {MAX_PEM} bytes")
+    try:
+        blocks = _BLOCK.findall(data.decode("ascii"))
+        decoded = tuple(base64.b64decode("".join(text.split()), validate=True) for _, text in blocks)
+    except (UnicodeDecodeError, binascii.Error) as error:
+        raise InvalidKey("this is not a certificate chain", cause="it is not a PEM file") from error
+    if not 1 <= len(blocks) <= MAX_CERTIFICATES or any(label != CERTIFICATE for label, _ in blocks):
+        raise InvalidKey(
+            "this is not a certificate chain", cause=f"it does not have 1 to {MAX_CERTIFICATES} certificates alone"
+        )
+    return decoded
 
 
 def write_block(label: str, content: bytes) -> bytes:

@@ -13,7 +13,7 @@ from registry.errors import InvalidDigest, InvalidDocument
 from registry.model import Descriptor, canonical_json, describe, load_json
 from wasmbuild.trust.encoding import to_base64
 
-__all__ = ["CERTIFICATE", "MAX_PAYLOAD", "SIGNATURE", "SIMPLE_SIGNING", "Payload", "signed_layer"]
+__all__ = ["CERTIFICATE", "CHAIN", "MAX_PAYLOAD", "SIGNATURE", "SIMPLE_SIGNING", "Payload", "signed_layer"]
 
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 """The media type of a layer that is a payload."""
@@ -22,7 +22,10 @@ SIGNATURE = "dev.cosignproject.cosign/signature"
 """The annotation of that layer that is the signature, in base64."""
 
 CERTIFICATE = "dev.sigstore.cosign/certificate"
-"""The annotation that is there when the signature was made with a certificate."""
+"""The annotation that is there when the signature was made with a certificate: that one, as PEM."""
+
+CHAIN = "dev.sigstore.cosign/chain"
+"""The annotation with the certificates above it."""
 
 MAX_PAYLOAD = 64 * 1024
 """Bytes of a payload that we read and write; it holds two names, a digest and a few annotations."""

@@ -12,7 +12,7 @@ from registry.digest import Digest
 from registry.errors import InvalidDocument
 from registry.model import canonical_json, load_json
 
-__all__ = ["COSIGN_SIGN", "IN_TOTO", "STATEMENT_V1", "Statement", "Subject"]
+__all__ = ["COSIGN_SIGN", "IN_TOTO", "NOTARY_SIGN", "SIGNATURES", "STATEMENT_V1", "Predicate", "Statement", "Subject"]
 
 IN_TOTO = "application/vnd.in-toto+json"
 """The DSSE payload type of a statement."""
@@ -21,10 +21,27 @@ STATEMENT_V1 = "https://in-toto.io/Statement/v1"
 COSIGN_SIGN = "https://sigstore.dev/cosign/sign/v1"
 """The predicate type of a plain signature, as cosign 3 makes it; its predicate is empty."""
 
+NOTARY_SIGN = "application/vnd.cncf.notary.payload.v1+json"
+"""What we call the sentence of a Notary Project signature, which has no predicate: its payload's type."""
+
+SIGNATURES = frozenset({COSIGN_SIGN, NOTARY_SIGN})
+"""The predicate types of plain signatures; a statement of any other is an attestation."""
+
+_STATEMENT_V01 = "https://in-toto.io/Statement/v0.1"
+"""What ``cosign attest`` writes still."""
+
 _MAX_SUBJECTS = 1024
 _MAX_DIGESTS = 32
 _MAX_TEXT = 4096
 _HEX = re.compile(r"(?:[0-9a-f]{2})+")
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """What can be said of an artifact, before it is: JSON of a form that ``type``, a URI, decides."""
+
+    type: str
+    content: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +70,21 @@ class Statement:
         """The statement that a plain signature signs; ``name`` is ``host/repository``."""
         return cls((Subject({digest.algorithm: digest.encoded}, name, annotations or {}),), COSIGN_SIGN)
 
+    @property
+    def is_signature(self) -> bool:
+        """Whether it says no more than that its subjects are the signer's."""
+        return self.predicate_type in SIGNATURES
+
     @classmethod
     def parse(cls, data: bytes) -> Self:
-        """Read a statement of version 1; fields that in-toto does not know are passed over, as it asks.
+        """Read a statement of version 1; an attestation may be of version 0.1, which has the same fields.
+
+        Fields that in-toto does not know are passed over, as it asks.
 
         Raises InvalidDocument.
         """
         value = load_json(data, "the statement")
-        if not isinstance(value, dict) or value.get("_type") != STATEMENT_V1:
+        if not isinstance(value, dict) or value.get("_type") not in {STATEMENT_V1, _STATEMENT_V01}:
             raise InvalidDocument("the signed text is not an in-toto statement of version 1")
         subjects = value.get("subject")
         if not isinstance(subjects, list) or not 1 <= len(subjects) <= _MAX_SUBJECTS:
@@ -68,6 +92,8 @@ class Statement:
         predicate_type = value.get("predicateType")
         if not isinstance(predicate_type, str) or not 0 < len(predicate_type) <= _MAX_TEXT:
             raise InvalidDocument("the statement has no predicate type")
+        if predicate_type in SIGNATURES and value["_type"] != STATEMENT_V1:
+            raise InvalidDocument("the signed text is not an in-toto statement of version 1")
         predicate = value.get("predicate")
         if predicate is not None and not isinstance(predicate, dict):
             raise InvalidDocument("the statement's predicate is not an object")

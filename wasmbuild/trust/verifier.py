@@ -1,16 +1,13 @@
-"""Verify: from what was found and a key to evidence. Nothing is fetched here; that is ``discovery``'s.
+"""Verify: from what was found and those who are trusted to evidence. Nothing is fetched here; that is ``discovery``'s.
 
-A bundle is a signature of an artifact when (1) it is a well-formed bundle with one DSSE signature,
-(2) that is valid for our key, (3) the payload is an in-toto statement of version 1, (4) whose
-predicate type is the one of plain signatures, (5) and one of whose subjects is the artifact. An
-attestation (an SBOM, a provenance) is not a signature, whoever signed it.
-
-A payload under the ``.sig`` tag is one when (1) the signature beside it is valid for our key over
-exactly its bytes, (2) it is well-formed and of cosign's type, (3) and its digest is the artifact's.
-The name that is in it is nobody's promise: an artifact may be copied with its signatures.
+Something signed holds when (1) it is well formed, (2) its signature is valid for one of those who are
+trusted, (3) and one of its subjects is the artifact. It is a signature of the artifact when its
+predicate type is the one of plain signatures: an attestation (an SBOM, a provenance) is not a
+signature, whoever signed it. The name that is in it is nobody's promise: an artifact may be copied
+with its signatures.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -19,14 +16,13 @@ from registry.digest import Digest
 from registry.errors import Failure
 from registry.model import Descriptor
 from wasmbuild.errors import InvalidSignature, Unsigned
-from wasmbuild.trust.bundle import Bundle
+from wasmbuild.trust.authority import Authority, Signer
 from wasmbuild.trust.candidate import Candidate, SignatureKind
-from wasmbuild.trust.encoding import from_base64
-from wasmbuild.trust.keys import PublicKey
-from wasmbuild.trust.simplesigning import Payload
-from wasmbuild.trust.statement import COSIGN_SIGN, IN_TOTO, Statement
+from wasmbuild.trust.opened import Opened, open_candidate
+from wasmbuild.trust.proof import Proof, Rejected
+from wasmbuild.trust.statement import SIGNATURES, Statement, Subject
 
-__all__ = ["Claim", "Evidence", "Finding", "Outcome", "require", "verify"]
+__all__ = ["Claim", "Evidence", "Finding", "Outcome", "Verifier", "require"]
 
 _SHOWN_REASONS = 5
 
@@ -41,51 +37,120 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a signature that holds says besides the digest: the name it was made under, and annotations."""
+    """What something signed that holds says: under which name, with which annotations, and the whole sentence."""
 
     name: str | None
     annotations: Mapping[str, Any] = field(default_factory=dict)
+    statement: Statement | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A signature, judged: either its ``claim``, when it holds, or the ``reason`` why it does not."""
+    """Something signed, judged: either its ``signer`` and ``claim``, when it holds, or the ``reason`` why not.
+
+    ``predicate_type`` is None where nobody can tell.
+    """
 
     kind: SignatureKind
     manifest: Descriptor | None
+    predicate_type: str | None
+    signer: Signer | None = None
     claim: Claim | None = None
     reason: str | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether somebody who is trusted says it, of this artifact."""
+        return self.claim is not None
+
+    @property
+    def is_signature(self) -> bool:
+        """Whether it is, or poses as, a plain signature, and not an attestation."""
+        return self.predicate_type is None or self.predicate_type in SIGNATURES
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was found about ``subject`` with the key of this ``fingerprint``, each signature by itself."""
+    """What was found about ``subject``, each by itself; ``asked`` are the names of those who are trusted."""
 
     subject: Digest
-    outcome: Outcome
-    fingerprint: str
+    asked: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def signatures(self) -> tuple[Finding, ...]:
+        """The plain signatures, and what poses as one."""
+        return tuple(finding for finding in self.findings if finding.is_signature)
+
+    @property
+    def attestations(self) -> tuple[Finding, ...]:
+        """The attestations."""
+        return tuple(finding for finding in self.findings if not finding.is_signature)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the signatures come to; one that holds is enough."""
+        signatures = self.signatures
+        if any(finding.holds for finding in signatures):
+            return Outcome.VERIFIED
+        return Outcome.INVALID if signatures else Outcome.UNSIGNED
+
+    @property
+    def signers(self) -> tuple[Signer, ...]:
+        """Who has signed, each once, however many signatures they made and whenever."""
+        signers = {(each.identity, each.issuer): each for each in self._all_signers()}
+        return tuple(signers.values())
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """A sentence for each signature that does not hold, also when another one does."""
-        return tuple(finding.reason for finding in self.findings if finding.reason is not None)
+        return tuple(finding.reason for finding in self.signatures if finding.reason is not None)
+
+    def _all_signers(self) -> list[Signer]:
+        return [finding.signer for finding in self.signatures if finding.signer is not None]
 
 
-class _Rejected(Exception):
-    """Something that is no signature of ours; the text is the reason."""
+class Verifier:
+    """Judges by those who are trusted. It keeps nothing of what it has seen, and may be asked from any thread."""
 
+    def __init__(self, authorities: Sequence[Authority]) -> None:
+        """Trust each of ``authorities``, of which there must be one.
 
-def verify(subject: Descriptor, candidates: Iterable[Candidate], key: PublicKey) -> Evidence:
-    """Look for a signature of ``subject`` by ``key``; one that holds is enough.
+        Raises ValueError for none: nobody may be trusted by a mistake.
+        """
+        if not authorities:
+            raise ValueError("a verifier trusts somebody")
+        self._authorities = tuple(authorities)
 
-    UNSIGNED means that none of the candidates is a signature at all. Raises nothing for any bytes.
-    """
-    judged = [_judge(candidate, subject.digest, key) for candidate in candidates]
-    findings = tuple(finding for finding in judged if finding is not None)
-    verified = any(finding.claim is not None for finding in findings)
-    outcome = Outcome.VERIFIED if verified else Outcome.INVALID if findings else Outcome.UNSIGNED
-    return Evidence(subject.digest, outcome, key.fingerprint, findings)
+    def verify(self, subject: Descriptor, candidates: Iterable[Candidate]) -> Evidence:
+        """What the candidates come to, for an artifact. Raises nothing for any bytes."""
+        names = tuple(authority.name for authority in self._authorities)
+        return Evidence(subject.digest, names, tuple(self._judge(each, subject) for each in candidates))
+
+    def _judge(self, candidate: Candidate, subject: Descriptor) -> Finding:
+        try:
+            opened = open_candidate(candidate)
+        except Failure as failure:
+            return _refused(candidate, candidate.declared, f"it is malformed: {failure}")
+        except Rejected as rejected:
+            return _refused(candidate, candidate.declared, str(rejected))
+        kind = opened.statement.predicate_type
+        try:
+            signer = self._signer(opened.proof)
+            return Finding(candidate.kind, candidate.manifest, kind, signer, _claim(opened, subject))
+        except Rejected as rejected:
+            return _refused(candidate, kind, str(rejected))
+
+    def _signer(self, proof: Proof) -> Signer:
+        """Who of those who are trusted made a signature. Raises Rejected with what they say of it."""
+        reasons: list[str] = []
+        for authority in self._authorities:
+            try:
+                return authority.check(proof)
+            except Rejected as rejected:
+                reasons.append(str(rejected))
+        distinct = list(dict.fromkeys(reasons))
+        raise Rejected("; ".join(distinct[:_SHOWN_REASONS]))
 
 
 def require(evidence: Evidence, name: str) -> None:
@@ -101,62 +166,29 @@ def require(evidence: Evidence, name: str) -> None:
         raise InvalidSignature(
             f"no signature of {name} is valid",
             cause="\n".join([*shown[:_SHOWN_REASONS], *more]),
-            hint=f"the key asked for is {evidence.fingerprint}",
+            hint=f"trusted is {', '.join(evidence.asked[:_SHOWN_REASONS])}",
         )
 
 
-def _judge(candidate: Candidate, subject: Digest, key: PublicKey) -> Finding | None:
-    """What to think of a candidate; None for a sound statement that is not meant as a signature."""
-    is_bundle = candidate.kind is SignatureKind.BUNDLE
-    try:
-        claim = _bundle(candidate.content, subject, key) if is_bundle else _simple(candidate, subject, key)
-    except _Rejected as rejected:
-        return Finding(candidate.kind, candidate.manifest, reason=str(rejected))
-    except Failure as failure:
-        where = "" if is_bundle else " under the .sig tag"
-        return Finding(candidate.kind, candidate.manifest, reason=f"the signature{where} is malformed: {failure}")
-    return None if claim is None else Finding(candidate.kind, candidate.manifest, claim)
+def _refused(candidate: Candidate, predicate_type: str | None, why: str) -> Finding:
+    """The reason names what it is about, for lists in which there are several."""
+    attests = predicate_type is not None and predicate_type not in SIGNATURES
+    what = "an attestation" if attests else "a signature"
+    where = f" under the {'.att' if attests else '.sig'} tag" if candidate.kind is SignatureKind.LEGACY else ""
+    return Finding(candidate.kind, candidate.manifest, predicate_type, reason=f"{what}{where} does not hold: {why}")
 
 
-def _bundle(data: bytes, subject: Digest, key: PublicKey) -> Claim | None:
-    bundle = Bundle.parse(data)
-    if bundle.envelope.payload_type != IN_TOTO:
-        raise _Rejected(f"the signature is over {bundle.envelope.payload_type[:100]!r}, not an in-toto statement")
-    statement = Statement.parse(bundle.envelope.payload)
-    if statement.predicate_type != COSIGN_SIGN:
-        return None
-    if not key.verify(bundle.envelope.signature, bundle.envelope.signed_bytes):
-        raise _Rejected(_why_not_ours(bundle, key))
+def _claim(opened: Opened, subject: Descriptor) -> Claim:
+    """What is said of the artifact. Raises Rejected when something else is meant."""
+    statement, target = opened.statement, opened.target
+    if target is not None and (target.media_type, target.size) != (subject.media_type, subject.size):
+        raise Rejected("it is for this digest, with another media type or size")
     for item in statement.subjects:
-        if item.is_about(subject):
-            return Claim(item.name, item.annotations)
-    raise _Rejected(f"the signature is for {_about(statement, subject)}, not for this artifact")
+        if item.is_about(subject.digest):
+            return Claim(item.name, item.annotations, statement)
+    raise Rejected(f"it is for {_about(statement.subjects[0], subject.digest)}, not for this artifact")
 
 
-def _simple(candidate: Candidate, subject: Digest, key: PublicKey) -> Claim:
-    try:
-        signature = from_base64(candidate.signature)
-    except ValueError as error:
-        raise _Rejected(f"the signature under the .sig tag is malformed: {error}") from error
-    if not key.verify(signature, candidate.content):
-        why = (
-            "it was made with a certificate" if candidate.certified else "another key made it, or something was changed"
-        )
-        raise _Rejected(f"the signature under the .sig tag is not valid for this key: {why}")
-    payload = Payload.parse(candidate.content)
-    if payload.digest != subject:
-        raise _Rejected(f"the signature under the .sig tag is for {payload.digest}, not for this artifact")
-    return Claim(payload.name, payload.optional)
-
-
-def _why_not_ours(bundle: Bundle, key: PublicKey) -> str:
-    if bundle.certificate is not None:
-        return "the signature was made with a certificate, not with this key"
-    if bundle.key_hint and bundle.key_hint != key.hint:
-        return "the signature was made with another key"
-    return "the signature is not valid for this key: it, or what it signs, was changed"
-
-
-def _about(statement: Statement, subject: Digest) -> str:
-    encoded = statement.subjects[0].digests.get(subject.algorithm, "another artifact")
+def _about(first: Subject, subject: Digest) -> str:
+    encoded = first.digests.get(subject.algorithm, "another artifact")
     return f"{subject.algorithm}:{encoded[:128]}"

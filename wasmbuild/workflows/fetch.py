@@ -9,7 +9,6 @@ import tempfile
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from registry.client.registries import Registries
 from registry.copying import copy
@@ -19,11 +18,9 @@ from registry.reference import Reference
 from registry.stores.layout import LayoutStore
 from wasmbuild.caches import Caches
 from wasmbuild.events import Note, Sink
+from wasmbuild.workflows.demand import Demand
 from wasmbuild.workflows.locate import Located, locate
 from wasmbuild.workflows.remote import Remote, observed
-
-if TYPE_CHECKING:
-    from wasmbuild.trust.keys import PublicKey
 
 __all__ = ["Fetched", "existing_store", "fetch"]
 
@@ -54,13 +51,13 @@ class Fetched:
 
 
 def fetch(
-    reference: Reference, *, key: "PublicKey | None", caches: Caches, registries: Registries, sink: Sink
+    reference: Reference, *, demand: Demand | None, caches: Caches, registries: Registries, sink: Sink
 ) -> Fetched:
-    """Bring the WebAssembly file of an artifact here, its signature checked first when there is a key.
+    """Bring the WebAssembly file of an artifact here, what is demanded of it checked first.
 
     Raises what locating it raises, and StorageFailed.
     """
-    located = locate(reference, key=key, registries=registries, sink=sink)
+    located = locate(reference, demand=demand, registries=registries, sink=sink)
     store = _store(caches, sink)
     if store.heal(located.layer):
         sink(Note("warning", f"{located.layer.digest} was damaged in the cache, and comes again"))

@@ -8,11 +8,11 @@ from registry.model import Descriptor
 from registry.reference import Reference
 from wasmbuild.artifact import wasm_layer
 from wasmbuild.events import Note, Sink
+from wasmbuild.workflows.demand import Demand
 from wasmbuild.workflows.platforms import Platform, find_manifest
 from wasmbuild.workflows.remote import Remote
 
 if TYPE_CHECKING:
-    from wasmbuild.trust.keys import PublicKey
     from wasmbuild.trust.verifier import Evidence
 
 __all__ = ["Located", "locate"]
@@ -42,27 +42,21 @@ class Located:
 def locate(
     reference: Reference,
     *,
-    key: "PublicKey | None",
+    demand: Demand | None,
     platform: Platform | None = None,
     registries: Registries,
     sink: Sink,
 ) -> Located:
-    """Find the file of an artifact; with a key, what the reference means must be signed, index or manifest.
+    """Find the file of an artifact; what the reference means, index or manifest, must fulfil ``demand``.
 
-    Raises Unsigned, InvalidSignature, DigestMismatch, UnknownArtifact, UsageFailed for an index in
+    Raises what the demand raises, DigestMismatch, UnknownArtifact, UsageFailed for an index in
     which it is not clear what is meant, and what the client raises.
     """
     asked = Remote.resolve(reference, registries)
-    evidence = None if key is None else _evidence(asked, key, sink)
+    evidence = None if demand is None else demand.check(asked, sink)
     descriptor, manifest = find_manifest(asked.repository, asked.descriptor, platform)
     layer = wasm_layer(manifest)
     if descriptor.digest == asked.descriptor.digest:
         return Located(asked, layer, evidence, None)
     sink(Note("info", f"{asked.pinned.short} is an index: took {descriptor.digest}"))
     return Located(replace(asked, descriptor=descriptor), layer, evidence, asked.descriptor)
-
-
-def _evidence(asked: Remote, key: "PublicKey", sink: Sink) -> "Evidence":
-    from wasmbuild.workflows.verify import require_signature  # noqa: PLC0415 - imports cryptography
-
-    return require_signature(asked, key, sink)

@@ -29,5 +29,5 @@ def open_artifact(artifact: str, verb: str, *, caches: Caches, registries: Regis
     file = local_file(artifact)
     if file is not None:
         return Opened(artifact, content(file))
-    fetched = fetch(in_registry(artifact, verb), key=None, caches=caches, registries=registries, sink=sink)
+    fetched = fetch(in_registry(artifact, verb), demand=None, caches=caches, registries=registries, sink=sink)
     return Opened(str(fetched.reference), content(fetched.path))

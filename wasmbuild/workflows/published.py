@@ -24,7 +24,7 @@ from wasmbuild.artifact import WASM_CONFIG
 from wasmbuild.caches import Caches
 from wasmbuild.errors import UnknownArtifact
 from wasmbuild.events import Note, Sink
-from wasmbuild.trust.sigtag import signature_tag
+from wasmbuild.trust.companion import companion_tag
 from wasmbuild.wasm.model import Export, Import, Kind, WasmBinary
 from wasmbuild.workflows.contradictions import contradictions
 from wasmbuild.workflows.fetch import Fetched, fetch
@@ -51,7 +51,7 @@ def inspect_artifact(
     Raises UsageFailed, UnknownArtifact, InvalidWasm, and what fetching raises.
     """
     if not deep:
-        located = locate(in_registry(artifact, "inspect"), key=None, registries=registries, sink=sink)
+        located = locate(in_registry(artifact, "inspect"), demand=None, registries=registries, sink=sink)
         return Inspected(str(located.reference), None, published(located, sink))
     fetched = fetched_file(artifact, caches=caches, registries=registries, sink=sink)
     content = read_content(fetched.path, deep=True)
@@ -68,7 +68,7 @@ def _compared(artifact: Published, content: FileContent, sink: Sink) -> Publishe
 
 def fetched_file(artifact: str, *, caches: Caches, registries: Registries, sink: Sink) -> Fetched:
     """The file of an artifact, verified. Raises UsageFailed for what is no reference, and what fetching raises."""
-    return fetch(in_registry(artifact, "inspect"), key=None, caches=caches, registries=registries, sink=sink)
+    return fetch(in_registry(artifact, "inspect"), demand=None, caches=caches, registries=registries, sink=sink)
 
 
 def published(located: Located, sink: Sink) -> Published:
@@ -178,7 +178,7 @@ def _listed(entry: Descriptor) -> Attached:
 
 
 def _by_tag(remote: Remote, subject: Descriptor) -> Attached | None:
-    tag = signature_tag(subject.digest)
+    tag = companion_tag(subject.digest)
     if tag is None:
         return None
     try:

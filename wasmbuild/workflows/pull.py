@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from registry.client.registries import Registries
 from registry.content import Opener, VerifyingReader
@@ -17,14 +17,12 @@ from registry.words import printable
 from wasmbuild.caches import Caches
 from wasmbuild.errors import TargetExists
 from wasmbuild.events import Note, Sink
+from wasmbuild.workflows.demand import Demand
 from wasmbuild.workflows.fetch import existing_store
 from wasmbuild.workflows.files import behind_links
 from wasmbuild.workflows.locate import Located, locate
 from wasmbuild.workflows.platforms import Platform
 from wasmbuild.workflows.remote import observed
-
-if TYPE_CHECKING:
-    from wasmbuild.trust.keys import PublicKey
 
 __all__ = ["Pulled", "pull", "safe_name"]
 
@@ -54,7 +52,7 @@ def pull(
     reference: Reference,
     output: Path | None,
     *,
-    key: "PublicKey | None",
+    demand: Demand | None,
     platform: Platform | None,
     caches: Caches,
     registries: Registries,
@@ -66,7 +64,7 @@ def pull(
     replaces another file. What a broken run left is taken up. Raises TargetExists, StorageFailed, and
     what locating the file raises.
     """
-    located = locate(reference, key=key, platform=platform, registries=registries, sink=sink)
+    located = locate(reference, demand=demand, platform=platform, registries=registries, sink=sink)
     file = Path(safe_name(located.layer, reference)) if output is None else output
     place = _Place(file if output is None else behind_links(file), named=output is not None)
     if not _take_from_cache(located.layer, place, caches, sink):

@@ -18,7 +18,7 @@ from wasmbuild.workflows.remote import Remote, counted, observed
 if TYPE_CHECKING:
     from registry.client.repository import Repository
     from wasmbuild.trust.candidate import SignatureKind
-    from wasmbuild.trust.keys import PrivateKey
+    from wasmbuild.trust.signer import Signatory
     from wasmbuild.workflows.sign import Signature
 
 __all__ = ["Destination", "Pushed", "push"]
@@ -83,7 +83,7 @@ def push(
     source: Packed,
     destination: Destination,
     *,
-    key: "PrivateKey | None",
+    key: "Signatory | None",
     kinds: "tuple[SignatureKind, ...] | None" = None,
     sink: Sink,
     environment: Mapping[str, str],

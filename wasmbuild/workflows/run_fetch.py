@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, NoReturn
 
 from registry.client.registries import Registries
 from registry.errors import DigestMismatch
-from registry.reference import Reference
 from wasmbuild.caches import Caches
-from wasmbuild.errors import InvalidSignature, Unsigned, UsageFailed
+from wasmbuild.errors import Unsigned, UsageFailed
 from wasmbuild.events import Sink
 from wasmbuild.run.program import Program
-from wasmbuild.workflows.fetch import Fetched, fetch
+from wasmbuild.workflows.demand import Demand, SignedBy
+from wasmbuild.workflows.fetch import fetch
 from wasmbuild.workflows.places import in_registry
 
 if TYPE_CHECKING:
     from wasmbuild.run.deciding.policy import RunPolicy
-    from wasmbuild.trust.keys import PublicKey
 
 __all__ = ["fetched_program", "refuse_unsigned"]
 
@@ -36,8 +35,8 @@ def fetched_program(
     DigestMismatch when the cache gives other bytes than the artifact has, and what fetching raises.
     """
     reference = in_registry(artifact, "run")
-    keys = _keys(key, policy)
-    fetched = _fetched(reference, keys, caches=caches, registries=registries, sink=sink)
+    demand = _demand(key, policy)
+    fetched = fetch(reference, demand=demand, caches=caches, registries=registries, sink=sink)
     program = Program.open(fetched.path)
     expected = fetched.located.layer.digest
     hasher = expected.hasher()
@@ -58,32 +57,18 @@ def refuse_unsigned(file: Path, policy: "RunPolicy | None") -> NoReturn:
     raise UsageFailed(f"{file} is a file, and a key verifies artifacts in a registry")
 
 
-def _keys(key: Path | None, policy: "RunPolicy | None") -> "tuple[PublicKey, ...]":
-    """The keys of which one must have signed: the flag's, which must be one of the policy's if that has any."""
+def _demand(key: Path | None, policy: "RunPolicy | None") -> Demand | None:
+    """That one of the keys has signed: the flag's, which must be one of the policy's if that has any."""
     if key is None and (policy is None or not policy.keys):
-        return ()
-    from wasmbuild.workflows.verify import load_public_key  # noqa: PLC0415  (with cryptography)
+        return None
+    from wasmbuild.workflows.verify import trusted_keys  # noqa: PLC0415  (with cryptography)
 
-    known = tuple(load_public_key(path) for path in policy.keys) if policy else ()
+    known = trusted_keys(policy.keys) if policy else ()
     if key is None:
-        return known
-    chosen = load_public_key(key)
-    if policy is not None and known and chosen.fingerprint not in {each.fingerprint for each in known}:
+        return SignedBy(known)
+    (chosen,) = trusted_keys((key,))
+    if policy is not None and known and chosen.name not in {each.name for each in known}:
         raise UsageFailed(
             f"{key} is none of the keys that the policy asks for", cause=policy.where("signature", "keys")
         )
-    return (chosen,)
-
-
-def _fetched(
-    reference: Reference, keys: "tuple[PublicKey, ...]", *, caches: Caches, registries: Registries, sink: Sink
-) -> Fetched:
-    if not keys:
-        return fetch(reference, key=None, caches=caches, registries=registries, sink=sink)
-    *others, last = keys
-    for key in others:
-        try:
-            return fetch(reference, key=key, caches=caches, registries=registries, sink=sink)
-        except InvalidSignature:
-            continue  # one of the others may have signed it
-    return fetch(reference, key=last, caches=caches, registries=registries, sink=sink)
+    return SignedBy((chosen,))

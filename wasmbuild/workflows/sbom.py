@@ -58,7 +58,7 @@ def open_subject(
     from wasmbuild.workflows.places import in_registry  # noqa: PLC0415
 
     reference = in_registry(artifact, "sbom")
-    fetched = fetch(reference, key=None, caches=caches(), registries=registries(), sink=sink)
+    fetched = fetch(reference, demand=None, caches=caches(), registries=registries(), sink=sink)
     name = fetched.reference.repository.rpartition("/")[2]
     return Subject(fetched.path, str(fetched.reference), Known(name, _purl(fetched.reference)))
 

@@ -13,13 +13,13 @@ from registry.stores.memory import MemoryStore
 from wasmbuild.created import creation_time
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink, step
+from wasmbuild.trust.authority import KeyAuthority
 from wasmbuild.trust.candidate import SignatureKind
-from wasmbuild.trust.discovery import found_bundles, found_under_tag
-from wasmbuild.trust.keys import PrivateKey
-from wasmbuild.trust.signer import sign, sign_payload
-from wasmbuild.trust.sigtag import add_layer, signature_tag
+from wasmbuild.trust.companion import add_layer, companion_tag
+from wasmbuild.trust.discovery import found_referrers, found_under_tag
+from wasmbuild.trust.signer import Signatory, sign, sign_payload
 from wasmbuild.trust.simplesigning import MAX_PAYLOAD, Payload
-from wasmbuild.trust.verifier import Claim, verify
+from wasmbuild.trust.verifier import Claim, Verifier
 from wasmbuild.workflows.remote import Remote, observed
 
 __all__ = ["ALL_KINDS", "Attached", "Signature", "Signed", "Wish", "attach_signatures", "parse_kinds", "sign_remote"]
@@ -32,7 +32,7 @@ ALL_KINDS = (SignatureKind.BUNDLE, SignatureKind.LEGACY)
 class Wish:
     """How to sign: with which key, in which forms, and with which annotations; ``created`` is RFC 3339."""
 
-    key: PrivateKey
+    key: Signatory
     created: str
     kinds: tuple[SignatureKind, ...] = ALL_KINDS
     annotations: Mapping[str, str] = field(default_factory=dict)
@@ -108,7 +108,7 @@ def parse_kinds(text: str | None) -> tuple[SignatureKind, ...]:
 
 def sign_remote(
     reference: Reference,
-    key: PrivateKey,
+    key: Signatory,
     *,
     kinds: tuple[SignatureKind, ...] = ALL_KINDS,
     annotations: Mapping[str, str] | None = None,
@@ -146,7 +146,7 @@ def attach_signatures(where: Attached, wish: Wish, sink: Sink) -> tuple[Signatur
 
 def _possible(subject: Descriptor, kinds: tuple[SignatureKind, ...], sink: Sink) -> tuple[SignatureKind, ...]:
     """The forms that there are for an artifact; a digest too long for a tag has no ``.sig`` tag."""
-    if SignatureKind.LEGACY not in kinds or signature_tag(subject.digest) is not None:
+    if SignatureKind.LEGACY not in kinds or companion_tag(subject.digest) is not None:
         return kinds
     cause = f"a tag of cosign's for {subject.digest.algorithm} is longer than a tag may be"
     if kinds == (SignatureKind.LEGACY,):
@@ -157,10 +157,11 @@ def _possible(subject: Descriptor, kinds: tuple[SignatureKind, ...], sink: Sink)
 
 def _known(where: Attached, wish: Wish, kind: SignatureKind) -> Descriptor | None:
     """The manifest that holds what is wished for already: the key's signature, with the same statement."""
-    find = found_bundles if kind is SignatureKind.BUNDLE else found_under_tag
-    evidence = verify(where.subject, find(where.repository, where.subject), wish.key.public)
-    for finding in evidence.findings:
-        if finding.claim is not None and _says_the_same(finding.claim, where, wish, kind):
+    find = found_under_tag if kind is SignatureKind.LEGACY else found_referrers
+    verifier = Verifier([KeyAuthority(wish.key.public)])
+    evidence = verifier.verify(where.subject, find(where.repository, where.subject))
+    for finding in evidence.signatures:
+        if finding.kind is kind and finding.claim is not None and _says_the_same(finding.claim, where, wish, kind):
             return finding.manifest
     return None
 

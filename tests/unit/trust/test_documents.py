@@ -18,7 +18,7 @@ from wasmbuild.trust.encoding import from_base64
 from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.trust.referrer import attach
 from wasmbuild.trust.signer import sign, sign_statement
-from wasmbuild.trust.statement import Statement, Subject
+from wasmbuild.trust.statement import COSIGN_SIGN, Statement, Subject
 
 KEY = PrivateKey.generate()
 SUBJECT = Descriptor(OCI_MANIFEST, Digest.of(b"an artifact"), 11, annotations={"left": "out"}, artifact_type="a/b")
@@ -156,15 +156,17 @@ def test_refuses_broken_bundles(defect):
 
 
 def test_reads_what_other_tools_write():
-    assert Bundle.parse(mutated("verificationMaterial", "tlogEntries", value=[])).key_hint == KEY.public.hint
-    assert Bundle.parse(mutated("dsseEnvelope", "signatures", 0, "keyid", value="")).key_hint == KEY.public.hint
-    assert Bundle.parse(mutated("verificationMaterial", "publicKey", value={})).key_hint == ""
+    assert Bundle.parse(mutated("verificationMaterial", "tlogEntries", value=[])).material.key_hint == KEY.public.hint
+    assert (
+        Bundle.parse(mutated("dsseEnvelope", "signatures", 0, "keyid", value="")).material.key_hint == KEY.public.hint
+    )
+    assert Bundle.parse(mutated("verificationMaterial", "publicKey", value={})).material.key_hint == ""
     keyless = Bundle.parse(mutated("verificationMaterial", value={"certificate": {"rawBytes": "AAAA"}}))
-    assert (keyless.key_hint, keyless.certificate) == (None, b"\0\0\0")
+    assert (keyless.material.key_hint, keyless.material.chain) == (None, (b"\0\0\0",))
     with pytest.raises(ValueError, match="key hint"):
         keyless.encode()
     spelled = mutated("mediaType", value="application/vnd.dev.sigstore.bundle+json;version=0.3")
-    assert Bundle.parse(spelled).key_hint == KEY.public.hint
+    assert Bundle.parse(spelled).material.key_hint == KEY.public.hint
 
 
 @given(st.binary(max_size=300))
@@ -230,7 +232,8 @@ def test_a_statement_round_trip():
 @pytest.mark.parametrize(
     "change",
     [
-        {"_type": "https://in-toto.io/Statement/v0.1"},
+        {"_type": "https://in-toto.io/Statement/v0.1", "predicateType": COSIGN_SIGN},
+        {"_type": "https://in-toto.io/Statement/v0.2"},
         {"_type": None},
         {"subject": []},
         {"subject": {}},

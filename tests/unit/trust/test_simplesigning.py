@@ -21,13 +21,14 @@ from registry.reference import Reference
 from registry.stores.memory import MemoryStore
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import ignore
+from wasmbuild.trust.authority import KeyAuthority
 from wasmbuild.trust.candidate import Candidate, SignatureKind
-from wasmbuild.trust.discovery import MAX_PAYLOADS, found_signatures, found_under_tag
+from wasmbuild.trust.companion import MAX_LAYERS, add_layer, companion_tag, read_tagged
+from wasmbuild.trust.discovery import MAX_PAYLOADS, found, found_under_tag
 from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.trust.signer import sign_payload
-from wasmbuild.trust.sigtag import MAX_LAYERS, add_layer, read_tagged, signature_tag
-from wasmbuild.trust.simplesigning import MAX_PAYLOAD, SIGNATURE, SIMPLE_SIGNING, Payload, signed_layer
-from wasmbuild.trust.verifier import Claim, Outcome, verify
+from wasmbuild.trust.simplesigning import CERTIFICATE, MAX_PAYLOAD, SIGNATURE, SIMPLE_SIGNING, Payload, signed_layer
+from wasmbuild.trust.verifier import Claim, Outcome, Verifier
 from wasmbuild.workflows.sign import Attached, Wish, attach_signatures, parse_kinds
 
 KEY, OTHER_KEY = PrivateKey.generate(), PrivateKey.generate()
@@ -49,11 +50,23 @@ def changed(data, position, bit=0):
 
 def candidate(payload=PAYLOAD, key=KEY):
     data = payload if isinstance(payload, bytes) else payload.encode()
-    return Candidate(SignatureKind.LEGACY, data, signature=base64.b64encode(key.sign(data)).decode())
+    return simple(data, base64.b64encode(key.sign(data)).decode())
+
+
+PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+
+
+def simple(payload, signature, **annotations):
+    said = {SIGNATURE: signature, **annotations}
+    return Candidate(SignatureKind.LEGACY, SIMPLE_SIGNING, payload, annotations=said)
+
+
+def verified(candidates, key=KEY):
+    return Verifier([KeyAuthority(key.public)]).verify(SUBJECT, candidates)
 
 
 def judged(*candidates):
-    return verify(SUBJECT, candidates, KEY.public)
+    return verified(candidates)
 
 
 def push(store, media_type, data):
@@ -140,7 +153,7 @@ def test_a_malformed_payload_does_not_hold_whoever_signed_it(defect):
         Payload.parse(MALFORMED[defect])
     evidence = judged(candidate(MALFORMED[defect]))
     assert evidence.outcome is Outcome.INVALID
-    assert "under the .sig tag is malformed" in evidence.reasons[0]
+    assert "under the .sig tag does not hold: it is malformed" in evidence.reasons[0]
 
 
 def test_a_simple_signature_verifies():
@@ -153,10 +166,10 @@ def test_a_simple_signature_verifies():
     ("given", "reason"),
     [
         (candidate(key=OTHER_KEY), "not valid for this key"),
-        (Candidate(SignatureKind.LEGACY, PAYLOAD.encode()), "malformed: it is not a text"),
-        (Candidate(SignatureKind.LEGACY, PAYLOAD.encode(), signature="?"), "malformed: it is not base64"),
-        (Candidate(SignatureKind.LEGACY, PAYLOAD.encode(), signature=""), "not valid for this key"),
-        (Candidate(SignatureKind.LEGACY, PAYLOAD.encode(), signature="AAAA", certified=True), "a certificate"),
+        (Candidate(SignatureKind.LEGACY, SIMPLE_SIGNING, PAYLOAD.encode()), "malformed: it is not a text"),
+        (simple(PAYLOAD.encode(), "?"), "malformed: it is not base64"),
+        (simple(PAYLOAD.encode(), ""), "not valid for this key"),
+        (simple(PAYLOAD.encode(), "AAAA", **{CERTIFICATE: PEM}), "a certificate"),
         (candidate(Payload(Digest.of(b"x"), NAME)), f"is for {Digest.of(b'x')}, not for this artifact"),
         (candidate(Payload(Digest.of(b"x", "sha512"), NAME)), "not for this artifact"),
     ],
@@ -172,7 +185,7 @@ def test_no_flipped_bit_of_payload_or_signature_verifies():
     text = base64.b64encode(signature)
 
     def outcome(payload, said):
-        return judged(Candidate(SignatureKind.LEGACY, payload, signature=said)).outcome
+        return judged(simple(payload, said)).outcome
 
     assert outcome(data, text.decode()) is Outcome.VERIFIED
     for position in range(len(data)):
@@ -204,14 +217,14 @@ def test_signatures_stand_beside_each_other_and_none_is_written_twice(store):
     assert [sign(store, key)[0].added for key in (KEY, OTHER_KEY, KEY, OTHER_KEY)] == [True, True, False, False]
     assert len(tagged(store).layers) == 2
     for key in (KEY, OTHER_KEY):
-        assert verify(SUBJECT, found_under_tag(store, SUBJECT), key.public).outcome is Outcome.VERIFIED
+        assert verified(found_under_tag(store, SUBJECT), key).outcome is Outcome.VERIFIED
 
 
 @pytest.mark.parametrize("kinds", [LEGACY, BUNDLE])
 def test_another_statement_is_another_signature(store, kinds):
     added = [sign(store, kinds=kinds, **each)[0].added for each in ({}, {"a": "1"}, {"a": "1"}, {"a": "2"}, {})]
     assert added == [True, True, False, True, False]
-    evidence = verify(SUBJECT, found_signatures(store, SUBJECT), KEY.public)
+    evidence = verified(found(store, SUBJECT))
     assert [finding.kind for finding in evidence.findings] == [*kinds] * 3
     assert {str(dict(finding.claim.annotations)) for finding in evidence.findings} == {"{}", "{'a': '1'}", "{'a': '2'}"}
 
@@ -225,8 +238,7 @@ def test_the_name_under_the_tag_counts_and_that_of_a_bundle_does_not(store):
 
 def test_all_signatures_are_found_with_their_kind_and_place(store):
     bundle, legacy = sign(store, kinds=BUNDLE + LEGACY)
-    found = found_signatures(store, SUBJECT)
-    assert [(each.kind, each.manifest.digest) for each in found] == [
+    assert [(each.kind, each.manifest.digest) for each in found(store, SUBJECT)] == [
         (SignatureKind.BUNDLE, bundle.manifest.digest),
         (SignatureKind.LEGACY, legacy.manifest.digest),
     ]
@@ -307,7 +319,7 @@ def test_what_somebody_wrote_since_we_read_is_not_overwritten():
     sign(store)
     assert len(tagged(store).layers) == 2
     for key in (KEY, OTHER_KEY):
-        assert verify(SUBJECT, found_under_tag(store, SUBJECT), key.public).outcome is Outcome.VERIFIED
+        assert verified(found_under_tag(store, SUBJECT), key).outcome is Outcome.VERIFIED
 
 
 def test_who_is_overwritten_for_ever_is_told():
@@ -321,13 +333,13 @@ def test_who_is_overwritten_for_ever_is_told():
 def test_layers_of_another_type_are_passed_over(store):
     layer, _ = sign_payload(PAYLOAD, KEY)
     put(store, Descriptor(f"{SIMPLE_SIGNING}x", layer.digest, layer.size, annotations=layer.annotations))
-    assert found_signatures(store, SUBJECT) == []
+    assert found(store, SUBJECT) == []
 
 
 def test_something_else_under_the_tag_is_an_error_and_is_not_overwritten(store):
     store.tag(push(store, OCI_INDEX, Index(()).encode()), TAG)
     before = store.resolve(TAG)
-    for action in (found_signatures, lambda have, _: sign(have)):
+    for action in (found, lambda have, _: sign(have)):
         with pytest.raises(InvalidDocument, match="is an index"):
             action(store, SUBJECT)
     assert store.resolve(TAG) == before
@@ -335,7 +347,7 @@ def test_something_else_under_the_tag_is_an_error_and_is_not_overwritten(store):
 
 def test_a_registry_that_takes_the_tag_for_the_digest_has_no_signature(store):
     store.tag(SUBJECT, TAG)
-    assert found_signatures(store, SUBJECT) == []
+    assert found(store, SUBJECT) == []
 
 
 def test_a_registry_that_cannot_answer_is_an_error_and_not_unsigned(store):
@@ -344,30 +356,30 @@ def test_a_registry_that_cannot_answer_is_an_error_and_not_unsigned(store):
             raise Unreachable("no answer")
 
     with pytest.raises(Unreachable):
-        found_signatures(Silent(), SUBJECT)
+        found(Silent(), SUBJECT)
 
 
 def test_a_payload_that_is_missing_or_changed_is_an_error_and_not_unsigned(store):
     layer, data = sign_payload(PAYLOAD, KEY)
     put(store, layer)
     with pytest.raises(ContentNotFound):
-        found_signatures(store, SUBJECT)
+        found(store, SUBJECT)
     store._content[layer.digest] = changed(data, 40)
     with pytest.raises(DigestMismatch):
-        found_signatures(store, SUBJECT)
+        found(store, SUBJECT)
 
 
 def test_bounds(store):
     simple = [Descriptor(SIMPLE_SIGNING, Digest.of(bytes([number])), 1) for number in range(MAX_PAYLOADS + 1)]
     put(store, *simple)
-    with pytest.raises(GraphTooLarge, match="101 signed payloads"):
-        found_signatures(store, SUBJECT)
+    with pytest.raises(GraphTooLarge, match="101 signed contents"):
+        found(store, SUBJECT)
     put(store, Descriptor(SIMPLE_SIGNING, Digest.of(b"never there"), MAX_PAYLOAD + 1))
     with pytest.raises(ContentTooLarge):
-        found_signatures(store, SUBJECT)
+        found(store, SUBJECT)
     put(store, *[EMPTY] * (MAX_LAYERS + 1))
     with pytest.raises(GraphTooLarge, match="1001"):
-        found_signatures(store, SUBJECT)
+        found(store, SUBJECT)
 
 
 def test_a_full_manifest_takes_no_more_and_stays(store):
@@ -382,11 +394,11 @@ def test_a_digest_too_long_for_a_tag_is_signed_as_a_bundle_alone():
     store, data = MemoryStore(), ARTIFACT
     subject = describe(OCI_MANIFEST, data, "sha512")
     store.push(subject, lambda: io.BytesIO(data))
-    assert signature_tag(subject.digest) is None
+    assert companion_tag(subject.digest) is None
     where = Attached(store, REFERENCE, subject)
     (signature,) = attach_signatures(where, Wish(KEY, CREATED), ignore)
     assert signature.kind is SignatureKind.BUNDLE
-    assert verify(subject, found_signatures(store, subject), KEY.public).outcome is Outcome.VERIFIED
+    assert Verifier([KeyAuthority(KEY.public)]).verify(subject, found(store, subject)).outcome is Outcome.VERIFIED
     with pytest.raises(UsageFailed, match=r"cannot have a \.sig tag"):
         attach_signatures(where, Wish(KEY, CREATED, LEGACY), ignore)
     with pytest.raises(ValueError, match="sha512"):

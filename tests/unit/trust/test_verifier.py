@@ -1,6 +1,7 @@
 import base64
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -11,15 +12,17 @@ from registry.errors import ContentNotFound, ContentTooLarge, DigestMismatch, Gr
 from registry.model import EMPTY, EMPTY_BYTES, OCI_MANIFEST, Descriptor, Manifest, describe
 from registry.stores.memory import MemoryStore
 from wasmbuild.errors import InvalidSignature, Unsigned
+from wasmbuild.trust.authority import KeyAuthority, Signer
 from wasmbuild.trust.bundle import BUNDLE, MAX_BUNDLE, Bundle
 from wasmbuild.trust.candidate import Candidate, SignatureKind
-from wasmbuild.trust.discovery import MAX_REFERRERS, found_bundles
+from wasmbuild.trust.discovery import MAX_REFERRERS, found_referrers
 from wasmbuild.trust.dsse import Envelope, pae
 from wasmbuild.trust.keys import PrivateKey
+from wasmbuild.trust.proof import Material
 from wasmbuild.trust.referrer import attach
 from wasmbuild.trust.signer import sign, sign_statement
 from wasmbuild.trust.statement import COSIGN_SIGN, IN_TOTO, Statement, Subject
-from wasmbuild.trust.verifier import Claim, Evidence, Finding, Outcome, require, verify
+from wasmbuild.trust.verifier import Claim, Evidence, Finding, Outcome, Verifier, require
 
 KEY, OTHER_KEY = PrivateKey.generate(), PrivateKey.generate()
 ARTIFACT = Manifest(EMPTY, ()).encode()
@@ -34,16 +37,17 @@ SBOM = sign_statement(
 
 
 def outcome(*bundles, subject=SUBJECT, key=KEY):
-    return verify(subject, [Candidate(SignatureKind.BUNDLE, each) for each in bundles], key.public)
+    candidates = [Candidate(SignatureKind.BUNDLE, BUNDLE, each) for each in bundles]
+    return Verifier([KeyAuthority(key.public)]).verify(subject, candidates)
 
 
 def signatures_of(store, subject):
-    return [each.content for each in found_bundles(store, subject)]
+    return [each.content for each in found_referrers(store, subject)]
 
 
 def signed(payload, payload_type=IN_TOTO, key=KEY, hint=None):
     envelope = Envelope(payload, payload_type, key.sign(pae(payload_type, payload)))
-    return Bundle(envelope, key_hint=hint or key.public.hint).encode()
+    return Bundle(envelope, Material(hint or key.public.hint)).encode()
 
 
 def changed(data, position, bit=0):
@@ -54,8 +58,10 @@ def changed(data, position, bit=0):
 
 def test_a_signature_verifies():
     evidence = outcome(GOOD)
-    finding = Finding(SignatureKind.BUNDLE, None, Claim(NAME))
-    assert evidence == Evidence(SUBJECT.digest, Outcome.VERIFIED, KEY.public.fingerprint, (finding,))
+    fingerprint = KEY.public.fingerprint
+    finding = Finding(SignatureKind.BUNDLE, None, COSIGN_SIGN, Signer(fingerprint), Claim(NAME))
+    assert evidence == Evidence(SUBJECT.digest, (fingerprint,), (finding,))
+    assert evidence.outcome is Outcome.VERIFIED
     require(evidence, "r.io/a@sha256:1")
 
 
@@ -76,7 +82,7 @@ def test_one_good_signature_among_bad_ones_is_enough_and_the_bad_ones_are_told()
     for bundles in ([bad, GOOD], [GOOD, bad]):
         evidence = outcome(*bundles)
         assert evidence.outcome is Outcome.VERIFIED
-        assert evidence.reasons == ("the signature was made with another key",)
+        assert evidence.reasons == ("a signature does not hold: it was made with another key",)
 
 
 OTHER_ARTIFACT = describe(OCI_MANIFEST, b"another")
@@ -106,12 +112,12 @@ BAD = {
     "payload-of-another-type": (signed(DECODED.envelope.payload, "text/plain"), "'text/plain'"),
     "signature-over-bare-payload": (
         Bundle(
-            Envelope(DECODED.envelope.payload, IN_TOTO, KEY.sign(DECODED.envelope.payload)), KEY.public.hint
+            Envelope(DECODED.envelope.payload, IN_TOTO, KEY.sign(DECODED.envelope.payload)), Material(KEY.public.hint)
         ).encode(),
         "not valid for this key",
     ),
     "empty-signature": (
-        Bundle(Envelope(DECODED.envelope.payload, IN_TOTO, b""), KEY.public.hint).encode(),
+        Bundle(Envelope(DECODED.envelope.payload, IN_TOTO, b""), Material(KEY.public.hint)).encode(),
         "not valid",
     ),
     "certificate": (json.dumps(CERTIFIED).encode(), "a certificate"),
@@ -159,7 +165,7 @@ def test_no_flipped_bit_of_payload_or_signature_verifies(part):
         for bit in range(8):
             parts = {"payload": envelope.payload, "signature": envelope.signature}
             parts[part] = changed(data, position, bit)
-            bundle = Bundle(Envelope(parts["payload"], IN_TOTO, parts["signature"]), KEY.public.hint)
+            bundle = Bundle(Envelope(parts["payload"], IN_TOTO, parts["signature"]), Material(KEY.public.hint))
             assert outcome(bundle.encode()).outcome is not Outcome.VERIFIED
 
 
@@ -280,7 +286,7 @@ def test_a_registry_that_cannot_answer_is_an_error_and_not_unsigned():
 
 def test_too_many_referrers_are_an_error():
     store = Lying()
-    store.listed = [SUBJECT] * (MAX_REFERRERS + 1)
+    store.listed = [replace(SUBJECT, artifact_type=BUNDLE)] * (MAX_REFERRERS + 1)
     with pytest.raises(GraphTooLarge, match=str(MAX_REFERRERS + 1)):
         signatures_of(store, SUBJECT)
 

@@ -1,4 +1,4 @@
-"""The ``.sig`` tag: one manifest that holds all simple signatures of an artifact, each as a layer.
+"""The ``.sig`` and ``.att`` tags: a manifest that holds all simple signatures, or envelopes, each as a layer.
 
 cosign's layout (SIGNATURE_SPEC, "Storage"). It is found by its name alone, and has no other keeper than
 those who write it: whoever adds a signature reads what is there, writes it again with one layer more,
@@ -12,18 +12,21 @@ from dataclasses import replace
 from functools import partial
 from random import uniform
 from time import monotonic, sleep
+from typing import Literal
 
 from registry.content import Store, read_all
 from registry.digest import Digest
 from registry.errors import ContentNotFound, GraphTooLarge, InvalidDocument, UnexpectedAnswer
 from registry.model import DOCKER_MANIFEST, Descriptor, Manifest, canonical_json, describe, parse_document
 from registry.reference import valid_tag
-from wasmbuild.trust.simplesigning import SIMPLE_SIGNING
 
-__all__ = ["MAX_LAYERS", "add_layer", "read_tagged", "signature_layers", "signature_tag"]
+__all__ = ["MAX_LAYERS", "Suffix", "add_layer", "companion_tag", "read_tagged", "tagged_layers"]
 
 MAX_LAYERS = 1000
-"""Layers of a ``.sig`` manifest; cosign's bound."""
+"""Layers of such a manifest; cosign's bound."""
+
+Suffix = Literal["sig", "att"]
+"""What the tag ends with: ``sig`` for signatures, ``att`` for attestations."""
 
 _ATTEMPTS = 16
 _LONGEST_WAIT = 2.0
@@ -31,19 +34,19 @@ _OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 _DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 
 
-def signature_tag(digest: Digest) -> str | None:
-    """The tag of an artifact's signatures; None where it would be too long for a tag, as with SHA-512."""
-    tag = f"{digest.algorithm}-{digest.encoded}.sig"
+def companion_tag(digest: Digest, suffix: Suffix = "sig") -> str | None:
+    """The tag beside an artifact; None where it would be too long for a tag, as with SHA-512."""
+    tag = f"{digest.algorithm}-{digest.encoded}.{suffix}"
     return tag if valid_tag(tag) else None
 
 
-def read_tagged(store: Store, subject: Digest) -> tuple[Descriptor, Manifest] | None:
+def read_tagged(store: Store, subject: Digest, suffix: Suffix = "sig") -> tuple[Descriptor, Manifest] | None:
     """The manifest behind the tag, with its descriptor; None when the store says that there is none.
 
     Raises InvalidDocument for something else in its place, GraphTooLarge for more than 1000 layers,
     and whatever the store raises when it cannot answer.
     """
-    tag = signature_tag(subject)
+    tag = companion_tag(subject, suffix)
     if tag is None:
         return None
     try:
@@ -54,35 +57,35 @@ def read_tagged(store: Store, subject: Digest) -> tuple[Descriptor, Manifest] | 
         return None  # some registries take the beginning of a tag for the digest
     document = parse_document(read_all(store, descriptor), descriptor.media_type)
     if not isinstance(document, Manifest):
-        raise InvalidDocument(f"{tag} is an index, and signatures are kept in a manifest")
+        raise InvalidDocument(f"{tag} is an index, and a manifest is kept there")
     if len(document.layers) > MAX_LAYERS:
         raise _too_many(tag, len(document.layers))
     return descriptor, document
 
 
-def signature_layers(manifest: Manifest) -> tuple[Descriptor, ...]:
-    """The layers that are signatures, by their media type."""
-    return tuple(layer for layer in manifest.layers if layer.media_type == SIMPLE_SIGNING)
+def tagged_layers(manifest: Manifest, media_type: str) -> tuple[Descriptor, ...]:
+    """The layers of one media type."""
+    return tuple(layer for layer in manifest.layers if layer.media_type == media_type)
 
 
-def add_layer(store: Store, subject: Digest, layer: Descriptor, payload: bytes) -> Descriptor:
-    """Put one signature more behind the tag of an artifact, beside all that are there; the manifest.
+def add_layer(store: Store, subject: Digest, layer: Descriptor, payload: bytes, suffix: Suffix = "sig") -> Descriptor:
+    """Put one layer more behind a tag of an artifact, beside all that are there; the manifest.
 
     Raises ValueError for a digest that has no such tag, GraphTooLarge when it holds 1000 layers already,
     InvalidDocument for something else in its place, UnexpectedAnswer when others keep overwriting it,
     and what the store raises.
     """
-    tag = signature_tag(subject)
+    tag = companion_tag(subject, suffix)
     if tag is None:
-        raise ValueError(f"{subject.algorithm} digests have no .sig tag")
+        raise ValueError(f"{subject.algorithm} digests have no .{suffix} tag")
     store.push(layer.plain(), partial(io.BytesIO, payload))
     for _ in range(_ATTEMPTS):
         began = monotonic()
-        found = read_tagged(store, subject)
+        found = read_tagged(store, subject, suffix)
         if found is not None and layer in found[1].layers:
             return found[0]
         made = _push_manifest(store, _with_layer(found[1] if found else None, layer, tag))
-        if read_tagged(store, subject) == found:
+        if read_tagged(store, subject, suffix) == found:
             store.tag(made, tag)
             _wait(monotonic() - began)
     raise UnexpectedAnswer(
@@ -131,4 +134,4 @@ def _push_manifest(store: Store, made: tuple[Manifest, bytes]) -> Descriptor:
 
 
 def _too_many(tag: str, count: int) -> GraphTooLarge:
-    return GraphTooLarge(f"{tag} has {count} signatures", cause=f"at most {MAX_LAYERS} are allowed")
+    return GraphTooLarge(f"{tag} has {count} layers", cause=f"at most {MAX_LAYERS} are allowed")

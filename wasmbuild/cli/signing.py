@@ -1,0 +1,24 @@
+"""What the verbs that sign share: the option that names the key, and how that is opened."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from wasmbuild.cli.common import option, password
+
+if TYPE_CHECKING:
+    from wasmbuild.trust.signer import Signatory
+
+__all__ = ["key_option", "signatory"]
+
+
+def key_option(**settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:  # noqa: ANN401 - click's
+    """``--key KEY``: what to sign with."""
+    return option("--key", metavar="KEY", help="The private key to sign with: a file, or env://NAME.", **settings)
+
+
+def signatory(key: str) -> "Signatory":
+    """Whoever signs with a key, whose password is asked for if it has one. Raises InvalidKey, PasswordMissing."""
+    from wasmbuild.workflows.signatories import open_signatory
+
+    return open_signatory(key, partial(password, confirm=False))
