@@ -27,6 +27,7 @@ class Algorithm(Enum):
 
     P256 = "ECDSA P-256"
     P384 = "ECDSA P-384"
+    P521 = "ECDSA P-521"
     RSA = "RSA"
     ED25519 = "Ed25519"
 
@@ -36,12 +37,15 @@ class Algorithm(Enum):
         return {
             Algorithm.P256: "ECDSA over SHA-256",
             Algorithm.P384: "ECDSA over SHA-384",
+            Algorithm.P521: "ECDSA over SHA-512",
             Algorithm.RSA: "RSA PKCS #1 v1.5 over SHA-256",
             Algorithm.ED25519: "Ed25519",
         }[self]
 
 
 _CURVES = {ec.SECP256R1.name: Algorithm.P256, ec.SECP384R1.name: Algorithm.P384}
+_READ_CURVES = {**_CURVES, ec.SECP521R1.name: Algorithm.P521}
+"""Those of keys that verify: what others sign with, and we do not."""
 
 
 def algorithm_of(key: object) -> Algorithm:
@@ -50,7 +54,9 @@ def algorithm_of(key: object) -> Algorithm:
     Raises InvalidKey for a kind that we do not use, and for RSA of a size that is not safe.
     """
     match key:
-        case ec.EllipticCurvePublicKey() | ec.EllipticCurvePrivateKey() if key.curve.name in _CURVES:
+        case ec.EllipticCurvePublicKey() if key.curve.name in _READ_CURVES:
+            return _READ_CURVES[key.curve.name]
+        case ec.EllipticCurvePrivateKey() if key.curve.name in _CURVES:
             return _CURVES[key.curve.name]
         case rsa.RSAPublicKey():
             return _checked(key)
@@ -59,7 +65,8 @@ def algorithm_of(key: object) -> Algorithm:
         case ed25519.Ed25519PublicKey() | ed25519.Ed25519PrivateKey():
             return Algorithm.ED25519
     raise InvalidKey(
-        "this key is of a kind that is not supported", cause="ECDSA on P-256 or P-384, RSA and Ed25519 are"
+        "this key is of a kind that is not supported",
+        cause="ECDSA on P-256 or P-384, RSA and Ed25519 are, and to verify P-521, too",
     )
 
 
@@ -109,4 +116,5 @@ def _checked(key: rsa.RSAPublicKey) -> Algorithm:
 
 
 def _hash(key: ec.EllipticCurvePublicKey | ec.EllipticCurvePrivateKey) -> hashes.HashAlgorithm:
-    return hashes.SHA384() if algorithm_of(key) is Algorithm.P384 else hashes.SHA256()
+    chosen = {Algorithm.P384: hashes.SHA384(), Algorithm.P521: hashes.SHA512()}
+    return chosen.get(algorithm_of(key), hashes.SHA256())

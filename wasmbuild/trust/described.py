@@ -24,7 +24,12 @@ _USES = {
         "podman": "no",
         "notation": _WITH_CERTIFICATE,
     },
-    Algorithm.RSA: {"cosign": "yes", "podman": "yes", "notation": _WITH_CERTIFICATE},
+    Algorithm.P521: {
+        "cosign": "with --signature-digest-algorithm sha512",
+        "podman": "no",
+        "notation": _WITH_CERTIFICATE,
+    },
+    Algorithm.RSA: {"cosign": "yes", "podman": "yes", "notation": "no, it wants RSA-PSS"},
     Algorithm.ED25519: {"cosign": "yes", "podman": "yes", "notation": "no"},
 }
 

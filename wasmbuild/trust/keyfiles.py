@@ -15,7 +15,7 @@ from wasmbuild.errors import InvalidKey, TargetExists, UsageFailed
 from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.trust.pem import MAX_PEM
 
-__all__ = ["KeyFiles", "read_key_file", "write_key_pair", "write_private_file"]
+__all__ = ["KeyFiles", "read_key_file", "write_key_pair", "write_private_file", "write_public_file"]
 
 _ENVIRONMENT = "env:"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -68,10 +68,19 @@ def write_private_file(path: Path, data: bytes) -> None:
 
     Raises TargetExists, StorageFailed.
     """
+    _write_new(path, data, 0o600)
+
+
+def write_public_file(path: Path, data: bytes) -> None:
+    """The same for everyone to read."""
+    _write_new(path, data, 0o644)
+
+
+def _write_new(path: Path, data: bytes, mode: int) -> None:
     with storage_errors(f"{path} could not be written"):
         if os.path.lexists(path):
             raise _in_the_way(path)
-        _write_all(path.parent, [(path, data, 0o600)])
+        _write_all(path.parent, [(path, data, mode)])
 
 
 def _from_environment(name: str) -> bytes:

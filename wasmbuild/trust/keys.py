@@ -100,13 +100,23 @@ class PrivateKey:
 
         Raises InvalidKey: for another kind of file, which it names, or when the password is wrong.
         """
+        return cls.unlock(cls.locked_in(pem), password)
+
+    @staticmethod
+    def locked_in(pem: bytes) -> bytes:
+        """What is encrypted in a key file, as it is. Raises InvalidKey for another kind of file, which it names."""
         block = read_block(pem)
         if block.label == PUBLIC_LABEL:
             raise InvalidKey("this is a public key, and a private key is needed", hint="use the .key file beside it")
         if block.label not in ENCRYPTED_LABELS:
             raise _not_encrypted(block.label)
+        return block.content
+
+    @classmethod
+    def unlock(cls, locked: bytes, password: bytes) -> Self:
+        """Open what a key file holds; this is what takes the time. Raises InvalidKey."""
         try:
-            key = serialization.load_der_private_key(open_sealed(block.content, password), password=None)
+            key = serialization.load_der_private_key(open_sealed(locked, password), password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise InvalidKey("this private key is malformed", cause="what is encrypted in it is not a key") from error
         return cls.of(key)

@@ -19,7 +19,8 @@ CERTIFICATE = "CERTIFICATE"
 MAX_CERTIFICATES = 20
 """Certificates of one chain that we read."""
 
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,64})-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END \1-----")
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,64})-----\s([A-Za-z0-9+/=\s]*)-----END \1-----")
+"""No two of its parts may take the same white space: a registry's words are searched with it, too."""
 
 
 @dataclass(frozen=True, slots=True)

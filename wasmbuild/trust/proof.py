@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
 from wasmbuild.trust.dsse import Envelope
 
-__all__ = ["Material", "Proof", "Rejected", "Scheme"]
+__all__ = ["Material", "Proof", "Rejected", "Scheme", "Terms"]
 
 
 class Rejected(Exception):
@@ -30,13 +31,26 @@ class Material:
 
     ``key_hint`` is what a bundle calls the key. ``chain`` are certificates in DER, the signer's first.
     ``log_entries`` are entries of transparency logs as a bundle holds them (protobuf JSON of
-    ``TransparencyLogEntry``), and ``timestamps`` RFC 3161 responses in DER.
+    ``TransparencyLogEntry``), and ``timestamps`` RFC 3161 responses in DER, or tokens alone where the scheme
+    is NOTARY.
     """
 
     key_hint: str | None = None
     chain: tuple[bytes, ...] = ()
     log_entries: tuple[Mapping[str, Any], ...] = ()
     timestamps: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a signature of the Notary Project says of itself, which its signer has signed.
+
+    ``signed_at`` is the word of a signing authority if it is ``of_authority``, and else of the signer alone.
+    """
+
+    signed_at: datetime
+    expires_at: datetime | None = None
+    of_authority: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +62,4 @@ class Proof:
     material: Material = field(default_factory=Material)
     scheme: Scheme = Scheme.COSIGN
     envelope: Envelope | None = None
+    terms: Terms | None = None

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from registry.client.registries import Registries
 from registry.content import Store
@@ -10,32 +11,77 @@ from registry.copying import copy
 from registry.model import Descriptor
 from registry.reference import Reference
 from registry.stores.memory import MemoryStore
-from wasmbuild.created import creation_time
+from wasmbuild.created import EPOCH_VARIABLE, creation_time
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink, step
-from wasmbuild.trust.authority import KeyAuthority
-from wasmbuild.trust.candidate import SignatureKind
+from wasmbuild.trust import clock
+from wasmbuild.trust.authority import Authority, KeyAuthority
+from wasmbuild.trust.candidate import Candidate, SignatureKind
 from wasmbuild.trust.companion import add_layer, companion_tag
 from wasmbuild.trust.discovery import found_referrers, found_under_tag
+from wasmbuild.trust.notation.payload import RESERVED
+from wasmbuild.trust.referrer import Referrer
 from wasmbuild.trust.signer import Signatory, sign, sign_payload
 from wasmbuild.trust.simplesigning import MAX_PAYLOAD, Payload
 from wasmbuild.trust.verifier import Claim, Verifier
 from wasmbuild.workflows.remote import Remote, observed
 
-__all__ = ["ALL_KINDS", "Attached", "Signature", "Signed", "Wish", "attach_signatures", "parse_kinds", "sign_remote"]
+if TYPE_CHECKING:
+    from wasmbuild.trust.notation.signing import Credential
+
+__all__ = [
+    "ALL_KINDS",
+    "Attached",
+    "Certificates",
+    "Signature",
+    "Signed",
+    "Wish",
+    "attach_signatures",
+    "parse_kinds",
+    "sign_remote",
+]
 
 ALL_KINDS = (SignatureKind.BUNDLE, SignatureKind.LEGACY)
-"""The forms that we write, so that every verifier has its own."""
+"""The forms that a key alone can write, so that every verifier of keys has its own."""
+
+_EVERY_KIND = (*ALL_KINDS, SignatureKind.NOTATION)
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How to sign: with which key, in which forms, and with which annotations; ``created`` is RFC 3339."""
+    """How to sign: with which key, in which forms, and with which annotations; ``created`` is RFC 3339.
+
+    ``credential`` is needed for the form of Notation.
+    """
 
     key: Signatory
     created: str
     kinds: tuple[SignatureKind, ...] = ALL_KINDS
     annotations: Mapping[str, str] = field(default_factory=dict)
+    credential: "Credential | None" = None
+
+    def __post_init__(self) -> None:
+        if SignatureKind.NOTATION in self.kinds and self.credential is None:
+            raise ValueError("a signature of Notation needs a credential")
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """What Notation's form needs besides a key: the PEM of a chain, the key's first, and which envelope to write."""
+
+    pem: bytes
+    media_type: str
+
+    def credential(self, key: Signatory, environment: Mapping[str, str]) -> "Credential":
+        """A key with this chain, which signs at SOURCE_DATE_EPOCH, or now where that is not set.
+
+        Raises InvalidKey, UsageFailed.
+        """
+        from wasmbuild.trust.notation.signing import Credential  # noqa: PLC0415 - imports all of X.509
+
+        epoch = creation_time(environment)
+        signed_at = datetime.fromisoformat(epoch) if environment.get(EPOCH_VARIABLE) else clock.now()
+        return Credential.of(key, self.pem, signed_at.replace(microsecond=0), self.media_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +95,7 @@ class Signature:
     @property
     def is_new_referrer(self) -> bool:
         """Whether there is one manifest more now that refers to the artifact."""
-        return self.added and self.kind is SignatureKind.BUNDLE
+        return self.added and self.kind is not SignatureKind.LEGACY
 
     def to_json(self) -> dict[str, Any]:
         """An entry of a command's document."""
@@ -87,37 +133,43 @@ class Attached:
     subject: Descriptor
 
 
-def parse_kinds(text: str | None) -> tuple[SignatureKind, ...]:
-    """Read ``bundle,legacy``; nothing means both.
+def parse_kinds(text: str | None, *, certified: bool = False) -> tuple[SignatureKind, ...]:
+    """Read ``bundle,legacy,notation`` or ``all``; nothing means the first two.
 
-    Raises UsageFailed for a form that we do not write.
+    Raises UsageFailed for a form that we do not write, or cannot because nobody is ``certified``.
     """
     if text is None:
         return ALL_KINDS
-    known = {kind.value: kind for kind in ALL_KINDS}
-    names = [name.strip() for name in text.split(",")]
+    known = {kind.value: kind for kind in _EVERY_KIND}
+    names = list(known) if text.strip() == "all" else [name.strip() for name in text.split(",")]
     for name in names:
         if name not in known:
             raise UsageFailed(
                 f"{name[:80]!r} is not a form of signatures that wasmbuild writes",
-                cause="signatures of Notation are neither written nor read" if name in {"notation", "all"} else None,
                 hint=f"--signature-format {','.join(known)}",
             )
+    if SignatureKind.NOTATION.value in names and not certified:
+        raise UsageFailed(
+            "a signature of Notation needs a certificate",
+            hint="wasmbuild sign REFERENCE --key wasmbuild.key --signature-format all --certificate-chain FILE",
+        )
     return tuple(known[name] for name in known if name in names)
 
 
-def sign_remote(
+def sign_remote(  # noqa: PLR0913 - each of them is a choice of the caller's
     reference: Reference,
     key: Signatory,
     *,
     kinds: tuple[SignatureKind, ...] = ALL_KINDS,
     annotations: Mapping[str, str] | None = None,
+    certificates: Certificates | None = None,
     registries: Registries,
     sink: Sink,
     environment: Mapping[str, str],
 ) -> Signed:
-    """Sign what a reference means now."""
-    wish = Wish(key, creation_time(environment), kinds, annotations or {})
+    """Sign what a reference means now. Raises InvalidKey when ``certificates`` cannot sign."""
+    credential = None if certificates is None else certificates.credential(key, environment)
+    wish = Wish(key, creation_time(environment), kinds, annotations or {}, credential)
     remote = Remote.resolve(reference, registries)
     where = Attached(remote.repository, remote.pinned, remote.descriptor)
     return Signed(remote, attach_signatures(where, wish, sink))
@@ -134,6 +186,8 @@ def attach_signatures(where: Attached, wish: Wish, sink: Sink) -> tuple[Signatur
     payload = Payload(where.subject.digest, where.reference.name, wish.annotations)
     if len(payload.encode()) > MAX_PAYLOAD:
         raise UsageFailed("the annotations are too long", cause=f"what is signed has at most {MAX_PAYLOAD} bytes")
+    if SignatureKind.NOTATION in kinds and any(name.startswith(RESERVED) for name in wish.annotations):
+        raise UsageFailed(f"annotations that begin with {RESERVED} are Notation's own")
     known = {kind: _known(where, wish, kind) for kind in kinds}
     if not all(known.values()):
         with step(sink, "sign", where.reference.short):
@@ -151,24 +205,39 @@ def _possible(subject: Descriptor, kinds: tuple[SignatureKind, ...], sink: Sink)
     cause = f"a tag of cosign's for {subject.digest.algorithm} is longer than a tag may be"
     if kinds == (SignatureKind.LEGACY,):
         raise UsageFailed(f"{subject.digest} cannot have a .sig tag", cause=cause, hint="--signature-format bundle")
-    sink(Note("info", f"signed as a bundle alone: {cause}"))
-    return (SignatureKind.BUNDLE,)
+    sink(Note("info", f"signed without a .sig tag: {cause}"))
+    return tuple(kind for kind in kinds if kind is not SignatureKind.LEGACY)
 
 
 def _known(where: Attached, wish: Wish, kind: SignatureKind) -> Descriptor | None:
     """The manifest that holds what is wished for already: the key's signature, with the same statement."""
     find = found_under_tag if kind is SignatureKind.LEGACY else found_referrers
-    verifier = Verifier([KeyAuthority(wish.key.public)])
-    evidence = verifier.verify(where.subject, find(where.repository, where.subject))
+    candidates = [each for each in find(where.repository, where.subject) if _may_be_ours(each, wish)]
+    evidence = Verifier([_ourselves(wish, kind)]).verify(where.subject, candidates)
     for finding in evidence.signatures:
         if finding.kind is kind and finding.claim is not None and _says_the_same(finding.claim, where, wish, kind):
             return finding.manifest
     return None
 
 
+def _may_be_ours(candidate: Candidate, wish: Wish) -> bool:
+    """Whether a candidate is not in the other of Notation's envelopes than the wished one."""
+    credential = wish.credential
+    return candidate.kind is not SignatureKind.NOTATION or (
+        credential is not None and candidate.media_type == credential.media_type
+    )
+
+
+def _ourselves(wish: Wish, kind: SignatureKind) -> Authority:
+    """Who has signed in a form before; in Notation's with the same certificate, as that may have been renewed."""
+    if kind is SignatureKind.NOTATION and wish.credential is not None:
+        return wish.credential.own
+    return KeyAuthority(wish.key.public)
+
+
 def _says_the_same(claim: Claim, where: Attached, wish: Wish, kind: SignatureKind) -> bool:
     # podman compares the name under a .sig tag with where it pulls from; of a bundle's nobody asks.
-    same_name = kind is SignatureKind.BUNDLE or claim.name == where.reference.name
+    same_name = kind is not SignatureKind.LEGACY or claim.name == where.reference.name
     return same_name and dict(claim.annotations) == dict(wish.annotations)
 
 
@@ -176,8 +245,14 @@ def _attach(where: Attached, wish: Wish, kind: SignatureKind, payload: Payload, 
     if kind is SignatureKind.LEGACY:
         layer, data = sign_payload(payload, wish.key)
         return add_layer(where.repository, where.subject.digest, layer, data)
-    referrer = sign(where.subject, where.reference.name, wish.key, wish.created, wish.annotations)
+    referrer = _referrer(where, wish, kind)
     made = MemoryStore()
     referrer.push_to(made)
     copy(made, where.repository, referrer.manifest, hooks=observed(sink))
     return referrer.manifest
+
+
+def _referrer(where: Attached, wish: Wish, kind: SignatureKind) -> Referrer:
+    if kind is SignatureKind.NOTATION and wish.credential is not None:
+        return wish.credential.sign(where.subject, wish.annotations)
+    return sign(where.subject, where.reference.name, wish.key, wish.created, wish.annotations)

@@ -108,7 +108,6 @@ def test_signatures_are_those_of_rfc_6979(curve, secret, r, s):
 
 
 REFUSED = {
-    "p521": (ec.generate_private_key(ec.SECP521R1()), "kind that is not supported"),
     "secp256k1": (ec.generate_private_key(ec.SECP256K1()), "kind that is not supported"),
     "ed448": (ed448.Ed448PrivateKey.generate(), "kind that is not supported"),
     "rsa-1024": (rsa.generate_private_key(65537, 1024), "it has 1024 bits"),
@@ -121,6 +120,16 @@ def test_refuses_kinds_that_it_does_not_use(defect):
     with pytest.raises(InvalidKey, match=reason):
         PublicKey.load(public_pem(key.public_key()))
     with pytest.raises(InvalidKey, match=reason):
+        open_private_key(plain(key), nobody)
+
+
+def test_p521_verifies_and_does_not_sign():
+    key = ec.generate_private_key(ec.SECP521R1())
+    public = PublicKey.load(public_pem(key.public_key()))
+    assert public.algorithm is Algorithm.P521
+    assert public.verify(key.sign(b"message", ec.ECDSA(hashes.SHA512())), b"message")
+    assert not public.verify(key.sign(b"message", ec.ECDSA(hashes.SHA256())), b"message")
+    with pytest.raises(InvalidKey, match="kind that is not supported"):
         open_private_key(plain(key), nobody)
 
 

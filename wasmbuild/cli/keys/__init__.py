@@ -10,6 +10,7 @@ VERBS = {
     "generate": "Make a key pair.",
     "import": "Make a key pair of a private key that is there.",
     "export": "Write a key for other tools.",
+    "certificate": "Write a certificate for a key, for Notation.",
     "show": "Say what a key is, and who can use it.",
     "list": "List the key pairs of a folder.",
 }
