@@ -1,0 +1,1 @@
+"""Keyless: signatures by identities, verified offline from a trusted root (sigstore client specification)."""
