@@ -38,7 +38,7 @@ def command(
     pulled = pull(
         asked,
         output,
-        demand=trusting.demand(),
+        demand=trusting.enforced(console.emit),
         platform=wanted,
         caches=Caches.of_user(),
         registries=registries,

@@ -9,6 +9,7 @@ from wasmbuild.cli.common import FILE, argument, option, registry_verb
 from wasmbuild.cli.granting import grant_options
 from wasmbuild.cli.limiting import invocation, invoke_option, limit_options
 from wasmbuild.cli.parameters import OUTPUT
+from wasmbuild.cli.policing import policy_options, refuse_policy_for_file
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note
 from wasmbuild.ui.console import Console
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from wasmbuild.caches import Caches
     from wasmbuild.run.deciding.wishes import Wish
     from wasmbuild.run.limits import GuestLimits
+    from wasmbuild.workflows.policies import ChosenPolicy
     from wasmbuild.workflows.run import Prepared
 
 _BEFORE = (
@@ -33,10 +35,12 @@ _BEFORE = (
     "--key",
     "--memory",
     "--net",
+    "--no-trust-policy",
     "--policy",
     "--record",
     "--strict",
     "--timeout",
+    "--trust-policy",
 )
 """What changes whether and with what a guest runs: behind its name, it would change nothing, and quietly."""
 
@@ -54,6 +58,7 @@ _BEFORE = (
 @option("--policy", type=FILE, help="A file of what it may import and is given at most: nothing goes beyond it.")
 @option("--strict", is_flag=True, help="Refuse what it imports and is not given, in place of leaving it powerless.")
 @option("--key", type=FILE, help="A public key that must have signed the artifact.")
+@policy_options()
 @option("--explain", is_flag=True, help="Print what it asks for and what becomes of that, and do not run it.")
 @option("--record", type=OUTPUT, help="Write the policy that its imports and these options imply to a new file.")
 @limit_options
@@ -69,6 +74,7 @@ def command(  # noqa: PLR0913 - one for each option
     policy: Path | None,
     strict: bool,
     key: Path | None,
+    chosen: "ChosenPolicy",
     explain: bool,
     record: Path | None,
     invoke: str | None,
@@ -89,8 +95,9 @@ def command(  # noqa: PLR0913 - one for each option
     given = arguments[1:] if arguments[:1] == ("--",) else arguments
     if given is arguments:
         _tell_of_misplaced(arguments, console)
+    refuse_policy_for_file(artifact)
     caches = Caches.of_user()
-    request = RunRequest(wish, limits, policy, key, strict=strict, invoke=invocation(invoke, given))
+    request = RunRequest(wish, limits, policy, key, strict=strict, invoke=invocation(invoke, given), trust=chosen)
     prepared = prepare(artifact, request, caches=caches, registries=registries, sink=console.emit)
     _tell_of(prepared, console, explain=explain)
     failure = prepared.failure()
@@ -116,7 +123,7 @@ def _run(prepared: "Prepared", arguments: tuple[str, ...], caches: "Caches", con
 
     from wasmbuild.run.pipes import broken_pipes_end_the_process
 
-    console.close()  # from here on the terminal is the guest's
+    console.hand_over()  # from here on the terminal is the guest's
     with broken_pipes_end_the_process() if console.own_process else nullcontext():
         return prepared.run(arguments, caches=caches, sink=console.emit)
 

@@ -13,11 +13,13 @@ from registry.client.registries import Registries
 from wasmbuild.cli.common import FILE, argument, option, registry_verb, server_missing, was_given
 from wasmbuild.cli.granting import request_grant_options
 from wasmbuild.cli.limiting import request_limit_options
+from wasmbuild.cli.policing import policy_options, refuse_policy_for_file
 from wasmbuild.ui.console import Console
 
 if TYPE_CHECKING:
     from wasmbuild.run.deciding.wishes import Wish
     from wasmbuild.run.limits import GuestLimits
+    from wasmbuild.workflows.policies import ChosenPolicy
 
 _USUAL = (700, 10, 10)
 """Python's own thresholds: a server lives long, and our start-up's would let its memory grow."""
@@ -43,6 +45,7 @@ _PATIENCE = 30.0
 @option("--policy", type=FILE, help="A file of what it may import and is given at most: nothing goes beyond it.")
 @option("--strict", is_flag=True, help="Refuse what it imports and is not given, in place of leaving it powerless.")
 @option("--key", type=FILE, help="A public key that must have signed the artifact.")
+@policy_options()
 @request_limit_options
 def command(  # noqa: PLR0913 - one for each option
     console: Console,
@@ -57,6 +60,7 @@ def command(  # noqa: PLR0913 - one for each option
     policy: Path | None,
     strict: bool,
     key: Path | None,
+    chosen: "ChosenPolicy",
 ) -> None:
     """Answer HTTP requests with ARTIFACT, a component that exports wasi:http/incoming-handler.
 
@@ -77,10 +81,11 @@ def command(  # noqa: PLR0913 - one for each option
     from wasmbuild.workflows.run import RunRequest
     from wasmbuild.workflows.serve_http import application
 
+    refuse_policy_for_file(artifact)
     if not was_given("memory"):
         limits = dataclasses.replace(limits, memory_bytes=_MEMORY)
     serving = Serving(guests) if body is None else Serving(guests, parse_bytes(body, "--body"))
-    request = RunRequest(wish, limits, policy, key, strict=strict)
+    request = RunRequest(wish, limits, policy, key, strict=strict, trust=chosen)
     ready = application(
         artifact,
         request,

@@ -63,7 +63,7 @@ def _shipped() -> Table:
 
 def read_pins(table: Table) -> dict[str, ToolPin]:
     """The pins in a document, by name. Raises InvalidProject when it breaks a rule."""
-    table.only(("version", "tool"))
+    table.only(("version", "tool", "accepted"))  # the last is of trust policies, and not looked at here
     if table.integer("version") != FORMAT_VERSION:
         raise table.invalid(
             "version", f"is not {FORMAT_VERSION}", "it may have been written by a newer wasmbuild: upgrade"

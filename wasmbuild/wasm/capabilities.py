@@ -5,6 +5,7 @@ The one table from imports to capabilities, and the one parser of ``[capabilitie
 by interface (their WIT). Everything else is foreign, other proposals of WASI included.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -170,8 +171,12 @@ class CapabilityPolicy:
 
     def denied(self, binary: WasmBinary) -> tuple[Denied, ...]:
         """The imports of a file that this does not allow, each once, sorted by what they are called."""
-        imports = {str(wanted): wanted for wanted in sorted(binary.imports, key=str)}
-        found = (Denied(wanted, capability_of(wanted)) for wanted in imports.values())
+        return self.denied_of(binary.imports)
+
+    def denied_of(self, imports: Iterable[Import]) -> tuple[Denied, ...]:
+        """The same of imports without their file."""
+        distinct = {str(wanted): wanted for wanted in sorted(imports, key=str)}
+        found = (Denied(wanted, capability_of(wanted)) for wanted in distinct.values())
         return tuple(each for each in found if not self._allows(each))
 
     def _allows(self, asked: Denied) -> bool:

@@ -1,20 +1,24 @@
 """``copy``: an artifact from one place to another, as it is, with what goes along with it if that is wanted."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from registry.client.registries import Registries
 from registry.copying import CopyReport, copy, copy_with_referrers, on_side
 from registry.digest import Digest
 from registry.graph import walk
 from registry.model import Descriptor
+from registry.reference import Reference
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink
 from wasmbuild.workflows.cosigntags import CosignTags
 from wasmbuild.workflows.places import Name, Place, checked_tags, reading, set_tags, writing
 from wasmbuild.workflows.platforms import Platform, find_manifest
 from wasmbuild.workflows.remote import counted, observed
+
+if TYPE_CHECKING:
+    from wasmbuild.workflows.enforcing import PolicyDemand
 
 __all__ = ["Along", "Copied", "copy_artifact"]
 
@@ -50,17 +54,28 @@ class Copied:
 
 
 def copy_artifact(
-    source: str, destination: str, *, tags: Iterable[str], along: Along, registries: Registries, sink: Sink
+    source: str,
+    destination: str,
+    *,
+    tags: Iterable[str],
+    along: Along,
+    demand: "PolicyDemand | None" = None,
+    registries: Registries,
+    sink: Sink,
 ) -> Copied:
     """Copy what ``source`` means to ``destination``; its tag and ``tags`` are set last.
 
-    A destination without any tag takes the source's. Raises, before anything is opened, UsageFailed and
-    InvalidReference for places that cannot be meant; then what copying raises.
+    It must fulfil ``demand``; what is in no registry is judged as what it becomes. A destination without any
+    tag takes the source's. Raises, before anything is opened, UsageFailed and InvalidReference for places
+    that cannot be meant; then what ``demand`` and copying raise.
     """
     origin, target = Name.parse(source), _target(destination)
     wanted = _tags(origin, target, tags)
     with on_side("source"), reading(origin, registries) as have:
-        root = _meant(have, along.platform, sink)
+        asked = have.resolve()
+        if demand is not None:
+            _insist(demand, have, asked, origin, target, sink)
+        root = _meant(have, asked, along.platform, sink)
         named = CosignTags(have.store) if along.cosign_tags else None
         with on_side("destination"), writing(target, registries) as want:
             report = _move(have, want, root, along.referrers, named, registries.settings.concurrency, sink)
@@ -88,8 +103,24 @@ def _tags(origin: Name, target: Name, more: Iterable[str]) -> tuple[str, ...]:
     return wanted
 
 
-def _meant(place: Place, platform: Platform | None, sink: Sink) -> Descriptor:
-    root = place.resolve()
+def _insist(demand: "PolicyDemand", place: Place, root: Descriptor, origin: Name, target: Name, sink: Sink) -> None:
+    """Judge the very content that is copied: the source by its name in a registry, else by the destination's."""
+    from wasmbuild.workflows.enforcing import Subject  # noqa: PLC0415  (with cryptography)
+
+    named = origin if origin.kind == "registry" else target if target.kind == "registry" else None
+    if named is None:
+        demand.insist(Subject(place.store, root, place.pinned(root)), sink)
+        return
+    tag = named.tag if named is origin else target.tag or origin.tag
+    asked = Reference.parse(named.where)
+    if named is origin:
+        asked = replace(asked, tag=tag, digest=origin.digest)
+    else:
+        asked = replace(asked, tag=tag, digest=root.digest if tag is None else None)
+    demand.insist(Subject.of(place.store, root, asked), sink)
+
+
+def _meant(place: Place, root: Descriptor, platform: Platform | None, sink: Sink) -> Descriptor:
     if platform is None:
         return root
     found = find_manifest(place.store, root, platform)[0]

@@ -23,13 +23,17 @@ if TYPE_CHECKING:
     from registry.client.registries import Registries
     from wasmbuild.run.calls.invocation import Invocation
     from wasmbuild.run.deciding.policy import RunPolicy
+    from wasmbuild.workflows.policies import ChosenPolicy
 
 __all__ = ["Prepared", "RunRequest", "prepare"]
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What a person asks for beside the program; ``key`` and ``policy`` are files."""
+    """What a person asks for beside the program; ``key`` and ``policy`` are files.
+
+    ``policy`` says what it is given, and ``trust`` whose it may be.
+    """
 
     wish: Wish = field(default_factory=Wish)
     limits: GuestLimits = field(default_factory=GuestLimits)
@@ -37,6 +41,7 @@ class RunRequest:
     key: Path | None = None
     strict: bool = False
     invoke: "Invocation | None" = None
+    trust: "ChosenPolicy | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,7 @@ def prepare(
 
         limits = limited(policy, limits)
     keys = (request.key,) if request.key else policy.keys if policy else ()
-    program = _opened(artifact, request.key, policy, caches, registries, sink)
+    program = _opened(artifact, request, policy, caches, registries, sink)
     decision = decide(program.binary, policy, request.wish, strict=request.strict)
     return Prepared(artifact, program, decision, limits, keys, request.invoke)
 
@@ -131,18 +136,20 @@ def _policy(path: Path | None) -> "RunPolicy | None":
 
 def _opened(
     artifact: str,
-    key: Path | None,
+    request: RunRequest,
     policy: "RunPolicy | None",
     caches: Caches,
     registries: "Registries | Callable[[], Registries]",
     sink: Sink,
 ) -> Program:
     file = local_file(artifact)
-    if file is None or key is not None or (policy is not None and policy.keys):
+    if file is None or request.key is not None or (policy is not None and policy.keys):
         from wasmbuild.workflows.run_fetch import fetched_program, refuse_unsigned  # noqa: PLC0415
 
         if file is None:
             made = registries() if callable(registries) else registries
-            return fetched_program(artifact, key, policy, caches=caches, registries=made, sink=sink)
+            return fetched_program(
+                artifact, request.key, policy, request.trust, caches=caches, registries=made, sink=sink
+            )
         refuse_unsigned(file, policy)
     return Program.open(file)

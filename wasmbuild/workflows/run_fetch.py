@@ -10,12 +10,13 @@ from wasmbuild.caches import Caches
 from wasmbuild.errors import Unsigned, UsageFailed
 from wasmbuild.events import Sink
 from wasmbuild.run.program import Program
-from wasmbuild.workflows.demand import Demand, SignedBy
 from wasmbuild.workflows.fetch import fetch
 from wasmbuild.workflows.places import in_registry
+from wasmbuild.workflows.policies import ChosenPolicy
 
 if TYPE_CHECKING:
     from wasmbuild.run.deciding.policy import RunPolicy
+    from wasmbuild.trust.authority import KeyAuthority
 
 __all__ = ["fetched_program", "refuse_unsigned"]
 
@@ -24,18 +25,19 @@ def fetched_program(
     artifact: str,
     key: Path | None,
     policy: "RunPolicy | None",
+    trust: ChosenPolicy | None,
     *,
     caches: Caches,
     registries: Registries,
     sink: Sink,
 ) -> Program:
-    """Fetch an artifact's file, verified, and read it once.
+    """Fetch an artifact's file, verified, and read it once; ``policy`` is of what it may do, ``trust`` of whose it is.
 
-    Raises Unsigned and InvalidSignature when none of the keys that are asked for has signed it,
+    Raises Unsigned and InvalidSignature when none of the keys that are asked for has signed it, PolicyDenied,
     DigestMismatch when the cache gives other bytes than the artifact has, and what fetching raises.
     """
     reference = in_registry(artifact, "run")
-    demand = _demand(key, policy)
+    demand = (trust or ChosenPolicy()).demand(sink, _keys(key, policy))
     fetched = fetch(reference, demand=demand, caches=caches, registries=registries, sink=sink)
     program = Program.open(fetched.path)
     expected = fetched.located.layer.digest
@@ -57,18 +59,18 @@ def refuse_unsigned(file: Path, policy: "RunPolicy | None") -> NoReturn:
     raise UsageFailed(f"{file} is a file, and a key verifies artifacts in a registry")
 
 
-def _demand(key: Path | None, policy: "RunPolicy | None") -> Demand | None:
-    """That one of the keys has signed: the flag's, which must be one of the policy's if that has any."""
+def _keys(key: Path | None, policy: "RunPolicy | None") -> "tuple[KeyAuthority, ...]":
+    """The keys of which one must have signed: the flag's, which must be one of the policy's if that has any."""
     if key is None and (policy is None or not policy.keys):
-        return None
+        return ()
     from wasmbuild.workflows.verify import trusted_keys  # noqa: PLC0415  (with cryptography)
 
     known = trusted_keys(policy.keys) if policy else ()
     if key is None:
-        return SignedBy(known)
+        return known
     (chosen,) = trusted_keys((key,))
     if policy is not None and known and chosen.name not in {each.name for each in known}:
         raise UsageFailed(
             f"{key} is none of the keys that the policy asks for", cause=policy.where("signature", "keys")
         )
-    return SignedBy((chosen,))
+    return (chosen,)

@@ -1,0 +1,381 @@
+"""Trust policies against situations: each rule is shown to hold, and to refuse by itself."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from semver import Version
+
+from tests.unit.trust.policy_room import (
+    KEYS,
+    NAME,
+    NOW,
+    OTHER,
+    PEOPLE,
+    SUBJECT,
+    attestation,
+    capabilities,
+    failed,
+    policy,
+    provenance,
+    sbom,
+    signature,
+    verdict,
+)
+from wasmbuild.errors import PolicyDenied
+from wasmbuild.trust.authority import KeyAuthority, Signer
+from wasmbuild.trust.candidate import SignatureKind
+from wasmbuild.trust.evidence import Claim, Finding
+from wasmbuild.trust.policy.counting import Held, count
+from wasmbuild.trust.policy.judging import judge
+from wasmbuild.trust.policy.model import Party
+from wasmbuild.trust.policy.naming import Wanted, fits_name
+from wasmbuild.trust.policy.verdict import Accepted, Situation, Verdict, require_policy
+
+ANN = 'signed-by = ["ann"]\n'
+TWO = 'signed-by = ["ann", "ben", "cleo"]\nthreshold = 2\n'
+PROVEN = '[[scope.attestation]]\ntype = "provenance"\nby = ["ann"]\n'
+LISTED = '[[scope.attestation]]\ntype = "cyclonedx"\nby = ["ann"]\n'
+CAPABLE = '[[scope.attestation]]\ntype = "capabilities"\nby = ["ann"]\n'
+STDIO, HTTP = "wasi_snapshot_preview1::fd_write", "wasi_snapshot_preview1::sock_send"
+MIT, GPL = {"license": {"id": "MIT"}}, {"license": {"id": "GPL-2.0-only"}}
+LICENCES = f'{LISTED}licences = ["MIT", "Apache-2.0"]'
+LIMITED = f'{CAPABLE}[scope.attestation.capabilities]\nallow = ["stdio"]\nimports = ["env::log"]'
+
+ROWS = {
+    # name: (policy, what fulfils it, what does not, and the one rule that says so)
+    "signed": (ANN, [signature("ann")], [signature("eve")], "signed by 1 of ann"),
+    "signed at all": (ANN, [signature("ann")], [], "signed by 1 of ann"),
+    "signed by whom the scope names": (ANN, [signature("ann")], [signature("ben")], "signed by 1 of ann"),
+    "signed for this artifact": (
+        ANN, [signature("ann")], [signature("ann", subject=OTHER)], "signed by 1 of ann",
+    ),
+    "an attestation is no signature": (ANN, [signature("ann")], [provenance("ann")], "signed by 1 of ann"),
+    "two": (TWO, [signature("ann"), signature("cleo")], [signature("ann")], "signed by 2 of ann, ben, cleo"),
+    "two people, not two signatures": (
+        TWO, [signature("ann"), signature("ben")],
+        [signature("ann"), signature("ann", annotations={"a": "b"})], "signed by 2 of ann, ben, cleo",
+    ),
+    "repository": (
+        f'{ANN}signed-name = "repository"', [signature("ann")], [signature("ann", name="r.io/acme/other")],
+        f"signed as {NAME}",
+    ),
+    "tag": (
+        f'{ANN}signed-name = "tag"', [signature("ann", name=f"{NAME}:1.0.0")],
+        [signature("ann", name=f"{NAME}:0.9.0")], f"signed as {NAME}:1.0.0",
+    ),
+    "tag in an annotation": (
+        f'{ANN}signed-name = "tag"', [signature("ann", annotations={"org.opencontainers.image.ref.name": "1.0.0"})],
+        [signature("ann")], f"signed as {NAME}:1.0.0",
+    ),
+    "two with the name": (
+        f'{TWO}signed-name = "repository"', [signature("ann"), signature("ben")],
+        [signature("ann"), signature("ben", name="r.io/b")], f"signed as {NAME}",
+    ),
+    "attested": (PROVEN, [provenance("ann")], [provenance("eve")], "slsaprovenance1"),
+    "attested at all": (PROVEN, [provenance("ann")], [signature("ann")], "slsaprovenance1"),
+    "attested as that type": (
+        PROVEN, [provenance("ann")], [attestation("ann", "https://example.org/x", {})], "slsaprovenance1",
+    ),
+    "attested by two": (
+        '[[scope.attestation]]\ntype = "provenance"\nby = ["ann", "ben"]\nthreshold = 2',
+        [provenance("ann"), provenance("ben")], [provenance("ann"), provenance("ann", builder="x")], "slsaprovenance1",
+    ),
+    "builder": (
+        f'{PROVEN}builder = ["https://ci.example/1", "https://ci.example/2"]', [provenance("ann")],
+        [provenance("ann", builder="https://ci.example/11")], "slsaprovenance1",
+    ),
+    "source": (
+        f'{PROVEN}source = "https://example.org/acme/hello"', [provenance("ann")],
+        [provenance("ann", source="git+https://example.org/acme/hello-evil")], "slsaprovenance1",
+    ),
+    "source by its commit": (
+        f'{PROVEN}source = ["https://example.org/x", "git+https://example.org/acme/hello"]', [provenance("ann")],
+        [provenance("ann", commit="sha256")], "slsaprovenance1",
+    ),
+    "equals": (
+        f'{PROVEN}[[scope.attestation.condition]]\npath = "buildDefinition.externalParameters.target"\nequals = "x"',
+        [provenance("ann")], [attestation("ann", "https://slsa.dev/provenance/v1", {"buildDefinition": {}})],
+        "slsaprovenance1",
+    ),
+    "prefix": (
+        f'{PROVEN}[[scope.attestation.condition]]\npath = "runDetails.builder.id"\nprefix = "https://ci.example/"',
+        [provenance("ann")], [provenance("ann", builder="https://ci.example.evil/")], "slsaprovenance1",
+    ),
+    "licences": (LICENCES, [sbom("ann", MIT)], [sbom("ann", MIT, GPL)], "cyclonedx"),
+    "licences that nobody states": (
+        LICENCES, [sbom("ann", {"expression": "MIT OR GPL-2.0-only"})], [sbom("ann", {})], "cyclonedx",
+    ),
+    "capabilities": (
+        LIMITED, [capabilities("ann", STDIO, "env::log")], [capabilities("ann", STDIO, HTTP)], "capabilities",
+    ),
+    "foreign capabilities": (LIMITED, [capabilities("ann")], [capabilities("ann", "env::other")], "capabilities"),
+    "age of a build": (
+        f'max-age = "30d"\nage-of = "provenance"\n{PROVEN}', [provenance("ann", finished="2026-05-20T00:00:00Z")],
+        [provenance("ann", finished="2026-05-01T23:59:59Z")], "built at most 30 days ago",
+    ),
+    "age of a build in the future": (
+        f'max-age = "1h"\nage-of = "provenance"\n{PROVEN}', [provenance("ann", finished="2026-06-01T00:04:00Z")],
+        [provenance("ann", finished="2026-06-01T00:06:00Z")], "built at most 1 hour ago",
+    ),
+    "age of a build that says none": (
+        f'max-age = "1d"\nage-of = "provenance"\n{PROVEN}', [provenance("ann", finished="2026-05-31T12:00:00+01:00")],
+        [provenance("ann")], "built at most 1 day ago",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_each_rule_holds_and_refuses_by_itself(row):
+    scope, good, bad, rule = row
+    fulfilled, denied = verdict(scope, *good), verdict(scope, *bad)
+    assert fulfilled.holds, fulfilled.rules
+    require_policy(fulfilled, "it")
+    assert not denied.holds
+    (only,) = failed(denied)
+    assert only.startswith(rule)
+    with pytest.raises(PolicyDenied) as caught:
+        require_policy(denied, "r.io/acme/hello@sha256:1")
+    assert only in caught.value.cause
+
+
+def test_what_is_bad_does_not_spoil_what_is_good():
+    found = verdict(f"{ANN}{PROVEN}", signature("eve"), signature("ann"), provenance("eve"), provenance("ann"))
+    assert found.holds
+    assert len(found.evidence.findings) == 4
+    assert [finding.holds for finding in found.evidence.findings] == [False, True, False, True]
+
+
+def test_the_same_signatures_fulfil_all_that_is_asked_of_them():
+    """Ann's has the name and Ben's has not: neither makes up for the other."""
+    found = verdict(
+        'signed-by = ["ann", "ben"]\nthreshold = 2\nsigned-name = "repository"',
+        signature("ann"), signature("ben", name="r.io/x"), signature("eve"),
+    )  # fmt: skip
+    assert failed(found) == [f"signed as {NAME}"]
+    assert "1 of 2: a signature is for r.io/x" in found.rules[1].why
+
+
+def test_each_rule_is_judged_whatever_became_of_the_others():
+    found = verdict(f"no-rollback = true\n{ANN}{PROVEN}{CAPABLE}")
+    assert len(failed(found)) == 4
+
+
+def named(name, *signers):
+    finding = Finding(SignatureKind.BUNDLE, None, None, None, Claim(None))
+    party = Party(name, (), ())
+    return [Held(party, replace(finding, signer=Signer(signer))) for signer in signers]
+
+
+@pytest.mark.parametrize(
+    ("held", "number"),
+    [
+        ([], 0),
+        (named("a", "1", "2"), 1),
+        (named("a", "1") + named("b", "1"), 1),
+        (named("a", "1", "2") + named("b", "1"), 2),
+        (named("a", "1") + named("b", "1", "2") + named("c", "2"), 2),
+        (named("a", "1", "2") + named("b", "1", "3") + named("c", "1"), 3),
+    ],
+)
+def test_people_are_counted_and_one_key_under_two_names_is_one(held, number):
+    assert count(held) == number
+
+
+class Stamped(KeyAuthority):
+    """A key whose signatures somebody has stamped with a time."""
+
+    def check(self, proof):
+        return replace(KeyAuthority.check(self, proof), signed_at=STAMP)
+
+
+STAMP = datetime(2026, 5, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("age", "holds"), [("3d", True), ("1d", False)])
+def test_an_age_is_counted_from_a_time_that_somebody_else_confirmed(age, holds):
+    made = policy(f'{ANN}max-age = "{age}"')
+    stamped = Party("ann", (Stamped(KEYS["ann"].public),), ("ann",))
+    made = replace(made, scopes=(replace(made.scopes[0], signed_by=(stamped,)),))
+    assert judge(made, Situation(SUBJECT, NAME, "1", [signature("ann")], NOW)).holds is holds
+
+
+def test_a_signature_that_nobody_stamped_has_no_age():
+    found = verdict(f'{ANN}max-age = "9999d"', signature("ann"))
+    assert failed(found) == ["signed at most 9999 days ago"]
+    assert "nobody has confirmed when" in found.rules[1].why
+
+
+V1, V2 = Version.parse("1.9.0"), Version.parse("1.10.0")
+
+
+@pytest.mark.parametrize(
+    ("version", "before", "holds"),
+    [(V2, V1, True), (V1, V1, True), (V1, V2, False), (V1, None, True), (None, None, False)],
+)
+def test_no_version_is_older_than_before(version, before, holds):
+    found = verdict(f"{ANN}no-rollback = true", signature("ann"), version=version, before=Accepted(before))
+    assert found.holds is holds
+
+
+@pytest.mark.parametrize(
+    ("tag", "tags", "holds"),
+    [
+        ("1.0.0", {}, True),
+        ("1.0.0", {"1.0.0": SUBJECT.digest}, True),
+        ("1.0.0", {"1.0.0": OTHER.digest}, False),
+        ("1.0.0", {"2.0.0": OTHER.digest}, True),
+        (None, {"1.0.0": OTHER.digest}, True),
+    ],
+)
+def test_a_tag_means_what_it_meant(tag, tags, holds):
+    found = verdict(f"{ANN}pin-tags = true", signature("ann"), tag=tag, before=Accepted(tags=tags))
+    assert found.holds is holds
+
+
+@pytest.mark.parametrize(
+    ("imports", "approved", "holds"),
+    [
+        ([], [], True),
+        ([STDIO], [], False),
+        ([STDIO], ["stdio"], True),
+        ([STDIO, HTTP], ["stdio"], False),
+        ([STDIO, HTTP], ["sockets", "stdio"], True),
+        (["env::log"], ["stdio"], False),
+        (["env::log"], ["env::log"], True),
+        (["wasi_snapshot_preview1::proc_exit"], [], True),  # without a risk
+    ],
+)
+def test_a_new_capability_needs_approval(imports, approved, holds):
+    scope = f'new-capabilities = "approve"\n{CAPABLE}'
+    found = verdict(scope, capabilities("ann", *imports), before=Accepted(capabilities=frozenset(approved)))
+    assert found.holds is holds
+
+
+def test_only_verified_attestations_say_what_is_asked_for():
+    found = verdict(f'new-capabilities = "approve"\n{CAPABLE}', capabilities("eve"))
+    assert len(failed(found)) == 2
+    assert found.capabilities == frozenset()
+
+
+SCOPES = """
+[[scope]]
+repositories = ["*"]
+signed-by = ["cleo"]
+[[scope]]
+repositories = ["r.io/acme/deep/*", "r.io/exact"]
+signed-by = ["ben"]
+[[scope]]
+repositories = ["r.io/acme/hello", "docker.io/*"]
+signed-by = ["eve"]
+""".replace('"eve"', '"ann", "cleo"')
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("r.io/acme/hello", "r.io/acme/hello"),
+        ("r.io/acme/hello2", "r.io/acme/*"),
+        ("r.io/acme/hello/x", "r.io/acme/*"),
+        ("r.io/acme/deep/er/still", "r.io/acme/deep/*"),
+        ("r.io/acme/deep", "r.io/acme/*"),
+        ("r.io/acme", "*"),
+        ("r.io/exact", "r.io/exact"),
+        ("r.io/exact/not", "*"),
+        ("docker.io/library/hello", "docker.io/*"),
+        (None, "*"),
+    ],
+)
+def test_the_closest_scope_counts(name, pattern):
+    found = policy(f'signed-by = ["ann"]\n{SCOPES}').scope_for(name)
+    assert found is not None
+    assert found[0] == pattern
+
+
+def test_what_no_scope_is_for_is_refused():
+    for name in ("r.io/other", "r.io/acme", "r.io.evil/acme/hello", None):
+        found = verdict(ANN, signature("ann"), name=name)
+        assert not found.holds
+        assert failed(found) == ["a scope for the repository"]
+
+
+def test_accepting_anything_says_so():
+    found = verdict("unsafe-accept-anything = true")
+    assert found.holds
+    assert found.unsafe
+    assert found.rules == ()
+
+
+def test_no_rules_are_not_fulfilled():
+    evidence = verdict(ANN).evidence
+    assert not Verdict("policy.toml", "*", (), evidence).holds
+
+
+def test_what_comes_from_outside_is_made_safe_to_show():
+    found = verdict(f'{ANN}signed-name = "repository"', signature("ann", name="r.io/\x1b[31mred"))
+    assert "\x1b" not in "".join(rule.why for rule in found.rules)
+
+
+API = """
+import sys
+from pathlib import Path
+from wasmbuild.trust import Evidence, KeyAuthority, Policy, PublicKey, Situation, Verifier, judge, parse_trust_policy
+from wasmbuild.trust.bundle import BUNDLE
+from wasmbuild.trust.candidate import Candidate, SignatureKind
+from datetime import datetime, UTC
+from registry.model import Descriptor
+from registry.digest import Digest
+
+subject = Descriptor("application/vnd.oci.image.manifest.v1+json", Digest.parse(sys.argv[1]), int(sys.argv[2]))
+candidates = [Candidate(SignatureKind.BUNDLE, BUNDLE, bytes.fromhex(sys.argv[3]))]
+key = PublicKey.load(sys.argv[4].encode())
+evidence = Verifier([KeyAuthority(key)]).verify(subject, candidates)
+assert isinstance(evidence, Evidence) and evidence.outcome.value == "verified"
+policy = parse_trust_policy("p", sys.argv[5].encode(), Path("/"))
+assert isinstance(policy, Policy)
+assert judge(policy, Situation(subject, "r.io/acme/hello", None, candidates, datetime.now(UTC))).holds
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+def test_the_interface_needs_nothing_of_others_but_cryptography():
+    text = f'version = 1\n{PEOPLE}[[scope]]\nrepositories = ["*"]\nsigned-by = ["ann"]'
+    given = [
+        str(SUBJECT.digest),
+        str(SUBJECT.size),
+        signature("ann").content.hex(),
+        KEYS["ann"].public.pem.decode(),
+        text,
+    ]
+    finished = subprocess.run([sys.executable, "-c", API, *given], capture_output=True, text=True, check=True)
+    others = set(finished.stdout.split()) - set(sys.stdlib_module_names) - {"__main__", "registry", "wasmbuild"}
+    # What cryptography brings along, and what an editable installation starts every interpreter with.
+    brought = {"_cffi_backend", "_openssl", "bcrypt", "_distutils_hack", "__editable___wasmbuild_finder"}
+    assert "cryptography" in others
+    assert {name for name in others if not name.startswith("_")} <= {"cryptography", *brought}
+
+
+def test_an_age_is_in_words():
+    from wasmbuild.trust.policy.times import age_words
+
+    words = [age_words(timedelta(minutes=minutes)) for minutes in (1, 90, 60, 1440, 43200)]
+    assert words == ["1 minute", "90 minutes", "1 hour", "1 day", "30 days"]
+
+
+@pytest.mark.parametrize(
+    ("signed", "name", "holds"),
+    [
+        ("index.docker.io/library/hello", "docker.io/library/hello", True),
+        ("hello", "docker.io/library/hello", True),
+        ("registry-1.docker.io/acme/hello", "docker.io/acme/hello", True),
+        ("index.docker.io.evil/acme/hello", "docker.io/acme/hello", False),
+        ("", "docker.io/acme/hello", False),
+        (None, "docker.io/acme/hello", False),
+        ("docker.io/acme/hello", None, False),
+    ],
+)
+def test_docker_hub_has_several_names(signed, name, holds):
+    finding = Finding(SignatureKind.BUNDLE, None, None, None, Claim(signed))
+    assert fits_name(finding, Wanted(name, None)) is holds
