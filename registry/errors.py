@@ -24,12 +24,13 @@ Each code is explained in ``docs/errors.md``; a test holds the two together.
 """
 
 from enum import IntEnum
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 __all__ = [
     "AuthenticationFailed",
     "ContentNotFound",
     "ContentTooLarge",
+    "Details",
     "DigestMismatch",
     "ExitCode",
     "Failure",
@@ -71,12 +72,19 @@ class ExitCode(IntEnum):
     OUT_OF_FUEL = 152
 
 
+class Details(Protocol):
+    """What was found on the way to a failure, for programs that read it."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields of a command's document."""
+
+
 class Failure(Exception):
     """Something that a person can act on.
 
     ``what`` is one sentence without a full stop, ``cause`` the other side's own words (several
     lines are allowed), ``hint`` a command to paste or a thing to do. ``side`` says which end of a
-    copy failed, where there were two.
+    copy failed, where there were two; ``details`` what was found on the way, where that is worth reading.
     """
 
     code: ClassVar[str] = "WB999"
@@ -88,6 +96,7 @@ class Failure(Exception):
         self.cause = cause
         self.hint = hint
         self.side: Side | None = None
+        self.details: Details | None = None
 
     def __str__(self) -> str:
         return f"{self.what}: {self.cause}" if self.cause else self.what

@@ -50,6 +50,11 @@ class Repository:
         self._stand_in = StandIn(self)
         self._lists_referrers = True
 
+    @property
+    def lists_referrers(self) -> bool:
+        """Whether the registry has the referrers API, as far as it is known: it has until it was asked."""
+        return self._lists_referrers
+
     def prepare_push(self) -> None:
         """Ask for the right to push from now on, and find out whether we have it.
 

@@ -17,7 +17,17 @@ from registry.server.access.principals import Principal
 __all__ = ["Change", "ChangeAction", "listening", "tell"]
 
 ChangeAction = Literal[
-    "push", "delete", "tag", "tag-moved", "tag-deleted", "yank", "unyank", "blob-push", "blob-mount", "blob-delete"
+    "push",
+    "delete",
+    "tag",
+    "tag-moved",
+    "tag-deleted",
+    "tag-refused",
+    "yank",
+    "unyank",
+    "blob-push",
+    "blob-mount",
+    "blob-delete",
 ]
 Result = TypeVar("Result")
 

@@ -18,6 +18,7 @@ from registry.server.access.control import AccessControl
 from registry.server.access.door import CALLER
 from registry.server.access.gate import Caller, Gate, Permit
 from registry.server.access.principals import ANYONE_HERE, Principal
+from registry.server.admission.asking import Asking, open_admission
 from registry.server.bodies import HELD
 from registry.server.collection.report import CollectionCounters
 from registry.server.config import ServerConfig
@@ -54,6 +55,7 @@ class Services:
     gate: Gate
     access: AccessControl
     observing: Observing = field(default_factory=Observing)
+    admission: Asking | None = None
     collection: CollectionCounters = field(default_factory=CollectionCounters)
     documents: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_DOCUMENTS_AT_ONCE))
     """Held by whoever has a whole manifest, and what it says, in memory; nobody waits for a client with it."""
@@ -147,6 +149,7 @@ def open_services(config: ServerConfig) -> Services:
     Raises StorageFailed when it cannot be written to, or its database cannot be used, and
     InvalidConfiguration when a setting is malformed.
     """
+    admission = open_admission(config.admission)
     make_uploads(config.data)
     database = open_database(config.database or config.data / "registry.db", durable=config.durable)
     try:
@@ -155,4 +158,5 @@ def open_services(config: ServerConfig) -> Services:
     except BaseException:
         database.close()
         raise
-    return Services(config, storage, database, access.gate, access, observing)
+    asking = None if admission is None else Asking(admission, config.admission, database, storage)
+    return Services(config, storage, database, access.gate, access, observing, asking)

@@ -4,6 +4,7 @@ The file is an OCI image layout that other tools read, too; the same content giv
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,12 @@ from registry.stores.listed import REF_NAME
 from registry.words import printable
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink, step
-from wasmbuild.workflows.cosigntags import REFERRERS_TAG
+from wasmbuild.workflows.airgap import TRUST, TrustFile, carries_trust, pack_trust, unpack_trust
+from wasmbuild.workflows.cosigntags import REFERRERS_TAG, CosignTags
 from wasmbuild.workflows.places import Name, checked_tags, reading, set_tags, writing
 from wasmbuild.workflows.remote import counted, observed, resolved
 
-__all__ = ["Artifact", "Moved", "load", "save"]
+__all__ = ["Artifact", "Moved", "artifacts_in", "load", "save", "unpack_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,11 @@ class Moved:
     artifacts: tuple[Artifact, ...]
     report: CopyReport
 
+    @classmethod
+    def nothing(cls) -> "Moved":
+        """When nothing was asked for."""
+        return cls((), CopyReport())
+
     def to_json(self) -> dict[str, Any]:
         """The fields of a command's document."""
         return {"artifacts": [each.to_json() for each in self.artifacts], "copied": counted(self.report)}
@@ -63,12 +70,21 @@ class _Root:
     tags: tuple[str, ...]
 
 
-def save(source: str, output: Path, *, tags: Iterable[str], registries: Registries, sink: Sink) -> Moved:
+def save(
+    source: str,
+    output: Path,
+    *,
+    tags: Iterable[str],
+    trust: Sequence[TrustFile] | None = None,
+    registries: Registries,
+    sink: Sink,
+) -> Moved:
     """Write the artifacts of a repository, or those with the tags that are given, to a tar file.
 
-    ``output`` is replaced. Lists of referrers that stand under a tag are left out: loading makes them
-    anew where they are needed. Raises UsageFailed for a source with a digest, ContentNotFound when
-    nothing has a tag, StorageFailed, and what copying raises.
+    ``output`` is replaced. With ``trust``, what cosign's tags name goes along as well, and these files do.
+    Lists of referrers that stand under a tag are left out: loading makes them anew where they are needed.
+    Raises UsageFailed for a source with a digest, ContentNotFound when nothing has a tag, StorageFailed, and
+    what copying raises.
     """
     name = Name.parse(source)
     if name.digest is not None:
@@ -80,10 +96,13 @@ def save(source: str, output: Path, *, tags: Iterable[str], registries: Registri
             raise ContentNotFound(f"{place.name} has nothing with a tag")
         with on_side("destination"), staging_beside(output) as staging:
             with staging.gathering():
-                report = _copy(place.store, staging, roots, registries.settings.concurrency, sink)
-                for root in roots:
+                named = None if trust is None else CosignTags(place.store)
+                report = _copy(place.store, staging, roots, named, registries.settings.concurrency, sink)
+                for root in _with_named(roots, named):
                     for tag in root.tags:
                         staging.tag(root.descriptor, tag)
+                if trust is not None:
+                    pack_trust(staging, trust)
             with step(sink, "write", str(output)):
                 write_archive(staging, output)
     return _moved(place.name, roots, report)
@@ -103,31 +122,39 @@ def load(file: Path, destination: str, *, tags: Iterable[str], registries: Regis
             f"{destination} is one artifact, and a file may have many",
             hint=f"wasmbuild load {file} {name.where} --tag TAG",
         )
-    _check_file(file, name)
+    _check_file(file, name.where)
     with on_side("source"), ArchiveStore(file) as archive:
         roots = _meant(archive, str(file), wanted) if wanted else _listed(archive)
         if not roots:
             raise ContentNotFound(f"{file} has no artifacts")
         with on_side("destination"), writing(name, registries) as place:
-            report = _copy(archive, place.store, roots, registries.settings.concurrency, sink)
-            for root in roots:
+            named = CosignTags(archive) if carries_trust(archive) else None
+            report = _copy(archive, place.store, roots, named, registries.settings.concurrency, sink)
+            for root in _with_named(roots, named):
                 set_tags(place, root.descriptor, root.tags, sink)
             return _moved(place.name, roots, report)
 
 
-def _check_file(file: Path, destination: Name) -> None:
+def unpack_file(file: Path, folder: Path, sink: Sink) -> tuple[Path, ...]:
+    """Write the files that a tar file carries of whom to trust to a folder. Raises as :func:`unpack_trust` does."""
+    _check_file(file, "HOST/REPOSITORY")
+    with ArchiveStore(file) as archive:
+        return unpack_trust(archive, folder, sink)
+
+
+def _check_file(file: Path, destination: str) -> None:
     """See that there is a file: what is in it is not looked at."""
     kind, colon, path = str(file).partition(":")
     if colon and kind in {"oci", "oci-archive"} and not file.exists():
-        place = f"wasmbuild copy -r {file} {destination.where}"
+        place = f"wasmbuild copy -r {file} {destination}"
         raise UsageFailed(
             f"{file} is a place, and load takes a tar file",
-            hint=place if kind == "oci" else f"wasmbuild load {path} {destination.where}",
+            hint=place if kind == "oci" else f"wasmbuild load {path} {destination}",
         )
     if file.is_dir():
         raise UsageFailed(
             f"{file} is a folder, and load takes a tar file",
-            hint=f"if it is an OCI image layout: wasmbuild copy -r oci:{file}:TAG {destination.where}",
+            hint=f"if it is an OCI image layout: wasmbuild copy -r oci:{file}:TAG {destination}",
         )
     try:
         open_regular(file).close()
@@ -135,13 +162,45 @@ def _check_file(file: Path, destination: Name) -> None:
         raise UsageFailed(f"{file} cannot be read", cause=error.strerror) from error
 
 
-def _copy(source: Store, destination: Store, roots: Sequence[_Root], concurrency: int, sink: Sink) -> CopyReport:
+@contextmanager
+def artifacts_in(name: Name) -> Iterator[tuple[Store, tuple[Artifact, ...]]]:
+    """The artifacts of an archive or a layout, or the one that is named; the store is for the length of a block.
+
+    Raises UsageFailed for a place in a registry, ContentNotFound, InvalidDocument.
+    """
+    if name.path is None:
+        raise UsageFailed(f"{name.where} is in a registry")
+    with reading(name, Registries()) as place:
+        if name.tag is not None or name.digest is not None:
+            roots = [_Root(place.resolve(), (name.tag,) if name.tag else ())]
+        elif isinstance(place.store, ArchiveStore):
+            roots = _listed(place.store)
+        else:
+            roots = _meant(place.store, place.name, _own_tags(place.store))
+        yield place.store, _moved(place.name, roots, CopyReport()).artifacts
+
+
+def _copy(
+    source: Store, destination: Store, roots: Sequence[_Root], named: CosignTags | None, concurrency: int, sink: Sink
+) -> CopyReport:
     report = CopyReport()
     for root in roots:
         report += copy_with_referrers(
-            source, destination, root.descriptor, hooks=observed(sink), concurrency=concurrency
+            source,
+            destination,
+            root.descriptor,
+            companions=named.of if named else None,
+            hooks=observed(sink),
+            concurrency=concurrency,
         )
     return report
+
+
+def _with_named(roots: Sequence[_Root], named: CosignTags | None) -> list[_Root]:
+    """The documents to tag: first what stands beside others, so that nobody sees them without it."""
+    found = sorted(named.found.items()) if named else []
+    known = {tag for root in roots for tag in root.tags}
+    return [*(_Root(document, (tag,)) for tag, document in found if tag not in known), *roots]
 
 
 def _moved(name: str, roots: Sequence[_Root], report: CopyReport) -> Moved:
@@ -184,7 +243,9 @@ def _listed(archive: ArchiveStore) -> list[_Root]:
     roots = _grouped(named.items())
     tagged = {root.descriptor.digest for root in roots}
     rest = [
-        entry.plain() for entry in archive.entries() if entry.digest not in tagged and _stands_alone(archive, entry)
+        entry.plain()
+        for entry in archive.entries()
+        if entry.digest not in tagged and entry.artifact_type != TRUST and _stands_alone(archive, entry)
     ]
     return roots + [_Root(entry, ()) for entry in rest]
 

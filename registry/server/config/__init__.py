@@ -7,6 +7,7 @@ from typing import Self
 
 from registry.errors import InvalidConfiguration
 from registry.server.config.access import AccessConfig
+from registry.server.config.admission import AdmissionConfig
 from registry.server.config.collection import CollectionConfig, RetentionRule
 from registry.server.config.observing import ObservingConfig
 from registry.server.config.storage import StorageConfig
@@ -15,6 +16,7 @@ from registry.server.config.tls import TlsConfig
 __all__ = [
     "DEFAULT_LISTEN",
     "AccessConfig",
+    "AdmissionConfig",
     "CollectionConfig",
     "ObservingConfig",
     "RetentionRule",
@@ -67,6 +69,7 @@ class ServerConfig:
     access: AccessConfig = field(default_factory=AccessConfig)
     collection: CollectionConfig = field(default_factory=CollectionConfig)
     observing: ObservingConfig = field(default_factory=ObservingConfig)
+    admission: AdmissionConfig = field(default_factory=AdmissionConfig)
 
     def __post_init__(self) -> None:
         """Refuse what is malformed; ``AccessControl.start`` refuses what would be unsafe.

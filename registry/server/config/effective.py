@@ -11,7 +11,7 @@ from registry.words import printable
 
 __all__ = ["Setting", "effective"]
 
-_SIZES = frozenset({"max_blob", "log_bytes", "scrub_rate"})
+_SIZES = frozenset({"max_blob", "max_read", "log_bytes", "scrub_rate"})
 """Settings that count bytes; all others that are whole numbers count something else."""
 _BYTES = {
     "TiB": 1024**4, "GiB": 1024**3, "MiB": 1024**2, "KiB": 1024,

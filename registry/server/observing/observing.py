@@ -67,6 +67,11 @@ class Observing:
         for change in heard:
             self.audit.write(audit_line(change, seen))
 
+    def refused(self, change: Change) -> None:
+        """Tell the audit log of what was not done."""
+        if self.audit is not None:
+            self.audit.write(audit_line(change, CURRENT.get()))
+
     async def cut_off(self, seconds: float) -> None:
         """End the requests that are left, and wait a moment until each has cleaned up behind itself."""
         left = {task for task in self.tasks if task is not None and task is not asyncio.current_task()}

@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import IO
 
 from sqlalchemy import Connection
@@ -11,11 +13,13 @@ from starlette.responses import Response
 
 from registry.digest import Digest
 from registry.errors import InvalidDocument
-from registry.model import MAX_MANIFEST, parse_document
+from registry.model import MAX_MANIFEST, Descriptor, parse_document
 from registry.server import crashes
 from registry.server.access.gate import Permit
 from registry.server.access.principals import Action
+from registry.server.admission.asking import Asking
 from registry.server.bodies import declared_length, write_body
+from registry.server.changes import Change
 from registry.server.metadata.manifests import (
     MissingContent,
     NewManifest,
@@ -87,11 +91,38 @@ class Manifests:
         names = extra if isinstance(reference, Digest) else (reference, *extra)
         with self._services.scratch() as body:
             await write_body(request, body, MAX_MANIFEST, self._services.config.patience)
+            parse = partial(_parse, body, request.headers.get("content-type", ""), reference)
+            if self._services.admission is not None and names:
+                # Whoever decides may take long, and others' manifests do not wait for that.
+                await self._ask(self._services.admission, permit, repository, parse, names)
             async with self._services.documents:
                 # Parsing up to 4 MiB of JSON would keep everyone else waiting.
-                new = await asyncio.to_thread(_parse, body, request.headers.get("content-type", ""), reference)
+                new = await asyncio.to_thread(parse)
                 await self._store(permit, repository, replace(new, lease=lease), names)
                 return _created(repository, new, extra)
+
+    async def _ask(
+        self,
+        admission: Asking,
+        permit: Permit,
+        repository: str,
+        parse: Callable[[], NewManifest],
+        names: tuple[str, ...],
+    ) -> None:
+        """Go on only when all the tags may mean the manifest."""
+        async with admission.room:
+            async with self._services.documents:
+                new = await asyncio.to_thread(parse)
+            kind, digest, content = new.document.media_type, new.digest, new.content
+            del new
+            descriptor = Descriptor(kind, digest, len(content))
+            reason = await admission.reason_against(repository, names, descriptor, content)
+        if reason is None:
+            return
+        for name in names:
+            refused = Change("tag-refused", repository, str(digest), tag=name, reason=reason)
+            self._services.observing.refused(replace(refused, principal=permit.principal))
+        raise Refusal(403, "DENIED", reason, details=names)
 
     async def _store(self, permit: Permit, repository: str, new: NewManifest, names: tuple[str, ...]) -> None:
         due = self._services.due()
