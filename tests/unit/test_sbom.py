@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 
@@ -9,13 +10,21 @@ from registry.client.registries import Registries
 from registry.digest import Digest
 from registry.reference import Reference
 from tests.unit.sbom.files import WHOLE
+from tests.unit.wasm.sections import MODULE
 from wasmbuild.artifact import pack
+from wasmbuild.build.chain import described
+from wasmbuild.build.kept import KeptFolders
+from wasmbuild.build.statcache import digest_inputs
 from wasmbuild.caches import Caches
 from wasmbuild.cli.main import run
 from wasmbuild.errors import InvalidWasm, UsageFailed
 from wasmbuild.events import ignore
 from wasmbuild.sbom.gathering import Known
+from wasmbuild.trust.keys import PrivateKey
+from wasmbuild.workflows.options import BuildOptions
+from wasmbuild.workflows.planning import plan
 from wasmbuild.workflows.sbom import Subject, make_sbom, open_subject
+from wasmbuild.workflows.sbom_project import project_packages
 
 
 @pytest.fixture
@@ -82,7 +91,7 @@ def test_what_is_no_wasm_has_none(file):
     with pytest.raises(InvalidWasm):
         make_sbom(Subject(file, "greeter.wasm", Known("greeter")), "spdx", {})
     with pytest.raises(UsageFailed, match="there is no file"):
-        open_subject("gone.wasm", caches=Caches.of_user, registries=Registries, sink=ignore)
+        open_subject("gone.wasm", environment={}, caches=Caches.of_user, registries=Registries, sink=ignore)
 
 
 @pytest.mark.usefixtures("private_cache")
@@ -123,3 +132,146 @@ def test_ten_megabytes_take_no_time(tmp_path):
     start = time.process_time()
     make_sbom(Subject(path, "big.wasm", Known("big")), "cyclonedx", {})
     assert time.process_time() - start < 1
+
+
+CARGO = """
+[[package]]
+name = "app"
+version = "0.1.0"
+dependencies = ["serde"]
+
+[[package]]
+name = "serde"
+version = "1.0.9"
+source = "registry+https://github.com/rust-lang/crates.io-index"
+"""
+PROJECT = '[project]\nname = "app"\nversion = "0.1.0"\n\n[build]\nlanguage = "rust"\n'
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist" / "app.wasm").write_bytes(MODULE)
+    (tmp_path / "wasmbuild.toml").write_text(PROJECT)
+    (tmp_path / "Cargo.lock").write_text(CARGO)
+    (tmp_path / "package-lock.json").write_text("{")
+    return tmp_path
+
+
+def test_of_a_project_its_locks_are_in_it(project, capsys):
+    document = json.loads(told(capsys, ".").out)
+    assert document["metadata"]["component"]["name"] == "app"
+    assert [(each["name"], each["scope"]) for each in document["components"]] == [
+        ("serde", "optional"),
+        ("app", "optional"),
+    ]
+    assert document["components"][0]["evidence"] == {"occurrences": [{"location": "Cargo.lock"}]}
+    assert told(capsys, project).out == told(capsys, project, "--target", "app").out
+    assert json.loads(told(capsys, "dist/app.wasm").out)["components"] == []
+
+
+def test_a_lock_that_is_malformed_is_an_error_with_its_line(project, capsys):
+    (project / "Cargo.lock").write_text(CARGO.replace('"1.0.9"', "1"))
+    err = told(capsys, ".", code=2).err
+    assert "error[WB112]: Cargo.lock, line 9, column 1: [package] version must be a string" in err
+
+
+def test_a_push_goes_on_without_a_lock_that_is_malformed(project, monkeypatch):
+    notes = []
+    assert len(project_packages(project, "rust", notes.append)) == 2
+    assert project_packages(project, "javascript", notes.append) == ()
+    assert "the lock files are left out of the SBOM: package-lock.json is not JSON" in str(notes)
+    (project / "package-lock.json").unlink()
+    monkeypatch.setattr("wasmbuild.workflows.sbom_project._MOST", 2)
+    assert project_packages(project, "rust", notes.append) == ()
+    assert "they name too much" in str(notes[-1])
+
+
+def test_a_project_that_is_not_built_and_a_target_of_none(project, capsys):
+    (project / "dist" / "app.wasm").unlink()
+    assert "app is not built yet" in told(capsys, ".", code=2).err
+    assert "--target is one of a project" in told(capsys, "a.wasm", "--target", "b", code=2).err
+    (project / "wasmbuild.toml").write_text('[project]\nname = "app"\nversion = "0.1.0"\n[target.one]\n[target.two]\n')
+    assert "an SBOM is of one target" in told(capsys, ".", code=2).err
+    assert "two is not built yet" in told(capsys, ".", "--target", "two", code=2).err
+
+
+SIX = f"six==1.17.0 --hash=sha256:{'a' * 64}\n"
+
+
+def test_licenses_of_what_a_python_build_fetched(project, private_cache, capsys):
+    (project / "wasmbuild.toml").write_text(PROJECT.replace("rust", "python"))
+    (project / "src").mkdir()
+    (project / "src" / "app.py").write_text("")
+    (project / "requirements.txt").write_text(SIX)
+    assert "licenses" not in component(told(capsys, ".").out, "six")
+    caches = Caches(private_cache)
+    made = plan(project, BuildOptions(offline=True), caches=caches, environment={}, sink=ignore, looking=True)
+    (planned,) = made.planned
+    key = described(planned.chain, digest_inputs(project, planned.chain.inputs, made.digests))["fetch"].key
+    with KeptFolders(caches).folder("fetch", key, installed, ignore):
+        six = component(told(capsys, ".").out, "six")
+    assert six["licenses"] == [{"license": {"acknowledgement": "declared", "id": "MIT"}}]
+    assert six["hashes"] == [{"alg": "SHA-256", "content": "a" * 64}]
+
+
+def component(text, name):
+    (found,) = [each for each in json.loads(text)["components"] if each["name"] == name]
+    return found
+
+
+def installed(folder):
+    about = folder / "site-packages" / "six-1.17.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Name: six\nVersion: 1.17.0\nLicense: MIT\n")
+
+
+@pytest.fixture
+def keys(file, monkeypatch):
+    monkeypatch.setenv("WASMBUILD_KEY_PASSWORD", "")
+    for name in ("ours", "theirs"):
+        key = PrivateKey.generate()
+        (file.parent / f"{name}.key").write_bytes(key.encrypt(b""))
+        (file.parent / f"{name}.pub").write_bytes(key.public.pem)
+
+
+def attach(reference, file, form):
+    media_type = f"application/{'vnd.cyclonedx' if form == 'cyclonedx' else form}+json"
+    assert run(["attach", reference, f"{file}:{media_type}", "--artifact-type", media_type]) == 0
+
+
+@pytest.mark.usefixtures("private_cache", "file")
+@pytest.mark.parametrize("form", ["cyclonedx", "spdx"])
+def test_the_attached_one_is_given(reference, capsys, form):
+    assert "no SBOM in the form of" in told(capsys, reference, "--attached", "--format", form, code=4).err
+    made = told(capsys, reference, "--format", form, "-o", "sbom.json").out
+    attach(reference, "sbom.json", form)
+    capsys.readouterr()
+    given = told(capsys, reference, "--attached", "--format", form)
+    assert given.out == (Path(made.strip())).read_text()
+    assert "nobody was asked to vouch for this SBOM" in given.err
+    Path("other.json").write_text('{"name": "\\u202e other"}')
+    attach(reference, "other.json", form)
+    assert "2 different SBOMs" in told(capsys, reference, "--attached", "--format", form, code=2).err
+
+
+@pytest.mark.usefixtures("private_cache", "keys")
+def test_the_attested_one_is_given_when_somebody_trusted_said_it(reference, capsys):
+    told(capsys, reference, "-o", "sbom.json")
+    assert run(["attest", reference, "--predicate", "sbom.json", "--type", "cyclonedx", "--key", "ours.key"]) == 0
+    Path("lie.json").write_text("{}")
+    assert run(["attest", reference, "--predicate", "lie.json", "--type", "cyclonedx", "--key", "theirs.key"]) == 0
+    attach(reference, "lie.json", "cyclonedx")
+    capsys.readouterr()
+    given = told(capsys, reference, "--attached", "--key", "ours.pub", "--format", "json")
+    document = json.loads(given.out)
+    assert (document["verified"], document["sbom"]) == (True, json.loads(Path("sbom.json").read_text()))
+    assert "nobody" not in given.err
+    assert "WB406" in told(capsys, reference, "--attached", "--key", "ours.pub", "--format", "spdx", code=4).err
+    assert (
+        "2 different" in told(capsys, reference, "--attached", "--key", "ours.pub", "--key", "theirs.pub", code=2).err
+    )
+    assert told(capsys, reference, "--attached", "--key", "ours.pub", "-o", "it.json").out == "it.json\n"
+    assert Path("it.json").read_text() == Path("sbom.json").read_text()
+    assert "asked for with --attached alone" in told(capsys, reference, "--key", "ours.pub", code=2).err

@@ -25,13 +25,21 @@ class KeptFolders:
     def __init__(self, caches: Caches) -> None:
         self._caches = caches
 
+    def find(self, name: str, key: ActionKey) -> Path | None:
+        """The folder of a key, if it is there; it may be gone the next moment."""
+        folder = self._folder(name, key)
+        return folder if folder.is_dir() else None
+
+    def _folder(self, name: str, key: ActionKey) -> Path:
+        return self._caches.folder("kept") / f"{name}-{key.digest.encoded[:32]}"
+
     @contextlib.contextmanager
     def folder(self, name: str, key: ActionKey, make: Callable[[Path], object], sink: Sink) -> Iterator[Path]:
         """The folder of a key, which ``make`` fills when it is not there yet.
 
         Raises what ``make`` raises, and OSError.
         """
-        final = self._caches.folder("kept") / f"{name}-{key.digest.encoded[:32]}"
+        final = self._folder(name, key)
         if not final.is_dir():
             with locked(final, sink, f"does the same ({name})"):
                 if not final.is_dir():

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wasmbuild.cli.common import OUTPUT, argument, option, registry_verb
+from wasmbuild.cli.trusting import trust_options
+from wasmbuild.errors import UsageFailed
 from wasmbuild.ui.console import Console
 
 if TYPE_CHECKING:
     from registry.client.registries import Registries
-    from wasmbuild.workflows.sbom import Sbom
+    from wasmbuild.cli.trusting import Trusting
+    from wasmbuild.workflows.sbom import Form
 
 
 @registry_verb(
@@ -21,29 +24,82 @@ if TYPE_CHECKING:
 )
 @argument("artifact")
 @option("-o", "--output", type=OUTPUT, help="The file to write; replaced when it is there.")
-def command(console: Console, registries: "Callable[[], Registries]", *, artifact: str, output: Path | None) -> None:
-    """Say what ARTIFACT, a reference or a .wasm file, is made of, as an SBOM.
+@option("--target", help="The target, of a project that has several.")
+@option("--attached", is_flag=True, help="The one that is attached to the artifact, instead of a new one.")
+@trust_options
+def command(
+    console: Console,
+    registries: "Callable[[], Registries]",
+    *,
+    artifact: str,
+    output: Path | None,
+    target: str | None,
+    attached: bool,
+    trusting: "Trusting",
+) -> None:
+    """Say what ARTIFACT, a reference, a .wasm file or the folder of a built project, is made of, as an SBOM.
 
     That is CycloneDX 1.6, or, with --format spdx, SPDX 2.3, both as JSON; with --format json, CycloneDX in
-    a document of ours. All of it is read off the file. Attach it to an artifact with wasmbuild attach.
+    a document of ours. It is read off the file, and, of a project, off its lock files. With --attached it is
+    what somebody attached: attested by somebody you trust, where you say who that is, else anybody's word.
     """
+    if attached:
+        _attached(console, registries(), artifact, output, trusting)
+        return
+    if trusting.authorities():
+        raise UsageFailed(
+            "whom you trust is asked for with --attached alone",
+            cause="an SBOM that is made from the bytes is nobody's word",
+            hint=f"wasmbuild sbom {artifact} --attached --key wasmbuild.pub",
+        )
     from wasmbuild.caches import Caches
-    from wasmbuild.workflows.files import write_file
     from wasmbuild.workflows.outputs import spare
     from wasmbuild.workflows.sbom import make_sbom, open_subject
 
-    subject = open_subject(artifact, caches=Caches.of_user, registries=registries, sink=console.emit)
-    sbom = make_sbom(subject, "spdx" if console.format == "spdx" else "cyclonedx", os.environ)
+    subject = open_subject(
+        artifact, target, environment=os.environ, caches=Caches.of_user, registries=registries, sink=console.emit
+    )
+    sbom = make_sbom(subject, _form(console), os.environ)
+    about = {
+        "name": subject.name,
+        "digest": sbom.digest,
+        "mediaType": sbom.media_type,
+        "components": sbom.components,
+    }
+    if output is not None:
+        spare(subject.path, output)
+    _give(console, sbom.text, about, output)
+
+
+def _attached(
+    console: Console, registries: "Registries", artifact: str, output: Path | None, trusting: "Trusting"
+) -> None:
+    from wasmbuild.events import Note
+    from wasmbuild.workflows.places import in_registry
+    from wasmbuild.workflows.sbom_attached import attached_sbom
+
+    authorities = trusting.authorities()
+    found = attached_sbom(
+        in_registry(artifact, "sbom"), _form(console), authorities, registries=registries, sink=console.emit
+    )
+    if not found.verified:
+        console.emit(Note("warning", "nobody was asked to vouch for this SBOM: --key says who is trusted"))
+    _give(console, found.text, found.to_json(), output)
+
+
+def _form(console: Console) -> "Form":
+    return "spdx" if console.format == "spdx" else "cyclonedx"
+
+
+def _give(console: Console, text: str, about: dict[str, Any], output: Path | None) -> None:
+    """Put the document on stdout, or into the file of ``-o``."""
+    from wasmbuild.workflows.files import write_file
+
     if output is None:
         import json
 
-        document = {"sbom": json.loads(sbom.text)} if console.format == "json" else {}
-        console.result("sbom", sbom.text.removesuffix("\n"), {**_about(subject.name, sbom), **document})
+        document = {"sbom": json.loads(text)} if console.format == "json" else {}
+        console.result("sbom", text.removesuffix("\n"), {**about, **document})
         return
-    spare(subject.path, output)
-    write_file(output, [sbom.text.encode()])
-    console.result("sbom", str(output), {**_about(subject.name, sbom), "file": str(output)})
-
-
-def _about(name: str, sbom: "Sbom") -> dict[str, Any]:
-    return {"name": name, "digest": sbom.digest, "mediaType": sbom.media_type, "components": sbom.components}
+    write_file(output, [text.encode()])
+    console.result("sbom", str(output), {**about, "file": str(output)})

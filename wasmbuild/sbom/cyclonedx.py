@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cyclonedx.model import ExternalReference
     from cyclonedx.model.bom import Bom
     from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.model.component_evidence import ComponentEvidence
     from cyclonedx.model.license import DisjunctiveLicense, LicenseExpression
 
 __all__ = ["MEDIA_TYPE", "write"]
@@ -24,6 +25,7 @@ __all__ = ["MEDIA_TYPE", "write"]
 MEDIA_TYPE = "application/vnd.cyclonedx+json"
 """What a registry and a scanner know it by."""
 
+_ALGORITHMS = {"sha256": "SHA-256", "sha512": "SHA-512"}
 _URL = re.compile(r"(?:https?|git|ssh)://[\w!#$%&'()*+,./:;=?@\[\]~-]{1,2000}", re.ASCII)
 
 
@@ -67,7 +69,8 @@ def _component(item: Item) -> "Component":
     from cyclonedx.model.contact import OrganizationalContact  # noqa: PLC0415
     from packageurl import PackageURL  # noqa: PLC0415
 
-    about, digest = item.about, item.digest
+    about = item.about
+    hashes = [(_ALGORITHMS[each.algorithm], each.encoded) for each in (item.digest, *item.archives) if each]
     return Component(
         name=item.name,
         type=_type(item),
@@ -75,14 +78,21 @@ def _component(item: Item) -> "Component":
         version=item.version or None,
         bom_ref=item.key,
         purl=PackageURL.from_string(item.purl) if item.purl else None,
-        scope=ComponentScope.EXCLUDED if item.build else None,
-        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest.encoded)] if digest else None,
+        scope=ComponentScope.EXCLUDED if item.build else ComponentScope.OPTIONAL if item.perhaps else None,
+        hashes=[HashType(alg=HashAlgorithm(name), content=content) for name, content in hashes],
         description=about.description or None,
         authors=[OrganizationalContact(name=about.authors)] if about.authors else None,
         licenses=[_license(about.licenses)] if about.licenses else None,
         external_references=list(_references(item)),
         properties=[Property(name=name, value=value) for name, value in item.facts],
+        evidence=_evidence(item),
     )
+
+
+def _evidence(item: Item) -> "ComponentEvidence | None":
+    from cyclonedx.model.component_evidence import ComponentEvidence, Occurrence  # noqa: PLC0415
+
+    return ComponentEvidence(occurrences=[Occurrence(location=each) for each in item.found]) if item.found else None
 
 
 def _type(item: Item) -> "ComponentType":

@@ -1,16 +1,17 @@
 """Gathering: the inventory of a wasm file, from its bytes, through all that is nested in it.
 
 Everything is the file's word but kinds, sizes and digests. Bounded: a file that says too much is refused,
-because an SBOM that leaves out something in silence is worse than none. Not here: what lock files say.
+because an SBOM that leaves out something in silence is worse than none. Not here: how lock files are read (``locks``).
 """
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from registry.digest import Digest
-from wasmbuild.errors import InvalidWasm
-from wasmbuild.sbom.inventory import About, Inventory, Item, ItemKind, Relation, RelationKind
+from wasmbuild.sbom.collecting import MAX_ENTRIES, Collection
+from wasmbuild.sbom.inventory import About, Inventory, Item, ItemKind, RelationKind
+from wasmbuild.sbom.locked import take_packages
+from wasmbuild.sbom.locks import Package
 from wasmbuild.sbom.names import Interface, crate_purl, key_of, safe
 from wasmbuild.wasm.binary import Nested, read_all
 from wasmbuild.wasm.customs.dependencies import Dependency
@@ -21,9 +22,6 @@ from wasmbuild.wasm.world import role
 
 __all__ = ["MAX_ENTRIES", "MAX_HASHED_DEPTH", "Known", "gather"]
 
-MAX_ENTRIES = 50_000
-"""Items, relations and facts in one inventory."""
-
 MAX_HASHED_DEPTH = 4
 """How deep a nested component still gets a digest: each level reads the same bytes again. Modules all do."""
 
@@ -33,70 +31,30 @@ _PREFIX = "wasmbuild:wasm:"
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a file from elsewhere: a name for one that has none, and the purl of its artifact."""
+    """What is known of a file from elsewhere: a name for one that has none, and the purl of its artifact.
+
+    ``packages`` are those of the lock files that it was built with.
+    """
 
     name: str
     purl: str | None = None
+    packages: tuple[Package, ...] = ()
 
 
 def gather(wasm: bytes, known: Known) -> Inventory:
     """Read a file and all that is nested in it. Raises InvalidWasm, also for more than ``MAX_ENTRIES``."""
     found = read_all(wasm)
     customs = read_all_customs(wasm, (each.binary.sections for each in found))
-    gathering = _Gathering()
+    gathering = Collection()
     with memoryview(wasm) as view:
         for nested, says in zip(found, customs, strict=True):
             _take_part(gathering, nested, says, _digest(view, nested))
+    take_packages(gathering, _place(()), known.packages)
     root = gathering.items.pop(_place(()))
     root = replace(root, name=root.name or safe(known.name), purl=known.purl)
     assert root.digest is not None
     items = sorted(gathering.finished(), key=lambda item: item.key)
     return Inventory(gathering.with_facts(root), root.digest, tuple(items), tuple(sorted(gathering.relations)))
-
-
-@dataclass(slots=True)
-class _Gathering:
-    """What was found so far."""
-
-    items: dict[str, Item] = field(default_factory=dict)
-    relations: set[Relation] = field(default_factory=set)
-    facts: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
-    counted: int = 0
-
-    def add(self, item: Item) -> str:
-        """Add an item or merge it with the one of its key: what anybody needs to run is not for building only."""
-        before = self.items.get(item.key)
-        if before is None:
-            self._count()
-            self.items[item.key] = item
-        elif before.build and not item.build:
-            self.items[item.key] = item
-        return item.key
-
-    def relate(self, source: str, kind: RelationKind, target: str) -> None:
-        before = len(self.relations)
-        self.relations.add(Relation(source, kind, target))
-        self._count(len(self.relations) - before)
-
-    def tell(self, key: str, name: str, value: str) -> None:
-        known = self.facts.setdefault(key, set())
-        before = len(known)
-        known.add((name, safe(value)))
-        self._count(len(known) - before)
-
-    def finished(self) -> Iterable[Item]:
-        return (self.with_facts(item) for item in self.items.values())
-
-    def with_facts(self, item: Item) -> Item:
-        return replace(item, facts=tuple(sorted(self.facts.get(item.key, ()))))
-
-    def _count(self, more: int = 1) -> None:
-        self.counted += more
-        if self.counted > MAX_ENTRIES:
-            raise InvalidWasm(
-                "the file names too much for an SBOM",
-                cause=f"more than {MAX_ENTRIES} components, properties and relations between them",
-            )
 
 
 def _place(path: tuple[int, ...]) -> str:
@@ -110,7 +68,7 @@ def _digest(data: memoryview, nested: Nested) -> Digest | None:
         return Digest("sha256", hashlib.sha256(content).hexdigest())
 
 
-def _take_part(gathering: _Gathering, nested: Nested, customs: Customs, digest: Digest | None) -> None:
+def _take_part(gathering: Collection, nested: Nested, customs: Customs, digest: Digest | None) -> None:
     binary, path = nested.binary, nested.path
     texts = {name: safe(text) for name, text in customs.fields}
     about = {name: text for name, text in texts.items() if name in About.__slots__}
@@ -138,7 +96,7 @@ def _take_part(gathering: _Gathering, nested: Nested, customs: Customs, digest: 
     _take_interfaces(gathering, key, binary)
 
 
-def _tell_customs(gathering: _Gathering, key: str, customs: Customs) -> None:
+def _tell_customs(gathering: Collection, key: str, customs: Customs) -> None:
     revision = dict(customs.fields).get("revision")
     if revision:
         gathering.tell(key, f"{_PREFIX}revision", revision)
@@ -150,7 +108,7 @@ def _tell_customs(gathering: _Gathering, key: str, customs: Customs) -> None:
         gathering.tell(key, f"{_PREFIX}unreadable", f"{each.name}: {each.why}")
 
 
-def _take_crates(gathering: _Gathering, part: str, crates: tuple[Dependency, ...]) -> None:
+def _take_crates(gathering: Collection, part: str, crates: tuple[Dependency, ...]) -> None:
     keys = [_take_crate(gathering, crate) for crate in crates]
     needed = {place for crate in crates for place in crate.dependencies}
     direct = {place for place, crate in enumerate(crates) if crate.root or place not in needed}
@@ -162,7 +120,7 @@ def _take_crates(gathering: _Gathering, part: str, crates: tuple[Dependency, ...
                 gathering.relate(key, "depends", keys[other])
 
 
-def _take_crate(gathering: _Gathering, crate: Dependency) -> str:
+def _take_crate(gathering: Collection, crate: Dependency) -> str:
     name, version, source = safe(crate.name), safe(crate.version), safe(crate.source)
     key = key_of("crate", source, name, version)
     gathering.add(Item(key, "crate", name, version, purl=crate_purl(name, version, source), build=crate.build))
@@ -170,7 +128,7 @@ def _take_crate(gathering: _Gathering, crate: Dependency) -> str:
     return key
 
 
-def _take_producer(gathering: _Gathering, part: str, producer: Producer) -> None:
+def _take_producer(gathering: Collection, part: str, producer: Producer) -> None:
     name, version = safe(producer.name), safe(producer.version)
     kinds: dict[str, ItemKind] = {"processed-by": "tool", "sdk": "sdk"}
     kind = kinds.get(producer.field)
@@ -181,7 +139,7 @@ def _take_producer(gathering: _Gathering, part: str, producer: Producer) -> None
     gathering.relate(part, "built-by" if kind == "tool" else "depends", key)
 
 
-def _take_interfaces(gathering: _Gathering, part: str, binary: WasmBinary) -> None:
+def _take_interfaces(gathering: Collection, part: str, binary: WasmBinary) -> None:
     if binary.kind == "module":
         for module in {each.module for each in binary.imports if each.module is not None}:
             gathering.tell(part, f"{_PREFIX}imports", module)
@@ -192,7 +150,7 @@ def _take_interfaces(gathering: _Gathering, part: str, binary: WasmBinary) -> No
         _take_interface(gathering, part, name, "exports", "implements")
 
 
-def _take_interface(gathering: _Gathering, part: str, name: str, way: str, kind: RelationKind) -> None:
+def _take_interface(gathering: Collection, part: str, name: str, way: str, kind: RelationKind) -> None:
     interface = Interface.parse(name)
     if interface is None:
         gathering.tell(part, f"{_PREFIX}{way}", name)

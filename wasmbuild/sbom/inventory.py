@@ -12,7 +12,7 @@ from registry.digest import Digest
 
 __all__ = ["About", "Inventory", "Item", "ItemKind", "Relation", "RelationKind", "identity"]
 
-ItemKind = Literal["module", "component", "crate", "tool", "sdk", "wit"]
+ItemKind = Literal["module", "component", "crate", "tool", "sdk", "wit", "go", "npm", "python"]
 RelationKind = Literal["contains", "depends", "built-by", "implements"]
 
 
@@ -31,7 +31,9 @@ class About:
 class Item:
     """One thing. ``key`` is unique in its inventory, printable ASCII without spaces.
 
-    ``digest`` is of its bytes, where it is in the file; ``build`` says that it was needed to build only.
+    ``digest`` is of its bytes, where it is in the file; ``archives`` are of what is downloaded of it. ``build``
+    says that it was needed to build only, ``perhaps`` that it may be in the file, which does not say so itself;
+    ``found`` are the files of a project that name it.
     ``facts`` are names and values for which neither form has a field, sorted.
     """
 
@@ -42,7 +44,10 @@ class Item:
     group: str = ""
     purl: str | None = None
     digest: Digest | None = None
+    archives: tuple[Digest, ...] = ()
     build: bool = False
+    perhaps: bool = False
+    found: tuple[str, ...] = ()
     runs: bool = False
     about: About = About()
     facts: tuple[tuple[str, str], ...] = ()
@@ -68,5 +73,10 @@ class Inventory:
 
 
 def identity(inventory: Inventory, form: str) -> uuid.UUID:
-    """What a document of that form about that file is called: the same each time (RFC 9562, version 5)."""
-    return uuid.uuid5(uuid.NAMESPACE_URL, f"{form}:{inventory.digest}")
+    """What a document of that form about that file is called: the same each time (RFC 9562, version 5).
+
+    What lock files add to what the file says makes it another document.
+    """
+    added = [f"{each.key} {each.found} {each.archives} {each.perhaps}" for each in inventory.items if each.found]
+    more = f":{Digest.of(chr(10).join(added).encode())}" if added else ""
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"{form}:{inventory.digest}{more}")

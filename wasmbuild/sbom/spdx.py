@@ -28,7 +28,7 @@ def write(inventory: Inventory, created: str) -> str:
     """The document; ``created`` is an RFC 3339 time in whole seconds of UTC."""
     things = (inventory.root, *inventory.items)
     names = {item.key: _identifier(item) for item in things}
-    builds = frozenset(item.key for item in things if item.build)
+    scopes = {item.key: _scope(item) for item in things}
     document = {
         "spdxVersion": "SPDX-2.3",
         "dataLicense": "CC0-1.0",
@@ -39,7 +39,7 @@ def write(inventory: Inventory, created: str) -> str:
         "packages": [_package(item, names[item.key]) for item in things],
         "relationships": [
             _relationship(_DOCUMENT, "DESCRIBES", names[inventory.root.key]),
-            *(_related(relation, names, builds) for relation in inventory.relations),
+            *(_related(relation, names, scopes) for relation in inventory.relations),
         ],
         **_foreign_licenses(inventory),
     }
@@ -60,18 +60,19 @@ def _identifier(item: Item) -> str:
 
 
 def _package(item: Item, identifier: str) -> dict[str, Any]:
-    about, digest = item.about, item.digest
+    about = item.about
+    checksums = [(each.algorithm.upper(), each.encoded) for each in (item.digest, *item.archives) if each]
     optional = {
         "versionInfo": item.version,
         "description": about.description,
         "sourceInfo": about.source,
         "comment": "\n".join(_comments(item)),
-        "checksums": [{"algorithm": "SHA256", "checksumValue": digest.encoded}] if digest else [],
+        "checksums": [{"algorithm": name, "checksumValue": value} for name, value in checksums],
         "externalRefs": [_reference(item.purl)] if item.purl else [],
     }
     return {
         "SPDXID": identifier,
-        "name": f"{item.group}:{item.name}" if item.group else item.name,
+        "name": f"{item.group}{'/' if item.kind == 'npm' else ':'}{item.name}" if item.group else item.name,
         **{key: value for key, value in optional.items() if value},
         "primaryPackagePurpose": _purpose(item),
         "downloadLocation": _NOT_SAID,
@@ -85,6 +86,7 @@ def _package(item: Item, identifier: str) -> dict[str, Any]:
 def _comments(item: Item) -> list[str]:
     """What has no field of its own: who wrote it may be a person or not, and a homepage need not be a URI."""
     said = [("authors", item.about.authors), ("homepage", item.about.homepage), *item.facts]
+    said += [("wasmbuild:lock:file", each) for each in item.found]
     return [f"{name}: {value}" for name, value in said if value]
 
 
@@ -104,6 +106,11 @@ def _declared(text: str) -> str:
     return _license_reference(text) if License.parse(text).form == "other" else text
 
 
+def _scope(item: Item) -> str:
+    """Why something need not be in the file, in the words of section 11.1."""
+    return "BUILD" if item.build else "OPTIONAL" if item.perhaps else ""
+
+
 def _license_reference(text: str) -> str:
     return f"LicenseRef-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
@@ -112,7 +119,7 @@ def _extracted(text: str) -> dict[str, str]:
     return {"licenseId": _license_reference(text), "extractedText": text}
 
 
-def _related(relation: Relation, names: dict[str, str], builds: frozenset[str]) -> dict[str, str]:
+def _related(relation: Relation, names: dict[str, str], scopes: dict[str, str]) -> dict[str, str]:
     """A relation in the words of section 11.1, some of which look the other way."""
     source, target = names[relation.source], names[relation.target]
     if relation.kind == "built-by":
@@ -121,8 +128,9 @@ def _related(relation: Relation, names: dict[str, str], builds: frozenset[str]) 
         return _relationship(target, "SPECIFICATION_FOR", source)
     if relation.kind == "contains":
         return _relationship(source, "CONTAINS", target)
-    if relation.target in builds:
-        return _relationship(target, "BUILD_DEPENDENCY_OF", source)
+    scope = scopes[relation.target]
+    if scope == "BUILD" or (scope and not scopes[relation.source]):
+        return _relationship(target, f"{scope}_DEPENDENCY_OF", source)
     return _relationship(source, "DEPENDS_ON", target)
 
 

@@ -12,13 +12,16 @@ from registry.client.registries import Registries
 from registry.reference import Reference
 from wasmbuild.caches import Caches
 from wasmbuild.created import creation_time
+from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink
+from wasmbuild.project import PROJECT_FILE
 from wasmbuild.sbom import cyclonedx, spdx
 from wasmbuild.sbom.gathering import Known, gather
+from wasmbuild.sbom.locks import Package
 from wasmbuild.workflows.locals import local_file
 from wasmbuild.workflows.wasmtools import content
 
-__all__ = ["Form", "Sbom", "Subject", "make_sbom", "open_subject"]
+__all__ = ["Form", "Sbom", "Subject", "artifact_known", "make_sbom", "open_subject"]
 
 Form = Literal["cyclonedx", "spdx"]
 
@@ -48,9 +51,27 @@ class Sbom:
 
 
 def open_subject(
-    artifact: str, *, caches: Callable[[], Caches], registries: Callable[[], Registries], sink: Sink
+    artifact: str,
+    target: str | None = None,
+    *,
+    environment: Mapping[str, str],
+    caches: Callable[[], Caches],
+    registries: Callable[[], Registries],
+    sink: Sink,
 ) -> Subject:
-    """Find a file, or fetch that of an artifact, verified. Raises UsageFailed, and what fetching raises."""
+    """Find a file, or what a project was built to, or fetch the file of an artifact, verified.
+
+    ``target`` is one of the project. Raises UsageFailed, what reading the project raises, and what fetching raises.
+    """
+    folder = _project(artifact)
+    if folder is not None:
+        from wasmbuild.workflows.sbom_built import Refining  # noqa: PLC0415  (with all that planning needs)
+        from wasmbuild.workflows.sbom_project import known_of_project  # noqa: PLC0415
+
+        path, known = known_of_project(folder, target, Refining(caches(), environment, sink))
+        return Subject(path, str(path), known)
+    if target is not None:
+        raise UsageFailed("--target is one of a project", cause=f"{artifact} is not the folder of one")
     file = local_file(artifact)
     if file is not None:
         return Subject(file, artifact, Known(file.name.removesuffix(".wasm")))
@@ -59,8 +80,12 @@ def open_subject(
 
     reference = in_registry(artifact, "sbom")
     fetched = fetch(reference, demand=None, caches=caches(), registries=registries(), sink=sink)
-    name = fetched.reference.repository.rpartition("/")[2]
-    return Subject(fetched.path, str(fetched.reference), Known(name, _purl(fetched.reference)))
+    return Subject(fetched.path, str(fetched.reference), artifact_known(fetched.reference))
+
+
+def artifact_known(reference: Reference, packages: tuple[Package, ...] = ()) -> Known:
+    """What is known of the file of an artifact by its digest; ``packages`` are of the locks that it was built with."""
+    return Known(reference.repository.rpartition("/")[2], _purl(reference), packages)
 
 
 def make_sbom(subject: Subject, form: Form, environment: Mapping[str, str]) -> Sbom:
@@ -72,6 +97,19 @@ def make_sbom(subject: Subject, form: Form, environment: Mapping[str, str]) -> S
     inventory = gather(content(subject.path), subject.known)
     media_type, write = _FORMS[form]
     return Sbom(media_type, str(inventory.digest), len(inventory.items), write(inventory, created))
+
+
+def _project(artifact: str) -> Path | None:
+    """The folder of a project that a text names; what looks like a host is never one, as with files."""
+    surely = artifact.startswith((".", "/"))
+    first = artifact.partition("/")[0]
+    if not surely and ("." in first or ":" in first or first == "localhost"):
+        return None
+    path = Path(artifact)
+    try:
+        return path if path.is_dir() and (surely or (path / PROJECT_FILE).is_file()) else None
+    except OSError:
+        return None
 
 
 def _purl(reference: Reference) -> str:

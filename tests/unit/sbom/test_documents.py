@@ -9,11 +9,13 @@ from cyclonedx.validation.json import JsonStrictValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registry.digest import Digest
 from tests.unit.sbom.files import CRATES, RUST, WHOLE, WIT, crates, producers, said
 from tests.unit.wasm.sections import MODULE
 from wasmbuild.sbom import cyclonedx, spdx
 from wasmbuild.sbom.gathering import Known, gather
 from wasmbuild.sbom.licenses import License
+from wasmbuild.sbom.locks import Package
 
 CREATED = "2026-01-02T03:04:05Z"
 KNOWN = Known("file", "pkg:oci/file@sha256:abc?repository_url=example.com/demo/file")
@@ -178,6 +180,58 @@ def test_the_order_of_the_crates_does_not_matter():
 def test_small_files(wasm):
     as_cyclonedx(wasm)
     as_spdx(wasm)
+
+
+LOCKED = (
+    Package("npm", "@scope/a", "1.0.0", "package-lock.json", license="MIT", direct=True, needs=("npm::b:2.0.0",)),
+    Package("npm", "b", "2.0.0", "package-lock.json", archives=(Digest("sha512", "0" * 128),)),
+    Package("npm", "t", "1.0.0", "package-lock.json", build=True, direct=True, needs=("npm::b:2.0.0",)),
+    Package("golang", "example.com/m", "v1.0.0", "go.mod", sum="h1:abc=", direct=True),
+    Package("cargo", "serde", "1.0.9", "Cargo.lock", "crates.io", archives=(Digest("sha256", "a" * 64),)),
+)
+WITH_LOCKS = Known("file", packages=LOCKED)
+
+
+def test_cyclonedx_of_what_locks_name():
+    text = cyclonedx.write(gather(RUST, WITH_LOCKS), CREATED)
+    assert SCHEMA.validate_str(text) is None
+    assert cyclonedx.write(gather(RUST, WITH_LOCKS), CREATED) == text
+    document = json.loads(text)
+    others = [Known("file"), Known("file", packages=LOCKED[1:])]
+    serials = {json.loads(cyclonedx.write(gather(RUST, each), CREATED))["serialNumber"] for each in others}
+    assert len({document["serialNumber"], *serials}) == 3
+    a, b = component(document, "a"), component(document, "b")
+    assert (a["group"], a["purl"], a["scope"]) == ("@scope", "pkg:npm/%40scope/a@1.0.0", "optional")
+    assert a["licenses"] == [{"license": {"acknowledgement": "declared", "id": "MIT"}}]
+    assert a["evidence"] == {"occurrences": [{"location": "package-lock.json"}]}
+    assert b["hashes"] == [{"alg": "SHA-512", "content": "0" * 128}]
+    assert component(document, "t")["scope"] == "excluded"
+    serde = component(document, "serde")
+    assert serde["hashes"] == [{"alg": "SHA-256", "content": "a" * 64}]
+    assert serde["evidence"]["occurrences"] == [{"location": "Cargo.lock"}]
+    assert "scope" not in serde
+    module = component(document, "example.com/m")
+    assert {"name": "wasmbuild:go:sum", "value": "h1:abc="} in module["properties"]
+    assert module["purl"] == "pkg:golang/example.com/m@v1.0.0"
+
+
+def test_spdx_of_what_locks_name():
+    document = json.loads(spdx.write(gather(RUST, WITH_LOCKS), CREATED))
+    names = {each["SPDXID"]: each["name"] for each in document["packages"]}
+    edges = {
+        (names.get(each["spdxElementId"]), each["relationshipType"], names[each["relatedSpdxElement"]])
+        for each in document["relationships"]
+    }
+    assert {
+        ("@scope/a", "OPTIONAL_DEPENDENCY_OF", "file"),
+        ("@scope/a", "DEPENDS_ON", "b"),
+        ("t", "BUILD_DEPENDENCY_OF", "file"),
+        ("t", "DEPENDS_ON", "b"),
+        ("example.com/m", "OPTIONAL_DEPENDENCY_OF", "file"),
+    } <= edges
+    assert package(document, "b")["checksums"] == [{"algorithm": "SHA512", "checksumValue": "0" * 128}]
+    assert package(document, "@scope/a")["licenseDeclared"] == "MIT"
+    assert "wasmbuild:lock:file: Cargo.lock" in package(document, "serde")["comment"]
 
 
 WORDS = st.text(max_size=12)

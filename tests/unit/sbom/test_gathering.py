@@ -14,6 +14,7 @@ from tests.unit.wasm.sections import COMPONENT, MODULE, custom, nest
 from wasmbuild.errors import InvalidWasm
 from wasmbuild.sbom.gathering import MAX_ENTRIES, MAX_HASHED_DEPTH, Known, gather
 from wasmbuild.sbom.inventory import About, Relation
+from wasmbuild.sbom.locks import Package
 from wasmbuild.sbom.names import Interface, crate_purl, key_of
 
 KNOWN = Known("file")
@@ -210,3 +211,72 @@ def test_producers_without_a_name_are_no_tools():
     found = gather(MODULE + producers(processed_by=[("", "1")], tool=[("x", "2")]), KNOWN)
     assert found.items == ()
     assert ("wasmbuild:producers:tool", "x 2") in found.root.facts
+
+
+LOCKED = Package("cargo", "serde", "1.0.9", "Cargo.lock", "crates.io", archives=(Digest("sha256", "a" * 64),))
+OTHER = Package("cargo", "windows-sys", "1.0.0", "Cargo.lock", "crates.io")
+NPM = (
+    Package("npm", "@scope/a", "1.0.0", "package-lock.json", license="MIT", direct=True, needs=("npm::b:2.0.0",)),
+    Package("npm", "b", "2.0.0", "package-lock.json", needs=("npm::c:1.0.0",)),
+    Package("npm", "c", "1.0.0", "package-lock.json", needs=("npm::b:2.0.0", "npm::absent:1")),
+    Package("npm", "x", "1.0.0", "package-lock.json", needs=("npm::y:1.0.0",)),
+    Package("npm", "y", "1.0.0", "package-lock.json", needs=("npm::x:1.0.0",)),
+    Package("npm", "tests", "1.0.0", "package-lock.json", "git", build=True, direct=True),
+)
+
+
+def with_locks(wasm, *packages):
+    return gather(wasm, Known("file", packages=packages))
+
+
+def test_a_file_that_names_its_crates_is_believed_before_the_lock():
+    found = {item.key: item for item in with_locks(RUST, LOCKED, OTHER).items}
+    serde = found["crate:crates.io:serde:1.0.9"]
+    assert (serde.archives, serde.found, serde.perhaps) == (LOCKED.archives, ("Cargo.lock",), False)
+    assert not any("windows" in key for key in found)
+    assert with_locks(RUST, LOCKED, OTHER).relations == gather(RUST, KNOWN).relations
+
+
+def test_crates_io_has_two_spellings():
+    wasm = MODULE + crates({"name": "serde", "version": "1.0.9", "source": "crates-io"})
+    (serde,) = with_locks(wasm, LOCKED).items
+    assert (serde.key, serde.archives) == ("crate:crates-io:serde:1.0.9", LOCKED.archives)
+
+
+def test_what_only_a_lock_names_may_be_in_the_file():
+    found = with_locks(MODULE, LOCKED, *NPM)
+    items = {item.key: item for item in found.items}
+    assert sorted(key for key, item in items.items() if item.perhaps) == [
+        "crate:crates.io:serde:1.0.9",
+        "npm::@scope/a:1.0.0",
+        "npm::b:2.0.0",
+        "npm::c:1.0.0",
+        "npm::x:1.0.0",
+        "npm::y:1.0.0",
+    ]
+    scoped = next(item for item in found.items if item.group == "@scope")
+    assert (scoped.name, scoped.purl, scoped.about.licenses) == ("a", "pkg:npm/%40scope/a@1.0.0", "MIT")
+    tests = items["npm:git:tests:1.0.0"]
+    assert (tests.build, tests.perhaps, tests.purl) == (True, False, None)
+    assert ("wasmbuild:lock:source", "git") in tests.facts
+    hang = {relation.target for relation in found.relations if relation.source == "wasm"}
+    assert hang == {"crate:crates.io:serde:1.0.9", scoped.key, "npm::x:1.0.0", "npm::y:1.0.0", tests.key}
+    assert Relation("npm::c:1.0.0", "depends", "npm::b:2.0.0") in found.relations
+
+
+def test_a_wit_package_of_a_lock_is_the_one_that_is_imported():
+    locked = Package("wit", "wasi:io", "0.2.3", "wkg.lock", archives=(Digest("sha256", "b" * 64),))
+    other = Package("wit", "wasi:http", "0.2.3", "wkg.lock")
+    items_of = {item.key: item for item in with_locks(WIT, locked, other).items}
+    assert other.key not in items_of
+    assert [each.group for each in with_locks(MODULE, other).items] == ["wasi"]
+    assert items_of["wit:wasi:io:0.2.3"].archives == locked.archives
+    assert not items_of["wit:wasi:io:0.2.3"].perhaps
+
+
+def test_locks_that_name_too_much_are_refused(monkeypatch):
+    monkeypatch.setattr("wasmbuild.sbom.collecting.MAX_ENTRIES", 100)
+    many = [Package("npm", f"p{number}", "1.0.0", "package-lock.json") for number in range(48)]
+    assert len(with_locks(MODULE, *many).items) == 48
+    with pytest.raises(InvalidWasm, match="too much for an SBOM"):
+        with_locks(MODULE, *many, LOCKED)

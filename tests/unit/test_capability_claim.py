@@ -1,0 +1,213 @@
+"""Capability attestations of artifacts in a real registry, held against the bytes that it has."""
+
+import hashlib
+import io
+import json
+from functools import partial
+
+import pytest
+from wasmtime import wat2wasm
+
+from registry.client.registries import Registries
+from registry.errors import ContentTooLarge
+from registry.model import OCI_INDEX, Index, describe
+from registry.reference import Reference
+from wasmbuild.artifact import pack
+from wasmbuild.cli.main import run
+from wasmbuild.errors import InvalidAttestation
+from wasmbuild.events import ignore
+from wasmbuild.trust.authority import KeyAuthority
+from wasmbuild.trust.capability import CAPABILITIES_V1
+from wasmbuild.trust.discovery import all_wanted, found
+from wasmbuild.trust.keys import PrivateKey
+from wasmbuild.trust.referrer import attach
+from wasmbuild.trust.signer import sign_statement
+from wasmbuild.trust.statement import Statement, Subject
+from wasmbuild.trust.verifier import Verifier
+from wasmbuild.workflows import capability_claim as workflow
+from wasmbuild.workflows.capability_claim import capability_predicate, check_file, compare_claims
+from wasmbuild.workflows.remote import Remote
+
+KEY, OTHER = PrivateKey.generate(), PrivateKey.generate()
+HONEST = bytes(wat2wasm('(module (import "wasi_snapshot_preview1" "fd_write" (func)) (func (export "_start")))'))
+GREEDY = bytes(
+    wat2wasm(
+        '(module (import "wasi_snapshot_preview1" "fd_write" (func))'
+        ' (import "wasi_snapshot_preview1" "path_open" (func)) (func (export "_start")))'
+    )
+)
+
+
+@pytest.fixture
+def repository(registry_address, repository_name):
+    name = Reference.parse(f"{registry_address}/{repository_name}:1")
+    return name, Registries().repository(name)
+
+
+def pushed(repository, *files):
+    """An artifact of a file, or an index of several."""
+    name, store = repository
+    packed = [pack(file, "hello") for file in files]
+    for each in packed:
+        each.push_to(store)
+    root = packed[0].manifest
+    if len(packed) > 1:
+        data = Index(tuple(each.manifest for each in packed)).encode()
+        root = describe(OCI_INDEX, data)
+        store.push(root, partial(io.BytesIO, data))
+    return Remote(name, store, root)
+
+
+def claimed(remote, file, key=KEY, **fields):
+    predicate = capability_predicate(file)
+    subject = Subject({"sha256": remote.descriptor.digest.encoded}, remote.asked.name)
+    statement = Statement((subject,), CAPABILITIES_V1, {**predicate.content, **fields})
+    attach(sign_statement(statement, key), remote.descriptor, CAPABILITIES_V1, "1970-01-01T00:00:00Z").push_to(
+        remote.repository
+    )
+
+
+def evidence(remote):
+    candidates = found(remote.repository, remote.descriptor, all_wanted)
+    return Verifier([KeyAuthority(KEY.public)]).verify(remote.descriptor, candidates)
+
+
+def test_what_is_true_of_the_artifact_holds(repository):
+    remote = pushed(repository, HONEST)
+    claimed(remote, HONEST)
+    (claim,) = compare_claims(remote, evidence(remote), ignore)
+    assert [each.name for each in claim.capabilities] == ["stdio"]
+
+
+def test_what_the_bytes_contradict_is_refused_with_the_import(repository, tmp_path):
+    remote = pushed(repository, GREEDY)
+    claimed(remote, HONEST)
+    file = tmp_path / "it.wasm"
+    file.write_bytes(GREEDY)
+    with pytest.raises(InvalidAttestation) as raised:
+        compare_claims(remote, evidence(remote), ignore)
+    assert "has the import wasi_snapshot_preview1::path_open" in raised.value.cause
+    with pytest.raises(InvalidAttestation, match="not true of the file"):
+        check_file(evidence(remote), file)
+
+
+def test_one_lie_among_truths_is_enough(repository):
+    remote = pushed(repository, GREEDY)
+    claimed(remote, GREEDY)
+    claimed(remote, HONEST)
+    with pytest.raises(InvalidAttestation):
+        compare_claims(remote, evidence(remote), ignore)
+
+
+def test_what_strangers_say_is_not_looked_at(repository, tmp_path):
+    remote = pushed(repository, GREEDY)
+    claimed(remote, HONEST, key=OTHER)
+    judged = evidence(remote)
+    assert [each.holds for each in judged.attestations] == [False]
+    assert compare_claims(remote, judged, ignore) == ()
+    check_file(judged, tmp_path / "not there")
+
+
+def test_without_a_claim_nothing_is_fetched(repository):
+    remote = pushed(repository, HONEST)
+    judged = evidence(remote)
+    assert compare_claims(Remote(remote.asked, None, remote.descriptor), judged, ignore) == ()
+    check_file(judged, None)
+
+
+def test_of_an_index_each_claim_is_about_a_file_of_it(repository, tmp_path):
+    remote = pushed(repository, HONEST, GREEDY)
+    claimed(remote, GREEDY)
+    claimed(remote, HONEST)
+    judged = evidence(remote)
+    assert len(compare_claims(remote, judged, ignore)) == 2
+    file = tmp_path / "it.wasm"
+    file.write_bytes(GREEDY)
+    with pytest.raises(InvalidAttestation):
+        check_file(judged, file)
+    claimed(remote, HONEST, imports=[])
+    with pytest.raises(InvalidAttestation, match="not true"):
+        compare_claims(remote, evidence(remote), ignore)
+
+
+def test_of_an_index_a_claim_about_something_else_is_refused(repository):
+    remote = pushed(repository, HONEST, GREEDY)
+    claimed(remote, HONEST, digest={"sha256": "0" * 64})
+    with pytest.raises(InvalidAttestation, match="about no file of the index"):
+        compare_claims(remote, evidence(remote), ignore)
+
+
+def test_a_file_that_is_too_large_is_not_fetched(repository, monkeypatch):
+    remote = pushed(repository, HONEST)
+    claimed(remote, HONEST)
+    monkeypatch.setattr(workflow, "MAX_FILE", 10)
+    with pytest.raises(ContentTooLarge, match="too large to be held against"):
+        compare_claims(remote, evidence(remote), ignore)
+
+
+@pytest.fixture
+def keys(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WASMBUILD_KEY_PASSWORD", "")
+    (tmp_path / "ours.key").write_bytes(KEY.encrypt(b""))
+    (tmp_path / "ours.pub").write_bytes(KEY.public.pem)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("keys")
+def test_attested_without_a_predicate_and_verified(repository, capsys):
+    remote = pushed(repository, GREEDY)
+    attest = ["attest", str(remote.pinned), "--type", "capabilities", "--key", "ours.key"]
+    assert run(attest) == 0
+    assert run(["verify", str(remote.pinned), "--type", "capabilities", "--key", "ours.pub"]) == 0
+    (claim,) = compare_claims(remote, evidence(remote), ignore)
+    assert [each.name for each in claim.capabilities] == ["filesystem", "stdio"]
+    capsys.readouterr()
+    assert run([*attest, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["added"] is False
+    assert run([*attest[:2], "--type", "vuln", "--key", "ours.key"]) == 2
+    assert "--type vuln needs --predicate FILE" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("keys")
+def test_verify_ends_with_4_when_the_bytes_say_otherwise(repository, capsys):
+    remote = pushed(repository, GREEDY)
+    claimed(remote, HONEST)
+    assert run(["verify", str(remote.pinned), "--type", "capabilities", "--key", "ours.pub"]) == 4
+    err = capsys.readouterr().err
+    assert "error[WB406]: the capability attestation is not true of the file" in err
+    assert "path_open" in err
+
+
+@pytest.mark.usefixtures("keys")
+def test_of_an_index_with_several_files_none_is_chosen(repository, capsys):
+    remote = pushed(repository, HONEST, GREEDY)
+    assert run(["attest", str(remote.pinned), "--type", "capabilities", "--key", "ours.key"]) == 2
+    assert "is an index with 2 files" in capsys.readouterr().err
+
+
+def bundle_of(file, predicate):
+    subject = Subject({"sha256": hashlib.sha256(file).hexdigest()}, "hello.wasm")
+    return sign_statement(Statement((subject,), CAPABILITIES_V1, predicate.content), KEY)
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_bundle_beside_a_file_is_held_against_it(keys, capsys):
+    (keys / "a.wasm").write_bytes(GREEDY)
+    verify = ["verify-file", "a.wasm", "--bundle", "b.json", "--type", "capabilities", "--key", "ours.pub"]
+    (keys / "b.json").write_bytes(bundle_of(GREEDY, capability_predicate(GREEDY)))
+    assert run(verify) == 0
+    (keys / "b.json").write_bytes(bundle_of(GREEDY, capability_predicate(HONEST)))
+    assert run(verify) == 4
+    assert "has the import wasi_snapshot_preview1::path_open" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("private_cache")
+def test_what_a_push_attests_is_true_and_the_same_as_attesting_it(keys, registry_address, repository_name, capsys):
+    (keys / "a.wasm").write_bytes(GREEDY)
+    reference = f"{registry_address}/{repository_name}:1"
+    assert run(["push", reference, "a.wasm", "--sign", "--key", "ours.key", "--sbom", "none"]) == 0
+    assert run(["verify", reference, "--type", "capabilities", "--key", "ours.pub"]) == 0
+    capsys.readouterr()
+    assert run(["attest", reference, "--type", "capabilities", "--key", "ours.key", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["added"] is False

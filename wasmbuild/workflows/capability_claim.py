@@ -1,0 +1,159 @@
+"""Capability attestations of artifacts: made from the bytes, and held against the bytes.
+
+Not here: the predicate (``wasmbuild.trust.capability``), and who signs it (``attest``).
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from registry.client.registries import Registries
+from registry.errors import ContentTooLarge
+from registry.files import storage_errors
+from registry.graph import read_document
+from registry.model import TITLE, Descriptor, Index, Manifest, is_document
+from registry.reference import Reference
+from wasmbuild.artifact import wasm_layer
+from wasmbuild.errors import InvalidAttestation, UnknownArtifact, UsageFailed
+from wasmbuild.events import Sink, step
+from wasmbuild.trust.capability import CAPABILITIES_V1, CapabilityClaim
+from wasmbuild.trust.statement import Predicate, Subject
+from wasmbuild.wasm.binary import read
+from wasmbuild.wasm.mapped import read_mapped
+from wasmbuild.workflows.remote import Remote
+
+if TYPE_CHECKING:
+    from wasmbuild.trust.evidence import Evidence
+    from wasmbuild.workflows.attest import Said
+
+__all__ = [
+    "capability_claim",
+    "capability_predicate",
+    "check_file",
+    "compare_claims",
+    "said_of_remote",
+]
+
+MAX_FILE = 1024**3
+"""Bytes of a file that is fetched only to be held against what is said of it."""
+
+_MOST_MANIFESTS = 100
+
+
+def capability_claim(wasm: bytes | Path) -> CapabilityClaim:
+    """What a file asks for and offers. Raises InvalidWasm; OSError for a file that cannot be read."""
+    if isinstance(wasm, bytes):
+        from registry.digest import Digest  # noqa: PLC0415
+
+        return CapabilityClaim.of(read(wasm), Digest.of(wasm))
+    binary, digest = read_mapped(wasm, read)
+    return CapabilityClaim.of(binary, digest)
+
+
+def capability_predicate(wasm: bytes | Path) -> Predicate:
+    """The predicate to sign about a file. Raises as :func:`capability_claim`."""
+    return capability_claim(wasm).to_predicate()
+
+
+def said_of_remote(reference: Reference, registries: Registries, sink: Sink) -> "tuple[Reference, Said]":
+    """What the file of an artifact asks for and offers, to be attested, and the artifact by digest.
+
+    Raises UsageFailed for an index with several files, and as :func:`compare_claims`.
+    """
+    from wasmbuild.workflows.attest import Said  # noqa: PLC0415  (verifying needs none of it)
+
+    remote = Remote.resolve(reference, registries)
+    with step(sink, "read", remote.pinned.short):
+        layers = {layer.digest: layer for layer in _layers(remote)}
+        if len(layers) != 1:
+            raise UsageFailed(
+                f"{remote.pinned} is an index with {len(layers)} files", hint="attest each of its manifests, by digest"
+            )
+        (layer,) = layers.values()
+        with _fetched(remote, layer) as file:
+            predicate = capability_predicate(file)
+    own = Subject({layer.digest.algorithm: layer.digest.encoded}, layer.annotations.get(TITLE))
+    return remote.pinned, Said(predicate, (own,))
+
+
+def compare_claims(remote: Remote, evidence: "Evidence", sink: Sink) -> tuple[CapabilityClaim, ...]:
+    """Hold each capability attestation that somebody trusted has signed against the bytes; the claims, all true.
+
+    Asks the registry for nothing where there is none. Of an index, each has to be about a file of it. Raises
+    InvalidAttestation, ContentTooLarge, UnknownArtifact, StorageFailed, InvalidWasm, and what the client raises.
+    """
+    claims = _claims(evidence)
+    if not claims:
+        return ()
+    with step(sink, "compare", remote.pinned.short):
+        layers = {layer.digest: layer for layer in _layers(remote)}
+        only = next(iter(layers.values())) if len(layers) == 1 else None
+        for claim in claims:
+            layer = layers.get(claim.digest, only)
+            if layer is None:
+                raise InvalidAttestation(
+                    "a capability attestation is about no file of the index", cause=f"it is for {claim.digest}"
+                )
+            with _fetched(remote, layer) as file:
+                claim.hold_against(capability_claim(file))
+    return claims
+
+
+def check_file(evidence: "Evidence", file: Path) -> None:
+    """The same for a file that is here. Raises InvalidAttestation, InvalidWasm; OSError when it cannot be read."""
+    claims = _claims(evidence)
+    if claims:
+        found = capability_claim(file)
+        for claim in claims:
+            claim.hold_against(found)
+
+
+def _claims(evidence: "Evidence") -> tuple[CapabilityClaim, ...]:
+    """What those who are trusted say of capabilities, each once. Raises InvalidAttestation."""
+    statements = (
+        finding.claim.statement
+        for finding in evidence.attestations
+        if finding.claim is not None and finding.predicate_type == CAPABILITIES_V1
+    )
+    found = (CapabilityClaim.parse(each.predicate) for each in statements if each is not None)
+    return tuple(dict.fromkeys(found))
+
+
+def _layers(remote: Remote) -> Iterator[Descriptor]:
+    """The wasm files of an artifact: of an index, those of the manifests that it lists itself."""
+    document = read_document(remote.repository, remote.descriptor)[1]
+    if isinstance(document, Manifest):
+        yield wasm_layer(document)
+        return
+    for entry in _listed(document):
+        manifest = read_document(remote.repository, entry)[1]
+        if isinstance(manifest, Manifest):
+            try:
+                yield wasm_layer(manifest)
+            except UnknownArtifact:
+                continue  # an index may list other things beside
+
+
+def _listed(index: Index) -> list[Descriptor]:
+    entries = [entry.plain() for entry in index.manifests if is_document(entry.media_type)]
+    if len(entries) > _MOST_MANIFESTS:
+        raise ContentTooLarge(f"the index lists {len(entries)} manifests", cause=f"at most {_MOST_MANIFESTS} are read")
+    return entries
+
+
+@contextmanager
+def _fetched(remote: Remote, layer: Descriptor) -> Iterator[Path]:
+    """The file, whose digest has been verified, for as long as it is looked at."""
+    if layer.size > MAX_FILE:
+        raise ContentTooLarge(
+            f"{layer.digest} is too large to be held against what is said of it",
+            cause=f"it has {layer.size} bytes, more than {MAX_FILE}",
+        )
+    with storage_errors("there is no room for the file"), tempfile.TemporaryDirectory(prefix="wasmbuild-") as folder:
+        path = Path(folder) / "file.wasm"
+        with path.open("wb") as file, remote.repository.fetch(layer) as reader:
+            for chunk in reader:
+                file.write(chunk)
+        yield path
