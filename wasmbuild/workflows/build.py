@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import time
 from typing import TYPE_CHECKING
 
 from registry.errors import StorageFailed
@@ -25,11 +26,28 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from wasmbuild.artifact import Packed
+    from wasmbuild.build.tool import ToolPin
 
-__all__ = ["Built", "Setting", "build", "build_all"]
+__all__ = ["Built", "Making", "Setting", "build", "build_all"]
 
 _ON_A_CLUSTER = 64
 """Targets that are waited for at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """How and when a target was built: what was asked for, and the pins of the workspace's tools, by name.
+
+    ``folder`` is the one that was asked to be built, ``workspace`` the one that the lock is in. ``started`` and
+    ``finished`` are seconds since the epoch, of this target alone.
+    """
+
+    folder: Path
+    workspace: Path
+    options: BuildOptions
+    pins: "Mapping[str, ToolPin]"
+    started: float
+    finished: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +56,7 @@ class Built:
 
     packing: Packing
     manifest: Descriptor
+    making: Making
 
     @property
     def compiled(self) -> Compiled:
@@ -93,9 +112,11 @@ def build_all(folder: Path, options: BuildOptions, setting: Setting) -> Finished
         def pack(compiled: Compiled, file: Path) -> Packaged:
             return Packing.of(compiled, created).store(file, records, setting.sink)
 
-        earlier = {name: each.compiled for name, each in needed.items()}
+        earlier, started = {name: each.compiled for name, each in needed.items()}, time()
         compiled, packaged = compiler.compile(parts[label], earlier, pack)
-        return Built(Packing.of(compiled, created), packaged.manifest)
+        pins = dict(planned.tools.installer.pins)
+        making = Making(folder.absolute(), planned.workspace.root, options, pins, started, time())
+        return Built(Packing.of(compiled, created), packaged.manifest, making)
 
     try:
         with Workshop(planned, options, setting) as workshop, _executor(options, len(parts), workshop) as executor:
@@ -104,7 +125,8 @@ def build_all(folder: Path, options: BuildOptions, setting: Setting) -> Finished
             needs = planned.workspace.needs
             finished = Schedule(list(parts), needs, job, executor, keep_going=options.keep_going).perform()
     finally:
-        _save(planned, records, setting.sink)
+        if setting.stays:
+            _save(planned, records, setting.sink)
     for label, failure in finished.failures.items() if len(parts) > 1 else ():
         setting.sink(Note("warning", f"{label}: {failure}"))
     if finished.skipped:

@@ -7,7 +7,7 @@ with the files afterwards (packed, stored).
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -37,7 +37,8 @@ _TRIES = 10
 class Compiled:
     """A wasm file under its final name, and what made it.
 
-    ``source`` is the cache that had it, ``unchanged`` when it was there already, or None when it was made.
+    ``source`` is the cache that had it, ``unchanged`` when it was there already, or None when it was made;
+    ``inputs`` are all files that decided it.
     """
 
     planned: Planned
@@ -45,6 +46,7 @@ class Compiled:
     digest: Digest
     action_key: ActionKey
     source: str | None
+    inputs: tuple[InputFile, ...] = ()
 
 
 Pack = Callable[[Compiled, Path], Packaged]
@@ -83,7 +85,8 @@ class Compiler:
         inputs = self._inputs(planned, depended)
         steps = described(planned.chain, inputs)
         with _storage(planned.label):
-            return self._unchanged(planned, steps, pack) or self._compiled(planned, inputs, steps, depended, pack)
+            compiled = self._unchanged(planned, steps, pack) or self._compiled(planned, inputs, steps, depended, pack)
+        return replace(compiled[0], inputs=inputs), compiled[1]
 
     def _unchanged(
         self, planned: Planned, steps: Mapping[str, Described], pack: Pack

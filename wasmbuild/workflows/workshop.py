@@ -121,4 +121,4 @@ def _engine(plan: Plan, options: BuildOptions, setting: Setting) -> "Engine":
     if sandbox.name == "none" and sandbox.hides:
         setting.sink(Note("warning", sandbox.hides))
     install, environment = plan.tools.installer.install, setting.environment
-    return Engine(setting.caches, cache, sandbox, install, environment, setting.sink, stays=True)
+    return Engine(setting.caches, cache, sandbox, install, environment, setting.sink, stays=setting.stays)
