@@ -91,7 +91,7 @@ class Sample:
 
 
 PUSH_FILE: dict[str, Command] = {
-    OURS: lambda run: ["push", run.target, f"{run.content}/module.wasm"],
+    OURS: lambda run: ["push", run.target, f"{run.content}/module.wasm", "--sbom", "none"],
     "oras": lambda run: ["push", "--plain-http", "--disable-path-validation", run.target, f"{run.content}/module.wasm"],
     "crane": lambda run: ["push", f"{run.content}/oci", run.target],
 }

@@ -205,7 +205,7 @@ def tamper(work: Path, shell: Shell, address: str, pulled: Path) -> None:
     forged = f"{address}/demo/forged:1.0.0"
     Shell(CHECKOUT).run("python", "scripts/forge.py", tagged, forged)
     denied = stranger(work, "victim-b").run("wasmbuild", "pull", forged, "-o", "hello.wasm", *key, expect=DENIED)
-    expect_denied(denied, "the signature is not valid")
+    expect_denied(denied, "it is not valid for this key")
 
     say("5. tampering (c): the tag moves to other bytes, which nobody has signed")
     shell.run("sed", "-i", "s/Hello/Goodbye/", "hello/src/main.c")

@@ -75,6 +75,23 @@ MODULES = {
     "cosign": Module(
         "github.com/sigstore/cosign/v3/cmd/cosign", "v3.1.3", "h1:001JQRI/PJ/5T+g/kJ1KTvKFbb322+fomc+pHDZ/6sg="
     ),
+    "cosign2": Module(
+        "github.com/sigstore/cosign/v2/cmd/cosign", "v2.6.4", "h1:DiyWP1/SVM+K8gXLIyn22FSFdEhw1e4dzdZKfRq5qOw="
+    ),
+    "notation": Module(
+        "github.com/notaryproject/notation/cmd/notation", "v1.3.2", "h1:roSxDRZ+w8kIgxoxruhHpSVtVFwpfq2piuaMvOrPaco="
+    ),
+    "fulcio": Module("github.com/sigstore/fulcio", "v1.8.8", "h1:AtVoVQ4R7YaP6RHIH9puHyB398CHS/9WYc6d+gKf5Y0="),
+    "timestamp-server": Module(
+        "github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server",
+        "v2.1.5",
+        "h1:VryyxIBepZ2ALtvkAAjBf9IF33iI6wX7ifiVWeBVhog=",
+    ),
+    "rekor-posix": Module(
+        "github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix",
+        "v2.3.0",
+        "h1:HhMgH61UP0t899V8Fjt7pz1YdgOBptbaQdnCF+79cdc=",
+    ),
     "versitygw": Module(
         "github.com/versity/versitygw/cmd/versitygw", "v1.8.0", "h1:au+wI+aybno/STsQiSm35Uu6Q6iK5MWReQxgO6SEMFc="
     ),
@@ -105,6 +122,11 @@ QUICKLY = {
 def cache() -> Path:
     """Where the programs are kept."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wasmbuild-interop"
+
+
+def workplace() -> Path:
+    """Where this process builds; another one's sources and objects are not in the way."""
+    return cache() / f"build-{os.getpid()}"
 
 
 def run(*command: str | Path, environment: dict[str, str] | None = None, folder: Path | None = None) -> str:
@@ -159,7 +181,7 @@ def go() -> Path:
 
 def build(name: str, module: Module) -> Path:
     """The program of a Go module, built when there is none of this version."""
-    work = cache() / "build"
+    work = workplace()
     environment = {
         "CGO_ENABLED": "0",
         "GOTOOLCHAIN": "local",
@@ -171,12 +193,27 @@ def build(name: str, module: Module) -> Path:
 
     def install(folder: Path) -> None:
         source = f"{module.package}@{module.version}"
-        run(go(), "install", "-ldflags=-s -w", source, environment=environment | {"GOBIN": str(folder)})
+        try:
+            run(go(), "install", "-ldflags=-s -w", source, environment=environment | {"GOBIN": str(folder)})
+        except Unavailable:
+            build_as_dependency(module, folder / name, environment)
         (built,) = folder.iterdir()
         check(run(go(), "version", "-m", built, environment=environment), module)
         built.rename(folder / name)
 
     return kept(cache() / f"{name}-{module.version}", install) / name
+
+
+def build_as_dependency(module: Module, target: Path, environment: dict[str, str]) -> None:
+    """The same, through a module of our own: for a mirror that has a version and no list of versions.
+
+    Raises Unavailable.
+    """
+    with tempfile.TemporaryDirectory() as own:
+        path = module.package.partition("/cmd/")[0]
+        Path(own, "go.mod").write_text(f"module interop\n\ngo 1.24\n\nrequire {path} {module.version}\n")
+        command = (go(), "build", "-mod=mod", "-ldflags=-s -w", "-o", target, module.package)
+        run(*command, environment=environment, folder=Path(own))
 
 
 def check(description: str, module: Module) -> None:
@@ -191,7 +228,7 @@ def check(description: str, module: Module) -> None:
 
 def compile_crate(name: str, crate: Crate) -> Path:
     """The program of a crate, compiled when there is none of this version; no code of the crate runs unchecked."""
-    work = cache() / "build"
+    work = workplace()
     home = work / "cargo"
     environment = {"CARGO_HOME": str(home), "CARGO_TARGET_DIR": str(work / "target"), **QUICKLY}
 
@@ -296,7 +333,7 @@ def main() -> int:
     try:
         missing = {name for name in asked if not provide(name)}
     finally:
-        shutil.rmtree(cache() / "build", ignore_errors=True)  # 5 GB of sources and objects
+        shutil.rmtree(workplace(), ignore_errors=True)  # 5 GB of sources and objects
     return 1 if missing & NEEDED and os.environ.get("CI") == "true" else 0
 
 

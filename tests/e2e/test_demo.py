@@ -52,7 +52,7 @@ def test_the_demo(tmp_path):
         "$ wasmbuild push",
         "Hello, Ada, from WebAssembly!",
         "does not match its digest",
-        "the signature is not valid",
+        "it is not valid for this key",
         "is not signed",
     ):
         assert shown in output

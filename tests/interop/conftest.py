@@ -65,7 +65,7 @@ def keys(_keys: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Commands:
-    """Runs commands, each a process, in a folder of this test."""
+    """Runs commands, each a process, in a folder of this test; a push attaches nothing unless it is asked to."""
     home = tmp_path / "home"
     home.mkdir()
     private = {
@@ -74,6 +74,8 @@ def run(tmp_path: Path) -> Commands:
         "WASMBUILD_KEY_PASSWORD": "a password",
         "COSIGN_PASSWORD": "a password",
         "DOCKER_CONFIG": str(home),
+        "WASMBUILD_PUSH_SBOM": "none",
+        "WASMBUILD_PUSH_CAPABILITIES": "false",
     }
     return Commands(tmp_path, os.environ | private)
 

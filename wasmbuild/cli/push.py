@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.client.registries import Registries
+from wasmbuild.cli.attaching import attaching, check_attaching
 from wasmbuild.cli.building import building, given_for_building, setting
 from wasmbuild.cli.common import FILE, FOLDER, argument, option, registry_verb
 from wasmbuild.cli.signing import key_option, signatory
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from wasmbuild.artifact import Packed
     from wasmbuild.trust.candidate import SignatureKind
     from wasmbuild.trust.signer import Signatory
+    from wasmbuild.workflows.build import Built
+    from wasmbuild.workflows.companions import Companion, Wanted
     from wasmbuild.workflows.options import BuildOptions
     from wasmbuild.workflows.push import Destination
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 @option("--sign", is_flag=True, help="Sign the artifact before it is tagged.")
 @key_option()
 @option("--signature-format", metavar="FORMS", help="What to write: bundle, legacy. [default: bundle,legacy]")
+@attaching
 @option("-C", "--project", type=FOLDER, default=".", show_default=True, help="The project to build and push.")
 @building
 def command(  # noqa: PLR0913 - one for each option
@@ -46,20 +50,22 @@ def command(  # noqa: PLR0913 - one for each option
     sign: bool,
     key: str | None,
     signature_format: str | None,
+    wanted: "Wanted",
     project: Path,
     options: "BuildOptions",
 ) -> None:
     """Build the project and push it to REFERENCE; or push FILE, which is WebAssembly already.
 
     Without REFERENCE it goes where [registry] repository of the project says, with its version as the tag.
-    Prints the reference by digest, and nothing else; with --dry-run, what would be pushed.
+    An SBOM, and how it was built, are attached to it; its digest does not change by that. Prints the
+    reference by digest, and nothing else; with --dry-run, what would be pushed.
     """
     from wasmbuild.workflows.annotations import annotated, parse_annotations
     from wasmbuild.workflows.places import in_registry
     from wasmbuild.workflows.push import Destination, push
-    from wasmbuild.workflows.rehearse import rehearse
 
     _check_flags(file, sign=sign, key=key)
+    check_attaching(wanted, file, sign=sign)
     forms = _forms(signature_format, sign=sign)
     more = parse_annotations(annotations)
     place = reference or _default_place(project)
@@ -67,18 +73,28 @@ def command(  # noqa: PLR0913 - one for each option
     check = _tag_check(destination, console, registries, options) if check_compat else None
     packed = None if file is None else _packed(file)
     signer = None if key is None else _signer(key, rehearse=dry_run)
-    if packed is None and not dry_run:
-        destination.repository.prepare_push()  # before the time that compiling takes
-    source = annotated(packed or _built(console, registries, project, options), more)
+    built = None
+    if packed is None:
+        _prepare(destination, signer, rehearse=dry_run)
+        built = _built(console, registries, project, options)
+        packed = built.packed()
+    source = annotated(packed, more)
     if check is not None:
         check(source)
     if dry_run:
-        rehearsed = rehearse(source, destination, signs=sign)
-        console.result("push", rehearsed.lines(), rehearsed.to_json())
+        _rehearse(console, source, destination, wanted, built, sign=sign)
         return
-    concurrency = registries.settings.concurrency
+    made = _companions(source, destination, file, built, wanted, console, sign=sign)
+    _see_that_it_opens(signer)
     pushed = push(
-        source, destination, key=signer, kinds=forms, sink=console.emit, environment=os.environ, concurrency=concurrency
+        source,
+        destination,
+        key=signer,
+        kinds=forms,
+        companions=made,
+        sink=console.emit,
+        environment=os.environ,
+        concurrency=registries.settings.concurrency,
     )
     console.result("push", str(pushed.reference), pushed.to_json())
 
@@ -110,6 +126,48 @@ def _packed(file: Path) -> "Packed":
     return pack_file(file, os.environ)
 
 
+def _prepare(destination: "Destination", signer: "Signatory | None", *, rehearse: bool) -> None:
+    """Find out before the time that compiling takes whether the key opens, and whether we may push."""
+    _see_that_it_opens(signer)
+    if not rehearse:
+        destination.repository.prepare_push()
+
+
+def _rehearse(
+    console: Console,
+    source: "Packed",
+    destination: "Destination",
+    wanted: "Wanted",
+    built: "Built | None",
+    *,
+    sign: bool,
+) -> None:
+    from wasmbuild.workflows.companions import names
+    from wasmbuild.workflows.rehearse import rehearse
+
+    attaches = names(wanted, built=built is not None, signed=sign)
+    rehearsed = rehearse(source, destination, signs=sign, attaches=attaches)
+    console.result("push", rehearsed.lines(), rehearsed.to_json())
+
+
+def _companions(
+    packed: "Packed",
+    destination: "Destination",
+    file: Path | None,
+    built: "Built | None",
+    wanted: "Wanted",
+    console: Console,
+    *,
+    sign: bool,
+) -> "tuple[Companion, ...]":
+    from wasmbuild.workflows.companions import Source, companions
+
+    path = built.wasm_path if built else file
+    assert path is not None
+    pinned = destination.reference.pinned(packed.manifest.digest)
+    return companions(Source(packed, pinned, path, built, wanted, os.environ, console.emit), signed=sign)
+
+
 def _tag_check(
     destination: "Destination", console: Console, registries: Registries, options: "BuildOptions"
 ) -> "Callable[[Packed], None]":
@@ -135,7 +193,7 @@ def _default_place(folder: Path) -> str:
     return f"{project.repository}:{project.version.replace('+', '_')}"
 
 
-def _built(console: Console, registries: Registries, project: Path, options: "BuildOptions") -> "Packed":
+def _built(console: Console, registries: Registries, project: Path, options: "BuildOptions") -> "Built":
     from wasmbuild.workflows.build import build
     from wasmbuild.workflows.planning import find_workspace
 
@@ -147,7 +205,13 @@ def _built(console: Console, registries: Registries, project: Path, options: "Bu
                 cause=f"this project has {', '.join(labels[:20])}",
                 hint=f"wasmbuild push REFERENCE --target {labels[0]}" if labels else None,
             )
-    return build(project, options, setting(console, registries))[-1].packed()
+    return build(project, options, setting(console, registries))[-1]
+
+
+def _see_that_it_opens(signer: "Signatory | None") -> None:
+    """Wait for a key that is opened in the background. Raises InvalidKey."""
+    if signer is not None:
+        _ = signer.public
 
 
 def _signer(key: str, *, rehearse: bool) -> "Signatory | None":

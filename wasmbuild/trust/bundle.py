@@ -13,17 +13,19 @@ from wasmbuild.trust.dsse import Envelope
 from wasmbuild.trust.encoding import from_base64
 from wasmbuild.trust.proof import Material
 
-__all__ = ["BUNDLE", "BUNDLE_TYPES", "MAX_BUNDLE", "Bundle"]
+__all__ = ["BUNDLE", "BUNDLE_TYPES", "MAX_BUNDLE", "MEDIA_TYPES", "Bundle", "material_of"]
 
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 BUNDLE_TYPES = "application/vnd.dev.sigstore.bundle"
 """How the media types of all versions begin."""
 
-MAX_BUNDLE = 4 * 1024 * 1024
-"""Bytes of a bundle that we read; cosign's own bound is 128 MiB, for bundles that hold large SBOMs."""
+MAX_BUNDLE = 24 * 1024 * 1024
+"""Bytes of a bundle that we read: one that attests an SBOM of 16 MiB fits. cosign's own bound is 128 MiB."""
 
-_MEDIA_TYPES = (BUNDLE, "application/vnd.dev.sigstore.bundle+json;version=0.3")
+MEDIA_TYPES = (BUNDLE, "application/vnd.dev.sigstore.bundle+json;version=0.3")
+"""Of version 0.3, now and formerly."""
+
 _MATERIAL = frozenset({"publicKey", "certificate", "tlogEntries", "timestampVerificationData"})
 _MAX_LOG_ENTRIES = 32
 _MAX_TIMES = 32
@@ -47,13 +49,13 @@ class Bundle:
         value = load_json(data, "the bundle")
         if not isinstance(value, dict):
             raise InvalidDocument("the bundle is not an object")
-        if value.get("mediaType") not in _MEDIA_TYPES:
+        if value.get("mediaType") not in MEDIA_TYPES:
             raise InvalidDocument("the bundle is not of version 0.3", cause=repr(value.get("mediaType"))[:100])
         if "messageSignature" in value:
             raise InvalidDocument("the bundle signs a bare digest, and an artifact needs a DSSE envelope")
         if value.keys() != {"mediaType", "verificationMaterial", "dsseEnvelope"}:
             raise InvalidDocument("the bundle has fields that are not known, or lacks some")
-        return cls(Envelope.from_json(value["dsseEnvelope"]), _material(value["verificationMaterial"]))
+        return cls(Envelope.from_json(value["dsseEnvelope"]), material_of(value["verificationMaterial"]))
 
     def encode(self) -> bytes:
         """The bytes of a bundle that a key signed.
@@ -71,7 +73,8 @@ class Bundle:
         )
 
 
-def _material(value: Any) -> Material:  # noqa: ANN401  (JSON, read here)
+def material_of(value: Any) -> Material:  # noqa: ANN401  (JSON, read here)
+    """What a bundle says of the signer, its ``verificationMaterial``. Raises InvalidDocument."""
     if not isinstance(value, dict) or not value.keys() <= _MATERIAL:
         raise InvalidDocument("the bundle's verification material has fields that are not known")
     if ("publicKey" in value) == ("certificate" in value):
@@ -83,6 +86,8 @@ def _material(value: Any) -> Material:  # noqa: ANN401  (JSON, read here)
     times = tuple(_bytes(each, "signedTimestamp") for each in _listed(timestamps.get("rfc3161Timestamps"), _MAX_TIMES))
     if "publicKey" in value:
         return Material(_hint(value["publicKey"]), (), entries, times)
+    if any(entry.get("inclusionProof") is None for entry in entries):
+        raise InvalidDocument("a log entry of the bundle has no proof of inclusion")
     return Material(None, (_bytes(value["certificate"], "rawBytes"),), entries, times)
 
 

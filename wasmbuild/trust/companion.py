@@ -8,6 +8,7 @@ looks too early, loses its signature. Registries offer nothing against it.
 """
 
 import io
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from random import uniform
@@ -20,7 +21,7 @@ from registry.errors import ContentNotFound, GraphTooLarge, InvalidDocument, Une
 from registry.model import DOCKER_MANIFEST, Descriptor, Manifest, canonical_json, describe, parse_document
 from registry.reference import valid_tag
 
-__all__ = ["MAX_LAYERS", "Suffix", "add_layer", "companion_tag", "read_tagged", "tagged_layers"]
+__all__ = ["MAX_LAYERS", "Suffix", "add_layer", "add_layers", "companion_tag", "read_tagged", "tagged_layers"]
 
 MAX_LAYERS = 1000
 """Layers of such a manifest; cosign's bound."""
@@ -71,20 +72,32 @@ def tagged_layers(manifest: Manifest, media_type: str) -> tuple[Descriptor, ...]
 def add_layer(store: Store, subject: Digest, layer: Descriptor, payload: bytes, suffix: Suffix = "sig") -> Descriptor:
     """Put one layer more behind a tag of an artifact, beside all that are there; the manifest.
 
-    Raises ValueError for a digest that has no such tag, GraphTooLarge when it holds 1000 layers already,
+    Raises as :func:`add_layers`.
+    """
+    return add_layers(store, subject, [(layer, payload)], suffix)
+
+
+def add_layers(
+    store: Store, subject: Digest, wanted: Sequence[tuple[Descriptor, bytes]], suffix: Suffix = "sig"
+) -> Descriptor:
+    """Put layers, each with its bytes, behind a tag of an artifact, beside all that are there; the manifest.
+
+    Raises ValueError for a digest that has no such tag, GraphTooLarge when it would hold more than 1000 layers,
     InvalidDocument for something else in its place, UnexpectedAnswer when others keep overwriting it,
     and what the store raises.
     """
     tag = companion_tag(subject, suffix)
     if tag is None:
         raise ValueError(f"{subject.algorithm} digests have no .{suffix} tag")
-    store.push(layer.plain(), partial(io.BytesIO, payload))
+    for layer, payload in wanted:
+        store.push(layer.plain(), partial(io.BytesIO, payload))
     for _ in range(_ATTEMPTS):
         began = monotonic()
         found = read_tagged(store, subject, suffix)
-        if found is not None and layer in found[1].layers:
+        missing = [layer for layer, _ in wanted if found is None or layer not in found[1].layers]
+        if found is not None and not missing:
             return found[0]
-        made = _push_manifest(store, _with_layer(found[1] if found else None, layer, tag))
+        made = _push_manifest(store, _with_layers(found[1] if found else None, missing, tag))
         if read_tagged(store, subject, suffix) == found:
             store.tag(made, tag)
             _wait(monotonic() - began)
@@ -100,9 +113,9 @@ def _wait(seconds: float) -> None:
     sleep(min(seconds * uniform(1, 3), _LONGEST_WAIT))  # noqa: S311  (not for cryptography)
 
 
-def _with_layer(known: Manifest | None, layer: Descriptor, tag: str) -> tuple[Manifest, bytes]:
-    """The manifest with one layer more, and its config."""
-    layers = (*(known.layers if known else ()), layer)
+def _with_layers(known: Manifest | None, more: Iterable[Descriptor], tag: str) -> tuple[Manifest, bytes]:
+    """The manifest with more layers, and its config."""
+    layers = (*(known.layers if known else ()), *more)
     if len(layers) > MAX_LAYERS:
         raise _too_many(tag, len(layers))
     config = _config(layers)

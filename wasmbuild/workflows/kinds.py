@@ -24,6 +24,8 @@ _PREDICATES = {
     "https://spdx.dev/Document": "SBOM (SPDX)",
     "https://cyclonedx.org/bom": "SBOM (CycloneDX)",
     "https://openvex.dev/ns": "statement on vulnerabilities (OpenVEX)",
+    "https://wasmbuild.dev/capabilities/v1": "capabilities",
+    "https://wasmbuild.dev/rebuild/v1": "verdict of a rebuild",
 }
 
 

@@ -54,12 +54,14 @@ class Rehearsed:
     contents: tuple[_Content, ...]
     tags: tuple[_Tag, ...]
     signs: bool
+    attaches: tuple[str, ...] = ()
 
     def lines(self) -> str:
         """For people: the reference by digest, and then a line for each content and tag."""
         first = [str(self.reference), *(content.line() for content in self.contents)]
         signature = ["to sign   with the key that was given"] if self.signs else []
-        return "\n".join([*first, *signature, *(tag.line(self.manifest) for tag in self.tags)])
+        attached = [f"{'to attach':<9} {name}" for name in self.attaches]
+        return "\n".join([*first, *attached, *signature, *(tag.line(self.manifest) for tag in self.tags)])
 
     def to_json(self) -> dict[str, Any]:
         """The document of the command."""
@@ -71,19 +73,20 @@ class Rehearsed:
             "tags": [tag.name for tag in self.tags],
             "tagsNow": {tag.name: tag.now.to_json() if tag.now else None for tag in self.tags},
             "signs": self.signs,
+            "attaches": list(self.attaches),
         }
 
 
-def rehearse(source: Packed, destination: Destination, *, signs: bool) -> Rehearsed:
+def rehearse(source: Packed, destination: Destination, *, signs: bool, attaches: tuple[str, ...] = ()) -> Rehearsed:
     """Ask what the registry has of an artifact, and what its tags mean now; the right to read is enough.
 
-    Raises what the client raises.
+    ``attaches`` are names of what would be put beside it. Raises what the client raises.
     """
     repository = destination.repository
     contents = [_Content(each, repository.exists(each)) for each in (source.config, source.layer, source.manifest)]
     tags = [_Tag(name, _meaning(destination, name)) for name in destination.tags]
     pinned = destination.reference.pinned(source.manifest.digest)
-    return Rehearsed(pinned, source.manifest, tuple(contents), tuple(tags), signs)
+    return Rehearsed(pinned, source.manifest, tuple(contents), tuple(tags), signs, attaches)
 
 
 def _meaning(destination: Destination, tag: str) -> Descriptor | None:
