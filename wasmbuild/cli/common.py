@@ -166,7 +166,9 @@ def shared(section: str, *names: str, **settings: Any) -> click.Option:  # noqa:
 def _with_console(function: Callable[_P, _R]) -> Callable[..., _R]:
     @functools.wraps(function)
     def call(*, format_: str, progress: str, verbose: bool, debug: bool, **rest: Any) -> _R:  # noqa: ANN401
-        console = click.get_current_context().find_object(Console) or Console()
+        context = click.get_current_context()
+        console = context.find_object(Console) or Console()
+        console.command = context.command_path.partition(" ")[2]
         console.format, console.progress, console.verbose, console.debug = format_, progress, verbose, debug
         try:
             return function(console, **rest)  # type: ignore[arg-type] # the console is the first parameter

@@ -36,7 +36,7 @@ def stdout_is_terminal() -> bool:
 
 def write_out(console: Console, chunks: Iterable[bytes]) -> None:
     """Write bytes to stdout, and nothing else."""
-    console.close()
+    console.hand_over()
     sys.stdout.flush()
     for chunk in chunks:
         sys.stdout.buffer.write(chunk)
@@ -54,7 +54,7 @@ def show_text(console: Console, data: bytes, *, escaped: bool = False) -> bool:
     shown = [printable(line, sys.maxsize) for line in lines]
     if shown != lines and not escaped:
         return False
-    console.close()
+    console.hand_over()
     print("\n".join(shown).removesuffix("\n"), flush=True)
     return True
 

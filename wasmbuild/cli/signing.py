@@ -14,7 +14,8 @@ __all__ = ["key_option", "signatory"]
 
 def key_option(**settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:  # noqa: ANN401 - click's
     """``--key KEY``: what to sign with."""
-    return option("--key", metavar="KEY", help="The private key to sign with: a file, or env://NAME.", **settings)
+    said = "The private key to sign with: a file, env://NAME, or command:PROGRAM."
+    return option("--key", metavar="KEY", help=said, **settings)
 
 
 def signatory(key: str) -> "Signatory":

@@ -4,21 +4,27 @@ What a manifest says of itself (its artifact type, which predicate is in it) is 
 used to leave out what is not asked for, and what it leaves out counts as absent: never as a signature.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from threading import Lock
+from typing import TypeVar
 
 from registry.content import Referred, Store, read_all
 from registry.digest import Digest
 from registry.errors import GraphTooLarge
 from registry.model import Descriptor, Manifest, parse_document
+from registry.workers import Workers
 from wasmbuild.trust.bundle import BUNDLE_TYPES, MAX_BUNDLE
 from wasmbuild.trust.candidate import Candidate, SignatureKind
 from wasmbuild.trust.companion import Suffix, read_tagged, tagged_layers
 from wasmbuild.trust.dsse import DSSE
+from wasmbuild.trust.notation.layout import NOTARY_SIGNATURE, is_signature
 from wasmbuild.trust.referrer import PREDICATE_TYPE
 from wasmbuild.trust.simplesigning import MAX_PAYLOAD, SIMPLE_SIGNING
-from wasmbuild.trust.statement import COSIGN_SIGN, SIGNATURES
+from wasmbuild.trust.statement import COSIGN_SIGN, NOTARY_SIGN, SIGNATURES
 
 __all__ = [
+    "MAX_BYTES",
     "MAX_PAYLOADS",
     "MAX_REFERRERS",
     "Wanted",
@@ -36,11 +42,20 @@ MAX_REFERRERS = 100
 MAX_PAYLOADS = 100
 """Different contents under one ``.sig`` or ``.att`` tag that we fetch; signers who say the same share theirs."""
 
+MAX_BYTES = 128 * 1024 * 1024
+"""Bytes of all that is fetched about one artifact."""
+
 _ATTESTED_TYPE = "predicateType"
 """The annotation of a layer under an ``.att`` tag that says what kind of statement is in it."""
 
 Wanted = Callable[[str], bool]
 """Whether something of a predicate type is asked for."""
+
+_AT_ONCE = 4
+"""Requests at once, which is how many connections a client keeps."""
+
+_T = TypeVar("_T")
+_Task = Callable[[], list[Candidate]]
 
 
 def signatures_wanted(predicate_type: str) -> bool:
@@ -61,14 +76,15 @@ def all_wanted(_: str) -> bool:
 def found(store: Store, subject: Descriptor, wanted: Wanted = signatures_wanted) -> list[Candidate]:
     """All that may be signed about ``subject``: what refers to it, and its ``.sig`` and ``.att`` tags.
 
-    Raises what :func:`found_referrers` and :func:`found_under_tag` raise.
+    The lists are asked for at once, and what is in them four at a time. Raises what
+    :func:`found_referrers` and :func:`found_under_tag` raise.
     """
-    candidates = found_referrers(store, subject, wanted)
+    lists = [partial(_referring, store, subject, wanted)]
     if wanted(COSIGN_SIGN):
-        candidates += found_under_tag(store, subject)
+        lists.append(partial(_tagged, store, subject, "sig", wanted))
     if wanted is not signatures_wanted:
-        candidates += found_under_tag(store, subject, "att", wanted)
-    return candidates
+        lists.append(partial(_tagged, store, subject, "att", wanted))
+    return _fetched(task for tasks in _together(lists) for task in tasks)
 
 
 def found_referrers(store: Referred, subject: Descriptor, wanted: Wanted = signatures_wanted) -> list[Candidate]:
@@ -79,18 +95,7 @@ def found_referrers(store: Referred, subject: Descriptor, wanted: Wanted = signa
     that is not what it is listed as, GraphTooLarge for more than 100 referrers, ContentTooLarge, and
     whatever the store raises when it cannot answer: none of that ever means "unsigned".
     """
-    listed = [
-        entry
-        for entry in store.referrers(subject)
-        if _kind(entry.artifact_type) is not None and _may_be(entry.annotations.get(PREDICATE_TYPE), wanted)
-    ]
-    if len(listed) > MAX_REFERRERS:
-        raise GraphTooLarge(
-            f"{subject.digest} has {len(listed)} signatures and attestations",
-            cause=f"at most {MAX_REFERRERS} are looked at",
-        )
-    candidates = (_referrer(store, entry, subject, wanted) for entry in listed)
-    return [candidate for candidate in candidates if candidate is not None]
+    return _fetched(_referring(store, subject, wanted))
 
 
 def found_under_tag(
@@ -101,29 +106,92 @@ def found_under_tag(
     Layers of another media type are passed over. Raises as :func:`found_referrers` does, GraphTooLarge for
     more than 1000 layers or 100 different contents, InvalidDocument for a tag that is no manifest.
     """
+    return _fetched(_tagged(store, subject, suffix, wanted))
+
+
+def _fetched(tasks: Iterable[_Task]) -> list[Candidate]:
+    budget = _Budget()
+    return [
+        candidate
+        for candidates in _together([partial(budget.spend, task) for task in tasks])
+        for candidate in candidates
+    ]
+
+
+class _Budget:
+    """Counts the bytes of what tasks fetch side by side."""
+
+    def __init__(self) -> None:
+        self._spent = 0
+        self._lock = Lock()
+
+    def spend(self, task: _Task) -> list[Candidate]:
+        """Run a task, whose candidates share one content. Raises GraphTooLarge for more than ``MAX_BYTES`` in all."""
+        candidates = task()
+        with self._lock:
+            self._spent += len(candidates[0].content) if candidates else 0
+            if self._spent > MAX_BYTES:
+                raise GraphTooLarge(
+                    "the signatures and attestations are too large", cause=f"at most {MAX_BYTES} bytes are looked at"
+                )
+        return candidates
+
+
+def _together(tasks: Sequence[Callable[[], _T]]) -> list[_T]:
+    """What each of several tasks gives, in their order. Raises the first failure."""
+    if len(tasks) < 2:
+        return [task() for task in tasks]
+    outcomes: dict[int, _T] = {}
+    workers = Workers(_AT_ONCE)
+    for number, task in enumerate(tasks):
+        workers.add(task, partial(outcomes.__setitem__, number))
+    workers.run()
+    return [outcomes[number] for number in range(len(tasks))]
+
+
+def _referring(store: Referred, subject: Descriptor, wanted: Wanted) -> list[_Task]:
+    """List what refers to a subject; what is left is to fetch each."""
+    listed = [
+        entry
+        for entry in store.referrers(subject)
+        if (kind := _kind(entry.artifact_type)) is not None and _may_be(_declared(kind, entry.annotations), wanted)
+    ]
+    if len(listed) > MAX_REFERRERS:
+        raise GraphTooLarge(
+            f"{subject.digest} has {len(listed)} signatures and attestations",
+            cause=f"at most {MAX_REFERRERS} are looked at",
+        )
+    return [partial(_referrer, store, entry, subject, wanted) for entry in listed]
+
+
+def _tagged(store: Store, subject: Descriptor, suffix: Suffix, wanted: Wanted) -> list[_Task]:
+    """Read what a tag lists; what is left is to fetch each of the contents."""
     tagged = read_tagged(store, subject.digest, suffix)
     if tagged is None:
         return []
     descriptor, manifest = tagged
     media_type, limit = (SIMPLE_SIGNING, MAX_PAYLOAD) if suffix == "sig" else (DSSE, MAX_BUNDLE)
-    layers = [
-        layer for layer in tagged_layers(manifest, media_type) if _may_be(layer.annotations.get(_ATTESTED_TYPE), wanted)
-    ]
-    distinct = {layer.digest: layer for layer in layers}
+    distinct: dict[Digest, list[Descriptor]] = {}
+    for layer in tagged_layers(manifest, media_type):
+        if _may_be(layer.annotations.get(_ATTESTED_TYPE), wanted):
+            distinct.setdefault(layer.digest, []).append(layer)
     if len(distinct) > MAX_PAYLOADS:
         raise GraphTooLarge(
             f"{subject.digest} has {len(distinct)} signed contents under its .{suffix} tag",
             cause=f"at most {MAX_PAYLOADS} are looked at",
         )
-    contents: dict[Digest, bytes] = {
-        digest: read_all(store, layer.plain(), limit) for digest, layer in distinct.items()
-    }
+    return [partial(_layers, store, descriptor.plain(), layers, limit) for layers in distinct.values()]
+
+
+def _layers(store: Store, manifest: Descriptor, layers: Sequence[Descriptor], limit: int) -> list[Candidate]:
+    """The candidates of layers that share their content: signers who say the same."""
+    content = read_all(store, layers[0].plain(), limit)
     return [
         Candidate(
             SignatureKind.LEGACY,
-            media_type,
-            contents[layer.digest],
-            descriptor.plain(),
+            layer.media_type,
+            content,
+            manifest,
             layer.annotations,
             layer.annotations.get(_ATTESTED_TYPE),
         )
@@ -140,18 +208,24 @@ def _kind(artifact_type: str | None) -> SignatureKind | None:
     """In which form a referrer of an artifact type is, None for what is no signature."""
     if artifact_type is not None and artifact_type.startswith(BUNDLE_TYPES):
         return SignatureKind.BUNDLE
-    return None
+    return SignatureKind.NOTATION if artifact_type == NOTARY_SIGNATURE else None
 
 
-def _referrer(store: Referred, entry: Descriptor, subject: Descriptor, wanted: Wanted) -> Candidate | None:
+def _declared(kind: SignatureKind | None, annotations: Mapping[str, str]) -> str | None:
+    """Of which predicate type something says that it is; a signature of the Notary Project is nothing else."""
+    return NOTARY_SIGN if kind is SignatureKind.NOTATION else annotations.get(PREDICATE_TYPE)
+
+
+def _referrer(store: Referred, entry: Descriptor, subject: Descriptor, wanted: Wanted) -> list[Candidate]:
     manifest = parse_document(read_all(store, entry), entry.media_type)
     if not isinstance(manifest, Manifest) or manifest.subject is None or manifest.subject.digest != subject.digest:
-        return None
+        return []
     if len(manifest.layers) != 1:
-        return None
-    layer, declared = manifest.layers[0], manifest.annotations.get(PREDICATE_TYPE)
-    kind = _kind(layer.media_type)
+        return []
+    layer = manifest.layers[0]
+    kind = SignatureKind.NOTATION if is_signature(manifest) else _kind(layer.media_type)
+    declared = _declared(kind, manifest.annotations)
     if kind is None or not _may_be(declared, wanted):
-        return None
+        return []
     content = read_all(store, layer, MAX_BUNDLE)
-    return Candidate(kind, layer.media_type, content, entry.plain(), manifest.annotations, declared)
+    return [Candidate(kind, layer.media_type, content, entry.plain(), manifest.annotations, declared)]

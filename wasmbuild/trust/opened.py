@@ -12,10 +12,12 @@ from wasmbuild.trust.bundle import BUNDLE_TYPES, Bundle
 from wasmbuild.trust.candidate import Candidate
 from wasmbuild.trust.dsse import DSSE, Envelope
 from wasmbuild.trust.encoding import from_base64
+from wasmbuild.trust.notation.envelope import COSE, JWS
 from wasmbuild.trust.pem import read_certificates
 from wasmbuild.trust.proof import Material, Proof, Rejected
+from wasmbuild.trust.sigstore.annotated import annotated_log_entries, annotated_timestamps
 from wasmbuild.trust.simplesigning import CERTIFICATE, CHAIN, SIGNATURE, SIMPLE_SIGNING, Payload
-from wasmbuild.trust.statement import IN_TOTO, Statement
+from wasmbuild.trust.statement import IN_TOTO, NOTARY_SIGN, Statement, Subject
 
 __all__ = ["Opened", "open_candidate"]
 
@@ -40,6 +42,8 @@ def open_candidate(candidate: Candidate) -> Opened:
         return _simple(candidate)
     if candidate.media_type == DSSE:
         return _envelope(candidate)
+    if candidate.media_type in (JWS, COSE):
+        return _notation(candidate)
     raise Rejected(f"it is of a kind that is not known: {candidate.media_type[:100]!r}")
 
 
@@ -71,8 +75,19 @@ def _simple(candidate: Candidate) -> Opened:
     return Opened(statement, Proof(candidate.content, signature, _annotated(candidate)))
 
 
+def _notation(candidate: Candidate) -> Opened:
+    """An envelope of the Notary Project, which names an artifact by its descriptor and has no statement."""
+    from wasmbuild.trust.notation.opening import open_envelope  # noqa: PLC0415  (with all of X.509)
+
+    payload, proof = open_envelope(candidate.content, candidate.media_type)
+    digest = payload.target.digest
+    subject = Subject({digest.algorithm: digest.encoded}, annotations=payload.annotations)
+    return Opened(Statement((subject,), NOTARY_SIGN), proof, payload.target)
+
+
 def _annotated(candidate: Candidate) -> Material:
-    """What cosign 2 sends along in annotations of a layer: the certificate, and those above it."""
+    """What cosign 2 sends along in annotations of a layer: the certificate, those above it, and what a log says."""
     pems = [candidate.annotations.get(name, "") for name in (CERTIFICATE, CHAIN)]
     chain = tuple(der for pem in pems if pem for der in read_certificates(pem.encode()))
-    return Material(chain=chain)
+    entries, times = annotated_log_entries(candidate.annotations), annotated_timestamps(candidate.annotations)
+    return Material(chain=chain, log_entries=entries, timestamps=times)

@@ -7,120 +7,46 @@ signature, whoever signed it. The name that is in it is nobody's promise: an art
 with its signatures.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from registry.digest import Digest
 from registry.errors import Failure
 from registry.model import Descriptor
-from wasmbuild.errors import InvalidSignature, Unsigned
+from registry.words import printable
+from wasmbuild.errors import InvalidAttestation, InvalidSignature, Unsigned
 from wasmbuild.trust.authority import Authority, Signer
 from wasmbuild.trust.candidate import Candidate, SignatureKind
+from wasmbuild.trust.evidence import Claim, Evidence, Finding, Outcome
 from wasmbuild.trust.opened import Opened, open_candidate
 from wasmbuild.trust.proof import Proof, Rejected
-from wasmbuild.trust.statement import SIGNATURES, Statement, Subject
+from wasmbuild.trust.statement import SIGNATURES, Subject
 
-__all__ = ["Claim", "Evidence", "Finding", "Outcome", "Verifier", "require"]
+__all__ = ["Claim", "Evidence", "Finding", "Opening", "Outcome", "Verifier", "require", "require_attestation"]
+
+Opening = Callable[[Candidate], Opened]
+"""How a candidate is read. Raises InvalidDocument and Rejected, as ``open_candidate`` does."""
 
 _SHOWN_REASONS = 5
-
-
-class Outcome(Enum):
-    """What was found of a signature; there is no fourth."""
-
-    VERIFIED = "verified"
-    UNSIGNED = "unsigned"
-    INVALID = "invalid"
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What something signed that holds says: under which name, with which annotations, and the whole sentence."""
-
-    name: str | None
-    annotations: Mapping[str, Any] = field(default_factory=dict)
-    statement: Statement | None = field(default=None, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something signed, judged: either its ``signer`` and ``claim``, when it holds, or the ``reason`` why not.
-
-    ``predicate_type`` is None where nobody can tell.
-    """
-
-    kind: SignatureKind
-    manifest: Descriptor | None
-    predicate_type: str | None
-    signer: Signer | None = None
-    claim: Claim | None = None
-    reason: str | None = None
-
-    @property
-    def holds(self) -> bool:
-        """Whether somebody who is trusted says it, of this artifact."""
-        return self.claim is not None
-
-    @property
-    def is_signature(self) -> bool:
-        """Whether it is, or poses as, a plain signature, and not an attestation."""
-        return self.predicate_type is None or self.predicate_type in SIGNATURES
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What was found about ``subject``, each by itself; ``asked`` are the names of those who are trusted."""
-
-    subject: Digest
-    asked: tuple[str, ...]
-    findings: tuple[Finding, ...] = ()
-
-    @property
-    def signatures(self) -> tuple[Finding, ...]:
-        """The plain signatures, and what poses as one."""
-        return tuple(finding for finding in self.findings if finding.is_signature)
-
-    @property
-    def attestations(self) -> tuple[Finding, ...]:
-        """The attestations."""
-        return tuple(finding for finding in self.findings if not finding.is_signature)
-
-    @property
-    def outcome(self) -> Outcome:
-        """What the signatures come to; one that holds is enough."""
-        signatures = self.signatures
-        if any(finding.holds for finding in signatures):
-            return Outcome.VERIFIED
-        return Outcome.INVALID if signatures else Outcome.UNSIGNED
-
-    @property
-    def signers(self) -> tuple[Signer, ...]:
-        """Who has signed, each once, however many signatures they made and whenever."""
-        signers = {(each.identity, each.issuer): each for each in self._all_signers()}
-        return tuple(signers.values())
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """A sentence for each signature that does not hold, also when another one does."""
-        return tuple(finding.reason for finding in self.signatures if finding.reason is not None)
-
-    def _all_signers(self) -> list[Signer]:
-        return [finding.signer for finding in self.signatures if finding.signer is not None]
 
 
 class Verifier:
     """Judges by those who are trusted. It keeps nothing of what it has seen, and may be asked from any thread."""
 
-    def __init__(self, authorities: Sequence[Authority]) -> None:
-        """Trust each of ``authorities``, of which there must be one.
+    def __init__(
+        self,
+        authorities: Sequence[Authority],
+        annotations: Mapping[str, str] | None = None,
+        opening: Opening = open_candidate,
+    ) -> None:
+        """Trust each of ``authorities``, of which there must be one, who must have signed ``annotations``, too.
 
         Raises ValueError for none: nobody may be trusted by a mistake.
         """
         if not authorities:
             raise ValueError("a verifier trusts somebody")
         self._authorities = tuple(authorities)
+        self._annotations = dict(annotations or {})
+        self._opening = opening
 
     def verify(self, subject: Descriptor, candidates: Iterable[Candidate]) -> Evidence:
         """What the candidates come to, for an artifact. Raises nothing for any bytes."""
@@ -129,7 +55,7 @@ class Verifier:
 
     def _judge(self, candidate: Candidate, subject: Descriptor) -> Finding:
         try:
-            opened = open_candidate(candidate)
+            opened = self._opening(candidate)
         except Failure as failure:
             return _refused(candidate, candidate.declared, f"it is malformed: {failure}")
         except Rejected as rejected:
@@ -137,7 +63,7 @@ class Verifier:
         kind = opened.statement.predicate_type
         try:
             signer = self._signer(opened.proof)
-            return Finding(candidate.kind, candidate.manifest, kind, signer, _claim(opened, subject))
+            return Finding(candidate.kind, candidate.manifest, kind, signer, self._claim(opened, subject))
         except Rejected as rejected:
             return _refused(candidate, kind, str(rejected))
 
@@ -152,22 +78,63 @@ class Verifier:
         distinct = list(dict.fromkeys(reasons))
         raise Rejected("; ".join(distinct[:_SHOWN_REASONS]))
 
+    def _claim(self, opened: Opened, subject: Descriptor) -> Claim:
+        """What is said of the artifact. Raises Rejected when something else is meant, or too little said."""
+        claim = _claim(opened, subject)
+        missing = [f"{key}={value}" for key, value in self._annotations.items() if claim.annotations.get(key) != value]
+        if missing:
+            raise Rejected(f"it does not say {printable(', '.join(missing), 200)}")
+        return claim
+
 
 def require(evidence: Evidence, name: str) -> None:
     """Insist on a signature of the artifact that is called ``name``, a reference by digest.
 
-    Raises Unsigned or InvalidSignature, which say what was found instead.
+    Raises Unsigned or InvalidSignature, which say what was found instead and have it as details.
     """
+    failure: Failure | None = None
     if evidence.outcome is Outcome.UNSIGNED:
-        raise Unsigned(f"{name} is not signed", hint=f"wasmbuild sign {name} --key wasmbuild.key")
-    if evidence.outcome is Outcome.INVALID:
-        shown = list(dict.fromkeys(evidence.reasons))
-        more = [f"and {len(shown) - _SHOWN_REASONS} more"] if len(shown) > _SHOWN_REASONS else []
-        raise InvalidSignature(
-            f"no signature of {name} is valid",
-            cause="\n".join([*shown[:_SHOWN_REASONS], *more]),
-            hint=f"trusted is {', '.join(evidence.asked[:_SHOWN_REASONS])}",
-        )
+        failure = Unsigned(f"{name} is not signed", hint=f"wasmbuild sign {name} --key wasmbuild.key")
+    elif evidence.outcome is Outcome.INVALID:
+        cause = _listed(evidence.reasons)
+        failure = InvalidSignature(f"no signature of {name} is valid", cause=cause, hint=_trusted(evidence))
+    if failure is not None:
+        failure.details = evidence
+        raise failure
+
+
+def require_attestation(evidence: Evidence, predicate_type: str, name: str) -> None:
+    """Insist on an attestation of a predicate type about the artifact that is called ``name``.
+
+    Raises InvalidAttestation, which says what was found instead and has it as details.
+    """
+    outcome, wanted = evidence.outcome_of(predicate_type), printable(predicate_type, 200)
+    if outcome is Outcome.VERIFIED:
+        return
+    if outcome is Outcome.UNSIGNED:
+        others = {f"there is one of {printable(each.predicate_type or '', 200)}" for each in evidence.attestations}
+        cause = _listed(sorted(others)) if others else None
+        failure = InvalidAttestation(f"{name} has no attestation of type {wanted}", cause=cause)
+    else:
+        cause = _listed([each.reason for each in evidence.of_type(predicate_type) if each.reason is not None])
+        what = f"no attestation of {name} of type {wanted} is valid"
+        failure = InvalidAttestation(what, cause=cause, hint=_trusted(evidence))
+    failure.details = evidence
+    raise failure
+
+
+def _listed(sentences: Sequence[str]) -> str:
+    """Some sentences, a line each, and how many more there are."""
+    shown = list(dict.fromkeys(sentences))
+    more = [f"and {len(shown) - _SHOWN_REASONS} more"] if len(shown) > _SHOWN_REASONS else []
+    return "\n".join([*shown[:_SHOWN_REASONS], *more])
+
+
+def _trusted(evidence: Evidence) -> str:
+    """Those who are trusted, for a hint: one in its sentence, several in a list of which one is enough."""
+    if len(evidence.asked) == 1:
+        return f"trusted is {evidence.asked[0]}"
+    return f"trusted is any of\n{_listed(evidence.asked)}"
 
 
 def _refused(candidate: Candidate, predicate_type: str | None, why: str) -> Finding:

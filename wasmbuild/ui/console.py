@@ -32,7 +32,7 @@ class Renderer(Protocol):
 class Console:
     """How a person asked to be shown things. ``progress`` and ``format`` are as on the command line.
 
-    ``own_process`` is whether the process is there for this command alone.
+    ``own_process`` is whether the process is there for this command alone; ``command`` what was asked for.
     """
 
     format: str = "text"
@@ -40,6 +40,8 @@ class Console:
     verbose: bool = False
     debug: bool = False
     own_process: bool = False
+    command: str = ""
+    _answered: bool = False
     _renderer: Renderer | None = None
     _lock: Lock = field(default_factory=Lock)
 
@@ -52,13 +54,18 @@ class Console:
 
     def result(self, command: str, text: str, document: Mapping[str, Any]) -> None:
         """Print the result of a command: a text, or one JSON document."""
-        self.close()
+        self.hand_over()
         if self.format == "json":
             import json  # noqa: PLC0415 - most commands print none
 
             whole = {"schemaVersion": SCHEMA_VERSION, "command": command, **document}
             text = json.dumps(whole, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
         print(text, flush=True)
+
+    def hand_over(self) -> None:
+        """Leave stdout to somebody else: from here on no document of ours is written there."""
+        self.close()
+        self._answered = True
 
     def tell(self, text: str) -> None:
         """Say something to the person, if that is possible."""
@@ -67,7 +74,13 @@ class Console:
             print(text, file=sys.stderr, flush=True)
 
     def fail(self, failure: "Failure") -> None:
-        """Show a failure, if that is possible: its exit code tells it, too."""
+        """Show a failure, if that is possible: its exit code tells it, too.
+
+        With ``--format json`` it is a document on stdout as well, unless a result is there already.
+        """
+        if self.format == "json" and not self._answered:
+            with suppress(OSError):
+                self.result(self.command, "", _document(failure))
         if self.progress == "json":
             import json  # noqa: PLC0415
 
@@ -102,6 +115,13 @@ class Console:
         from wasmbuild.ui.plain import PlainRenderer, QuietRenderer  # noqa: PLC0415
 
         return QuietRenderer(verbose=False) if wanted == "quiet" else PlainRenderer(verbose=self.verbose)
+
+
+def _document(failure: "Failure") -> dict[str, Any]:
+    """The fields of a failure: what was found on the way, and the four lines that a person reads."""
+    error = {"code": failure.code, "what": failure.what, "cause": failure.cause, "hint": failure.hint}
+    found = failure.details.to_json() if failure.details else {}
+    return {"outcome": "failed", **found, "error": {**error, "side": failure.side}}
 
 
 def _color() -> bool:

@@ -425,8 +425,14 @@ def test_forms(text, kinds):
     assert parse_kinds(text) == kinds
 
 
-@pytest.mark.parametrize("text", ["", "notation", "all", "bundle,", "bundle,notation", "Bundle"])
+@pytest.mark.parametrize("text", ["", "bundle,", "Bundle", "all,bundle", "cosign"])
 def test_what_is_no_form(text):
-    with pytest.raises(UsageFailed, match="is not a form of signatures") as caught:
+    with pytest.raises(UsageFailed, match="is not a form of signatures"):
+        parse_kinds(text, certified=True)
+
+
+@pytest.mark.parametrize("text", ["notation", "all", "bundle,notation"])
+def test_the_form_of_notation_needs_a_certificate(text):
+    with pytest.raises(UsageFailed, match="needs a certificate"):
         parse_kinds(text)
-    assert ("Notation" in str(caught.value.cause)) == ("notation" in text or text == "all")
+    assert parse_kinds(text, certified=True)[-1] is SignatureKind.NOTATION
