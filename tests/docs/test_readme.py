@@ -41,7 +41,11 @@ def test_the_tour(tmp_path, registry_address, monkeypatch):
     ]  # fmt: skip
     known = list(commands_of(1))
     assert [command.split()[1] for command, _ in known] == ["run", "run", "compat"]
-    for command, shown in [*commands[1:], *known]:  # the first one is running already, elsewhere
+    trusting = list(commands_of(2))
+    assert [command.split()[1] for command, _ in trusting] == ["policy", "run"]
+    policy = re.findall(r"```toml\n(version = 1.*?)```", README, re.DOTALL)[0]
+    (tmp_path / "trust.toml").write_text(policy.replace("127.0.0.1:5000", registry_address))
+    for command, shown in [*commands[1:], *known, *trusting]:  # the first one is running already, elsewhere
         printed = printed_by(command.replace("127.0.0.1:5000", registry_address), tmp_path)
         printed = printed.replace(registry_address, "127.0.0.1:5000")
         assert re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}", r"\1…", printed) == shown
@@ -50,7 +54,7 @@ def test_the_tour(tmp_path, registry_address, monkeypatch):
 def test_the_registry(tmp_path, monkeypatch):
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
     (tmp_path / "password.txt").write_text("correct horse battery\n")
-    first, *others = commands_of(2)
+    first, *others = commands_of(3)
     assert first[0].startswith("wasmbuild serve --data team-data ")
     with running_server(tmp_path / "team-data") as address:
         for command, shown in others:
