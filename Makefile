@@ -41,7 +41,7 @@ e2e: $(READY)         ## pass the tests with every compiler; fetches those first
 	$(BIN)/python -m pytest -n auto tests/e2e_build
 
 interop: $(READY)     ## pass the tests with other clients and registries; gets those first
-	$(BIN)/python scripts/peers.py oras crane distribution docker-registry cosign cosign2 notation fulcio timestamp-server rekor-posix versitygw wasm-tools
+	$(BIN)/python scripts/peers.py oras crane distribution docker-registry cosign cosign2 notation fulcio timestamp-server rekor-posix versitygw wasm-tools cosign-vectors
 	$(BIN)/python -m pytest -n auto --dist loadgroup tests/interop
 	TEST_S3=1 $(BIN)/python -m pytest -n auto -k s3 tests/server
 

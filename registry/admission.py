@@ -12,10 +12,13 @@ from typing import Protocol
 from registry.content import Store
 from registry.model import Descriptor
 
-__all__ = ["ENTRY_POINTS", "Admission", "OpenAdmission", "Question", "Verdict"]
+__all__ = ["ENTRY_POINTS", "NOT_ADMITTED", "Admission", "OpenAdmission", "Question", "Verdict"]
 
 ENTRY_POINTS = "registry.admission"
 """The group of entry points; the name is what the server's settings say."""
+
+NOT_ADMITTED = "not admitted: "
+"""What the message of a refusal begins with, by which our client tells it from a lack of rights."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,10 +85,12 @@ class Failure(Exception):
     ``what`` is one sentence without a full stop, ``cause`` the other side's own words (several
     lines are allowed), ``hint`` a command to paste or a thing to do. ``side`` says which end of a
     copy failed, where there were two; ``details`` what was found on the way, where that is worth reading.
+    ``outcome`` is the word for it in documents, which details may put more exactly.
     """
 
     code: ClassVar[str] = "WB999"
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+    outcome: ClassVar[str] = "failed"
 
     def __init__(self, what: str, *, cause: str | None = None, hint: str | None = None) -> None:
         super().__init__(what)

@@ -17,10 +17,12 @@ from typing import BinaryIO
 from registry.errors import StorageFailed
 
 __all__ = [
+    "FileTooLarge",
     "exclusive",
     "exclusive_folder",
     "open_regular",
     "publish",
+    "read_regular",
     "replacing",
     "storage_errors",
     "sync_folder",
@@ -139,6 +141,22 @@ def open_regular(path: Path) -> BufferedReader:
     except BaseException:
         os.close(handle)
         raise
+
+
+class FileTooLarge(OSError):
+    """A file has more bytes than whoever reads it wants; ``strerror`` says how many those are."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(errno.EFBIG, f"it is larger than {limit} bytes")
+
+
+def read_regular(path: Path, limit: int) -> bytes:
+    """All of a regular file that has at most ``limit`` bytes. Raises FileTooLarge, and OSError as ``open_regular``."""
+    with open_regular(path) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise FileTooLarge(limit)
+    return data
 
 
 def _check(mode: int, path: Path) -> None:

@@ -1,8 +1,9 @@
 """Foreign words made safe to show: they end up on a terminal, in a log, in a JSON document."""
 
 import re
+import shlex
 
-__all__ = ["printable"]
+__all__ = ["pasted", "printable"]
 
 _UNSAFE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
@@ -16,6 +17,11 @@ def printable(text: str, limit: int = 600) -> str:
     beginning = text[: limit + 1]  # no character gets shorter
     escaped = _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}" if match[0] < "Ā" else _unicode(match[0]), beginning)
     return escaped if len(escaped) <= limit else escaped[:limit] + "…"
+
+
+def pasted(word: object) -> str:
+    """A word of a command that a person is to paste: one word for the shell, whatever is in it, and printable."""
+    return printable(shlex.quote(str(word)))
 
 
 def _unicode(character: str) -> str:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from queue import Empty, LifoQueue, SimpleQueue
 from threading import Event, Thread
-from time import sleep
+from time import monotonic, sleep
 from typing import Any, TypeVar
 
 __all__ = ["Abandoned", "Workers", "check_abandoned", "pause"]
@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 _TURN = 0.2
 """Seconds after which the calling thread looks up: a signal may have woken another thread than it."""
 _FAREWELL = 2.0
-"""Seconds that a thread gets to end when the work is over."""
+"""Seconds that all threads together get to end when the work is over."""
 
 
 class Abandoned(Exception):
@@ -78,8 +78,9 @@ class Workers:
             self._abandoned.set()
             for _ in self._threads:
                 self._tasks.put(None)
+            until = monotonic() + _FAREWELL
             for thread in self._threads:
-                thread.join(_FAREWELL)  # one may be deep in a read that nothing wakes
+                thread.join(max(until - monotonic(), 0))  # some may be deep in reads that nothing wakes
 
     def _next(self) -> tuple[Callable[[Any], None], Any, BaseException | None]:
         while True:

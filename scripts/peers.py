@@ -16,6 +16,7 @@ be little to test.
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -108,6 +109,14 @@ CRATES = {
 DEBIAN = {"docker-registry": "usr/bin/docker-registry"}
 """Debian packages, and the program in each."""
 
+VECTORS = {
+    "cosign-vectors": (
+        Module("github.com/sigstore/cosign/v3", MODULES["cosign"].version, MODULES["cosign"].sum),
+        ("pkg/cosign/testdata/oci-attestation.sigstore.json", "pkg/cosign/testdata/trusted_root_pgi.json"),
+    )
+}
+"""Files of modules that say what must hold: a bundle of sigstore's public services, and the root that goes with it."""
+
 NEEDED = {"oras", "crane", "distribution", "conformance", "versitygw", "wasm-tools"}
 
 QUICKLY = {
@@ -179,10 +188,10 @@ def go() -> Path:
     return kept(cache() / f"go-{pinned[1]}", install) / "go" / "bin" / "go"
 
 
-def build(name: str, module: Module) -> Path:
-    """The program of a Go module, built when there is none of this version."""
+def go_environment() -> dict[str, str]:
+    """What Go is told, so that it leaves nothing elsewhere."""
     work = workplace()
-    environment = {
+    return {
         "CGO_ENABLED": "0",
         "GOTOOLCHAIN": "local",
         "GOPATH": str(work / "path"),
@@ -190,6 +199,11 @@ def build(name: str, module: Module) -> Path:
         "GOCACHE": str(work / "objects"),
         "GOFLAGS": "-modcacherw",
     }
+
+
+def build(name: str, module: Module) -> Path:
+    """The program of a Go module, built when there is none of this version."""
+    environment = go_environment()
 
     def install(folder: Path) -> None:
         source = f"{module.package}@{module.version}"
@@ -214,6 +228,23 @@ def build_as_dependency(module: Module, target: Path, environment: dict[str, str
         Path(own, "go.mod").write_text(f"module interop\n\ngo 1.24\n\nrequire {path} {module.version}\n")
         command = (go(), "build", "-mod=mod", "-ldflags=-s -w", "-o", target, module.package)
         run(*command, environment=environment, folder=Path(own))
+
+
+def pick(name: str, module: Module, paths: tuple[str, ...]) -> Path:
+    """A folder with files of a module, under their last names.
+
+    Raises Unavailable.
+    """
+
+    def copy(folder: Path) -> None:
+        command = (go(), "mod", "download", "-json", f"{module.package}@{module.version}")
+        got = json.loads(run(*command, environment=go_environment()))
+        if got["Sum"] != module.sum:
+            raise Unavailable(f"{module.package} is not the pinned one: {got['Sum']}")
+        for path in paths:
+            shutil.copyfile(Path(got["Dir"], path), folder / Path(path).name)
+
+    return kept(cache() / f"{name}-{module.version}", copy)
 
 
 def check(description: str, module: Module) -> None:
@@ -298,6 +329,8 @@ def obtain(name: str) -> Path:
         program = build(name, MODULES[name])
     elif name in CRATES:
         program = compile_crate(name, CRATES[name])
+    elif name in VECTORS:
+        return pick(name, *VECTORS[name])
     else:
         program = unpack(name, DEBIAN[name])
     if not os.access(program, os.X_OK):
@@ -324,7 +357,7 @@ def provide(name: str) -> bool:
 
 def main() -> int:
     """Provide what was asked for, or all."""
-    names = [*MODULES, *CRATES, *DEBIAN]
+    names = [*MODULES, *CRATES, *DEBIAN, *VECTORS]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}; all when none is given")
     asked = parser.parse_args().names or names

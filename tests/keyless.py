@@ -116,6 +116,7 @@ def certificate(
     days=1,
     minutes=0,
     usage=True,
+    basic=True,
     path_length=None,
     serial=None,
 ):
@@ -128,8 +129,10 @@ def certificate(
         .serial_number(serial or x509.random_serial_number())
         .not_valid_before(start)
         .not_valid_after(start + (timedelta(minutes=minutes) if minutes else timedelta(days=days)))
-        .add_extension(x509.BasicConstraints(authority, path_length if authority else None), critical=True)
     )
+    if basic:
+        limit = path_length if authority else None
+        builder = builder.add_extension(x509.BasicConstraints(authority, limit), critical=True)
     if usage:
         parts = (not authority, False, False, False, False, authority, authority, False, False)
         builder = builder.add_extension(x509.KeyUsage(*parts), critical=True)
@@ -188,58 +191,54 @@ class World:
         start, end = self.windows.get(key, (NOW - timedelta(days=365), None))
         return {"start": start.isoformat()} | ({"end": end.isoformat()} if end else {})
 
-    def leaf(self, key, *, names=None, issuer=(said("1.3.6.1.4.1.57264.1.8", ISSUER),), logged=True, **changes):
-        """A certificate as Fulcio makes them, ten minutes long, with the timestamp of the certificate log in it."""
+    def leaf(self, key, *, names=None, issuer=(said("1.3.6.1.4.1.57264.1.8", ISSUER),), logs=None, **changes):
+        """A certificate as Fulcio makes them, ten minutes long, with what the certificate logs say of it.
+
+        ``logs`` are the keys of those that do, or what makes the extension out of what they sign.
+        """
         names = [x509.UniformResourceIdentifier(IDENTITY)] if names is None else names
         settings = {"purpose": CODE, "start": NOW - timedelta(minutes=1), "minutes": 10, "serial": 12345} | changes
         above = self.authority.chain[0]
         bare = certificate("", key, above, self.authority.key, names=names, extensions=issuer, **settings)
-        if not logged:
+        logs = (self.certificate_log,) if logs is None else logs
+        if logs == ():
             return bare
-        listed = self.certificate_timestamp(bare.tbs_certificate_bytes, spki_of(above), self.certificate_log)
-        extensions = (*issuer, (listed, False))
+        make = logs if callable(logs) else lambda *parts: self.certificate_timestamp(*parts, *logs)
+        extensions = (*issuer, (make(bare.tbs_certificate_bytes, spki_of(above)), False))
         return certificate("", key, above, self.authority.key, names=names, extensions=extensions, **settings)
 
-    def certificate_timestamp(self, tbs, issuer_spki, key, at=NOW):
-        """The extension with one signed certificate timestamp (RFC 6962, section 3.3)."""
-        since = int(at.timestamp() * 1000).to_bytes(8)
-        body = b"\0\0" + since + b"\0\1" + sha256(issuer_spki).digest() + len(tbs).to_bytes(3) + tbs + b"\0\0"
-        signature = ecdsa(key, body)
-        log_id = sha256(spki(key)).digest()
-        one = b"\0" + log_id + since + b"\0\0" + b"\4\3" + len(signature).to_bytes(2) + signature
-        sized = len(one).to_bytes(2) + one
-        return x509.UnrecognizedExtension(OID("1.3.6.1.4.1.11129.2.4.2"), tlv(4, len(sized).to_bytes(2) + sized))
+    def certificate_timestamp(self, tbs, issuer_spki, *keys, since=NOW, version=b"\0", entry=b"\0\1"):
+        """The extension with a signed certificate timestamp of each log (RFC 6962, section 3.3)."""
+        since = since if isinstance(since, bytes) else int(since.timestamp() * 1000).to_bytes(8)
+        body = b"\0\0" + since + entry + sha256(issuer_spki).digest() + len(tbs).to_bytes(3) + tbs + b"\0\0"
+        listed = b""
+        for key in keys:
+            made = ecdsa(key, body)
+            one = version + sha256(spki(key)).digest() + since + b"\0\0\4\3" + len(made).to_bytes(2) + made
+            listed += len(one).to_bytes(2) + one
+        return x509.UnrecognizedExtension(OID("1.3.6.1.4.1.11129.2.4.2"), tlv(4, len(listed).to_bytes(2) + listed))
 
-    def timestamp(self, message, at=NOW, *, serial=None, embed=(), key=None, chain=None, status=0):
-        """A ``TimeStampResp`` (RFC 3161) over a message."""
+    def timestamp(self, message, at=NOW, *, key=None, chain=None, embed=(), status=0, signers=1, **changes):
+        """A ``TimeStampResp`` (RFC 3161) over a message; ``changes`` are parts that are to be other ones."""
         leaf = (chain or self.times.chain)[0]
-        algorithm = tlv(0x30, oid(SHA256))
-        imprint = tlv(0x30, algorithm, tlv(4, sha256(message).digest()))
-        made = tlv(0x18, at.strftime("%Y%m%d%H%M%SZ").encode())
-        info = tlv(0x30, number(1), oid("1.3.6.1.4.1.57264.2"), imprint, number(77), made)
+        use = stamped(leaf, message, at) | changes
+        info = tlv(0x30, *use["info"])
+        of_attribute = {"content_type": oid(TST_INFO), "message_digest": tlv(4, sha256(info).digest())}
         attributes = b"".join(
-            tlv(0x30, oid(kind), tlv(0x31, value))
-            for kind, value in (
-                ("1.2.840.113549.1.9.3", oid(TST_INFO)),
-                ("1.2.840.113549.1.9.4", tlv(4, sha256(info).digest())),
-                (
-                    "1.2.840.113549.1.9.16.2.47",
-                    tlv(0x30, tlv(0x30, tlv(0x30, tlv(4, sha256(der(leaf)).digest())))),
-                ),
-            )
+            tlv(0x30, oid(kind), tlv(0x31, (of_attribute | use)[what])) for kind, what in use["attributes"]
         )
         signer = tlv(
             0x30,
             number(1),
-            tlv(0x30, leaf.issuer.public_bytes(), number(serial or leaf.serial_number)),
-            algorithm,
+            tlv(0x30, leaf.issuer.public_bytes(), number(use["serial"])),
+            use["algorithm"],
             tlv(0xA0, attributes),
             *signed_as(key or self.times.key, tlv(0x31, attributes)),
         )
-        content = tlv(0x30, oid(TST_INFO), tlv(0xA0, tlv(4, info)))
+        content = tlv(0x30, oid(use["inside"]), tlv(0xA0, tlv(4, info)))
         certificates = (tlv(0xA0, *map(der, embed)),) if embed else ()
-        data = tlv(0x30, number(3), tlv(0x31, algorithm), content, *certificates, tlv(0x31, signer))
-        token = tlv(0x30, oid(SIGNED_DATA), tlv(0xA0, data))
+        data = tlv(0x30, number(3), tlv(0x31, use["algorithm"]), content, *certificates, tlv(0x31, signer * signers))
+        token = tlv(0x30, oid(use["outside"]), tlv(0xA0, data))
         return tlv(0x30, tlv(0x30, number(status)), token)
 
     def entry1(self, kind, version, spec, at=NOW, *, promise=True, proof=True):
@@ -275,6 +274,29 @@ class World:
             "inclusionProof": included(body, ORIGIN, lambda text: log_id[:4] + self.rekor2.sign(text)),
             "canonicalizedBody": b64(body),
         }
+
+
+SIGNED_ATTRIBUTES = (
+    ("1.2.840.113549.1.9.3", "content_type"),
+    ("1.2.840.113549.1.9.4", "message_digest"),
+    ("1.2.840.113549.1.9.16.2.47", "named"),
+)
+
+
+def stamped(leaf, message, at):
+    """The parts of a timestamp."""
+    algorithm = tlv(0x30, oid(SHA256))
+    imprint = tlv(0x30, algorithm, tlv(4, sha256(message).digest()))
+    made = tlv(0x18, at.strftime("%Y%m%d%H%M%SZ").encode())
+    return {
+        "info": [number(1), oid("1.3.6.1.4.1.57264.2"), imprint, number(77), made],
+        "attributes": SIGNED_ATTRIBUTES,
+        "named": tlv(0x30, tlv(0x30, tlv(0x30, tlv(4, sha256(der(leaf)).digest())))),
+        "serial": leaf.serial_number,
+        "algorithm": algorithm,
+        "inside": TST_INFO,
+        "outside": SIGNED_DATA,
+    }
 
 
 def signed_as(key, message):

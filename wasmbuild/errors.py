@@ -118,6 +118,7 @@ class Unsigned(Failure):
 
     code = "WB401"
     exit_code = ExitCode.DENIED
+    outcome = "unsigned"
 
 
 class InvalidSignature(Failure):
@@ -125,6 +126,7 @@ class InvalidSignature(Failure):
 
     code = "WB402"
     exit_code = ExitCode.DENIED
+    outcome = "invalid"
 
 
 class CapabilityDenied(Failure):
@@ -146,6 +148,7 @@ class PolicyDenied(Failure):
 
     code = "WB405"
     exit_code = ExitCode.DENIED
+    outcome = "denied"
 
 
 class InvalidAttestation(Failure):
@@ -153,6 +156,7 @@ class InvalidAttestation(Failure):
 
     code = "WB406"
     exit_code = ExitCode.DENIED
+    outcome = "invalid"
 
 
 class RebuildDiffers(Failure):

@@ -36,7 +36,7 @@ class Table:
 
     def invalid(self, key: str | None, problem: str, hint: str | None = None) -> InvalidProject:
         """The error for a key, or for the whole table: where it is, and what is wrong with it."""
-        shown = " ".join(part for part in (f"[{self.name}]" if self.name else "", key or "") if part)
+        shown = " ".join(part for part in (f"[{self.name}]" if self.name else "", key or "") if part) or "the file"
         position = self.position(key)
         place = f"{self.file}, {position}" if position else self.file
         return InvalidProject(f"{place}: {shown} {problem}", hint=hint)

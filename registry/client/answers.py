@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from registry.admission import NOT_ADMITTED
 from registry.errors import AuthenticationFailed, Failure, InvalidDocument, RegistryRefused, RemoteNotFound, Unreachable
 from registry.model import load_json
 from registry.words import printable
@@ -39,11 +40,17 @@ def refusal(response: "requests.Response", what: str) -> Failure:
     if status == 404:
         return RemoteNotFound(what, cause=cause)
     if status in (401, 403):
-        hint = "these credentials may not do this: ask for the right to do it" if status == 403 else None
-        return AuthenticationFailed(what, status=status, cause=cause, hint=hint)
+        return AuthenticationFailed(what, status=status, cause=cause, hint=_way_on(status, cause))
     refused = RegistryRefused(what, status=status, cause=cause)
     refused.retry_after = _retry_after(response)
     return refused
+
+
+def _way_on(status: int, cause: str) -> str | None:
+    """What to do where who we are may be the reason; an admission says itself what it wants."""
+    if status != 403 or NOT_ADMITTED in cause:
+        return None
+    return "the registry forbids it; where its reason is about rights, ask for them"
 
 
 def unreachable(error: Exception, url: str) -> Unreachable:

@@ -15,6 +15,8 @@ __all__ = ["StandIn", "list_referrers", "referrers_tag"]
 
 _MAX_PAGES = 100
 _MAX_REFERRERS = 10_000
+_MAX_BYTES = 32 * 1024 * 1024
+"""Of all pages together: three kilobytes for each of so many referrers, whose annotations are in the list."""
 _NO_SUCH_API = frozenset({404, 405})
 _ATTEMPTS = 8
 
@@ -25,15 +27,19 @@ def list_referrers(transport: Transport, url: str, scope: str, name: str) -> lis
     Raises whatever it answers other than a list or "no such API".
     """
     found: list[Descriptor] = []
+    received = 0
     what = f"{name} could not list the referrers"
     for number in range(_MAX_PAGES):
         request = Request("GET", url, what, scope, {"Accept": OCI_INDEX})
-        page, following = _page(transport, request, first=number == 0)
+        page, size, following = _page(transport, request, first=number == 0)
         if page is None:
             return None
         found.extend(page.manifests)
+        received += size
         if len(found) > _MAX_REFERRERS:
             raise ContentTooLarge(what, cause=f"there are more than {_MAX_REFERRERS}")
+        if received > _MAX_BYTES:
+            raise ContentTooLarge(what, cause=f"the list is larger than {_MAX_BYTES} bytes")
         if following is None:
             return found
         url = following
@@ -45,12 +51,13 @@ def referrers_tag(digest: Digest) -> str:
     return f"{digest.algorithm[:32]}-{digest.encoded[:64]}"
 
 
-def _page(transport: Transport, request: Request, *, first: bool) -> tuple[Index | None, str | None]:
+def _page(transport: Transport, request: Request, *, first: bool) -> tuple[Index | None, int, str | None]:
+    """A page, how many bytes it has, and the address of the next one."""
     allowed = (200, *_NO_SUCH_API) if first else (200,)
     with transport.send(request, *allowed) as response:
         content_type = response.headers.get("Content-Type", "").split(";")[0].strip()
         if response.status_code != 200 or (first and content_type == "text/html"):
-            return None, None  # some registries answer an unknown path with their web page
+            return None, 0, None  # some registries answer an unknown path with their web page
         data = bounded(response, request.what)
         following = response.links.get("next", {}).get("url")
     try:
@@ -59,7 +66,7 @@ def _page(transport: Transport, request: Request, *, first: bool) -> tuple[Index
         raise UnexpectedAnswer(request.what, cause=str(error)) from error
     if not isinstance(index, Index):
         raise UnexpectedAnswer(request.what, cause="the answer is not an index")
-    return index, transport.page(request.url, following, request.what) if following else None
+    return index, len(data), transport.page(request.url, following, request.what) if following else None
 
 
 class _Repository(Fetcher, TagStore, Protocol):

@@ -42,6 +42,8 @@ _TIMEOUT = (10.0, 90.0)
 _FIRST_CONTACT = 1.5
 """Seconds of trying while a registry has never answered: a name may just be wrong."""
 _HEADERS = {"User-Agent": "wasmbuild", "Accept": "*/*", "Accept-Encoding": "identity"}
+_KEPT = 12
+"""Connections that are kept at least: several works of four requests at once may go on side by side."""
 _SMALL = 64 * 1024
 _MAX_LESSONS = 2
 """How often a refusal may teach us something: that a token is needed, and what it lacked."""
@@ -88,7 +90,7 @@ class Transport(Registry):
         plain = speaks_plain(self.host, self.host_settings)
         super().__init__(hostname=self.host, insecure=plain)
         cookies = self.session.cookies
-        self.session = open_session(self.host, self.host_settings, settings.concurrency)
+        self.session = open_session(self.host, self.host_settings, max(settings.concurrency, _KEPT))
         self.session.cookies = cookies
         self.auth = RegistryAuth(self.host, self.session, plain=plain, realms=self.host_settings.realms)
         self._reached = False

@@ -1,6 +1,7 @@
 """How a blob gets to a registry (distribution-spec 1.1, "Pushing blobs"), whatever happens on the way.
 
-Whole in one PUT, or in chunks where the registry or its settings ask for that. After a broken
+A small one in one POST where the registry takes that, others whole in one PUT, or in chunks where the registry
+or its settings ask for that. After a broken
 connection the registry is asked how much it has, and gets the rest.
 """
 
@@ -15,7 +16,14 @@ from registry.ahead import ReadAhead
 from registry.client.transport import Body, Request, Transport
 from registry.content import CHUNK, Opener, Readable, read_past
 from registry.digest import Digest
-from registry.errors import Failure, RegistryRefused, RemoteNotFound, UnexpectedAnswer
+from registry.errors import (
+    AuthenticationFailed,
+    Failure,
+    RegistryRefused,
+    RemoteNotFound,
+    UnexpectedAnswer,
+    Unreachable,
+)
 from registry.model import OCTETS, Descriptor
 
 __all__ = ["Uploads"]
@@ -25,6 +33,8 @@ _CHUNKED_HOSTS = {"ghcr.io": 4 * 1024 * 1024}
 _EMPTY = {"Content-Length": "0"}
 _LARGE = 8 * 1024 * 1024
 """Bytes from which on another thread reads ahead."""
+_SMALL = 64 * 1024
+"""Bytes up to which a blob goes along with the request that would open its upload."""
 _MAX_RESTARTS = 5
 _LARGEST_CHUNK = 1024 * 1024 * 1024
 _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,19})")
@@ -48,6 +58,7 @@ class Uploads:
         self._scope = scope
         self._chunk_size = transport.host_settings.chunk_size or _CHUNKED_HOSTS.get(transport.host)
         self._spare: list[_Session] = []
+        self._at_once = self._chunk_size is None
 
     def probe(self, what: str) -> None:
         """Open an upload, to find out whether we may; the next blob uses it. ``what`` is a failure's sentence."""
@@ -69,7 +80,8 @@ class Uploads:
 
     def push(self, descriptor: Descriptor, body: Opener) -> None:
         """Push one blob. Raises UnexpectedAnswer when the registry says that it stored something else."""
-        _Upload(self._transport, self, descriptor, body).run()
+        if not self._pushed_at_once(descriptor, body):
+            _Upload(self._transport, self, descriptor, body).run()
 
     def cancel_spare(self) -> None:
         """Give up what was opened and is not needed; where that is not possible, it expires."""
@@ -97,6 +109,29 @@ class Uploads:
     def request(self, method: str, location: str, what: str, headers: dict[str, str], body: Body | None) -> Request:
         """A request within an upload, which is not to be sent twice."""
         return Request(method, location, what, self._scope, headers, body, again=False)
+
+    def _pushed_at_once(self, descriptor: Descriptor, body: Opener) -> bool:
+        """Push a small blob in one request (distribution-spec 1.1, "Single POST"); False when it has to be opened.
+
+        A registry need not take that; one that opens an upload instead, or refuses, is not asked again.
+        """
+        if not self._at_once or descriptor.size > _SMALL or self._spare:
+            return False
+        what = f"{self._transport.host} did not take the blob {descriptor.digest}"
+        location = _with_digest(f"{self._url}/blobs/uploads/", descriptor.digest)
+        headers = {"Content-Type": OCTETS}
+        request = self.request("POST", location, what, headers, Body(body, descriptor.size))
+        try:
+            with self._transport.send(request, 201, 202) as response:
+                if response.status_code == 201:
+                    _check_stored(response, descriptor, what)
+                    return True
+                self._spare.append(self._session(response, what))
+        except (RegistryRefused, RemoteNotFound, Unreachable) as failure:
+            if failure.side is not None or isinstance(failure, AuthenticationFailed):  # the source's, or for good
+                raise
+        self._at_once = False
+        return False
 
     def _begin(self, what: str) -> _Session:
         request = Request("POST", f"{self._url}/blobs/uploads/", what, self._scope, _EMPTY)
@@ -193,9 +228,7 @@ class _Upload:
         with self._transport.send(
             self._uploads.request("PUT", location, self._what, headers, body), 201, 204
         ) as response:
-            stored = response.headers.get("Docker-Content-Digest", str(self._descriptor.digest))
-        if stored != str(self._descriptor.digest):
-            raise UnexpectedAnswer(self._what, cause=f"it says that it stored {stored[:100]}")
+            _check_stored(response, self._descriptor, self._what)
 
 
 class _Part(Readable):
@@ -212,6 +245,13 @@ class _Part(Readable):
 
     def close(self) -> None:
         """The source is closed by whoever opened it."""
+
+
+def _check_stored(response: requests.Response, descriptor: Descriptor, what: str) -> None:
+    """Insist that a registry stored what was sent, where it says so."""
+    stored = response.headers.get("Docker-Content-Digest", str(descriptor.digest))
+    if stored != str(descriptor.digest):
+        raise UnexpectedAnswer(what, cause=f"it says that it stored {stored[:100]}")
 
 
 def _out_of_step(failure: Failure) -> bool:

@@ -4,6 +4,7 @@ import ast
 import fnmatch
 import importlib
 import pkgutil
+import re
 import shutil
 import subprocess
 import sys
@@ -142,6 +143,14 @@ def test_the_verbs_say_in_the_table_what_they_say_themselves():
         command = importlib.import_module(f"wasmbuild.cli.{name.replace('-', '_')}").command
         assert command.name == name.rpartition(".")[2]
         assert command.help
+
+
+def test_a_hint_quotes_what_a_person_wrote():
+    """A hint is pasted: a file may be called ``x;touch y``. What a parser let through as a reference may not."""
+    raw = {"reference", "artifact", "file", "path", "target", "against", "folder", "text"}
+    for path in (CHECKOUT / "wasmbuild" / "cli").rglob("*.py"):
+        named = re.findall(r'hint=f"wasmbuild [^"]*"', path.read_text())
+        assert not [each for each in named if raw & set(re.findall(r"{(\w+)}", each))], relative(path)
 
 
 def test_no_file_names_a_machine_or_an_index():

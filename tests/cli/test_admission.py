@@ -11,6 +11,7 @@ import wasmtime
 
 from registry.admission import ENTRY_POINTS
 from registry.client.registries import Registries
+from registry.client.repository import Repository
 from registry.copying import copy
 from registry.errors import AuthenticationFailed, Failure, InvalidConfiguration
 from registry.model import OCI_MANIFEST, Descriptor
@@ -20,9 +21,12 @@ from registry.server.config import AdmissionConfig, ServerConfig
 from registry.server.testing import running_server
 from wasmbuild.artifact import pack
 from wasmbuild.cli.main import run
-from wasmbuild.errors import UsageFailed
+from wasmbuild.errors import InvalidProject, UsageFailed
 from wasmbuild.events import ignore
+from wasmbuild.trust.companion import add_layer
 from wasmbuild.trust.keys import PrivateKey
+from wasmbuild.trust.signer import sign_payload
+from wasmbuild.trust.simplesigning import Payload
 from wasmbuild.workflows.admission import open_admission
 from wasmbuild.workflows.sign import sign_remote
 
@@ -53,6 +57,8 @@ def keys(tmp_path_factory):
     (folder / "admission.toml").write_text('keys = ["release.pub"]\n')
     (folder / "policy.toml").write_text('trust-policy = "trust.toml"\nregistry = "registry.example.com"\n')
     (folder / "trust.toml").write_text(POLICY)
+    (folder / "tags.toml").write_text('trust-policy = "named.toml"\nregistry = "registry.example.com"\n')
+    (folder / "named.toml").write_text(POLICY.replace("threshold = 2", 'signed-name = "tag"'))
     (folder / "hello.wasm").write_bytes(bytes(wasmtime.wat2wasm("(module)")))
     return folder
 
@@ -112,7 +118,9 @@ def test_our_push_passes_in_one_go(asked, keys, capsys):
 
 def test_what_is_not_signed_is_refused_with_what_to_do(asked, capsys):
     _, err = ours(capsys, "push", f"{asked}/a/b:v1", "hello.wasm", "--sbom", "none", code=5)
-    assert re.search(r"403 DENIED.* is not signed; push by digest, sign that", err.replace("\n", " "))
+    said = " ".join(err.split())
+    assert re.search(r"403 DENIED: not admitted: .* is not signed; push by digest, sign that", said)
+    assert "hint:" not in said  # least of all one about credentials
     assert get(asked, "v1").status_code == 404
 
 
@@ -127,6 +135,9 @@ def test_the_signature_of_somebody_else_is_refused(asked):
     with pytest.raises(AuthenticationFailed) as caught:
         bring(f"{asked}/a/b:v1", "other")
     assert "it was made with another key" in str(caught.value)
+    assert "sign it with a key that this registry trusts" in str(caught.value)
+    assert "push --sign" not in str(caught.value)  # which may be what was done
+    assert caught.value.hint is None
 
 
 def test_a_tag_does_not_move_to_what_is_not_signed(asked):
@@ -153,9 +164,27 @@ def test_a_policy_decides(asked):
     with pytest.raises(AuthenticationFailed, match=r"does not fulfil the policy of this registry: .*1 of 2") as caught:
         bring(f"{asked}/a/b:v1", "release")
     assert "toml" not in str(caught.value)
+    assert "push --sign" not in str(caught.value)  # which is not what every policy asks for
     bring(f"{asked}/a/b:v1", "other")
     with pytest.raises(AuthenticationFailed, match=r"no scope is for registry\.example\.com/elsewhere/b"):
         bring(f"{asked}/elsewhere/b:v1", "release")
+
+
+@pytest.mark.parametrize("asked", ["tags.toml"], indirect=True)
+def test_each_tag_of_a_push_is_decided_about(asked):
+    manifest = bring(f"{asked}/a/b")
+    repository = Registries().repository(Reference.parse(f"{asked}/a/b"))
+    sign_payload_for(repository, manifest, "registry.example.com/a/b:v1")
+    for tags in (("v1", "v2"), ("v2", "v1"), ("v2",)):
+        with pytest.raises(AuthenticationFailed, match=r"signed as registry\.example\.com/a/b:v2"):
+            repository.tag_all(manifest, tags)
+    assert get(asked, "v1").status_code == 404
+    repository.tag_all(manifest, ("v1",))
+    assert get(asked, "v1").status_code == 200
+
+
+def sign_payload_for(repository: Repository, manifest: Descriptor, name: str) -> None:
+    add_layer(repository, manifest.digest, *sign_payload(Payload(manifest.digest, name), KEYS["release"]))
 
 
 def test_nothing_else_gets_in_under_the_name_of_a_companion(asked):
@@ -184,6 +213,31 @@ def test_what_settings_of_ours_must_say(tmp_path, keys):
         with pytest.raises(Failure):
             open_admission(tmp_path / "admission.toml")
     assert open_admission(keys / "admission.toml")
+    policy = 'trust-policy = "trust.toml"\n'
+    for text in (policy, f'{policy}registry = ""', f'{policy}registry = "a/b"', f'{policy}registry = "acme"'):
+        (tmp_path / "admission.toml").write_text(text)
+        (tmp_path / "trust.toml").write_text(POLICY)
+        for name, key in KEYS.items():
+            (tmp_path / f"{name}.pub").write_bytes(key.public.pem)
+        with pytest.raises(InvalidProject, match="registry"):
+            open_admission(tmp_path / "admission.toml")
+    (tmp_path / "admission.toml").write_text(f'{policy}registry = "registry.example.com"')
+    assert open_admission(tmp_path / "admission.toml")
+    for rule in ("no-rollback = true", "pin-tags = true"):
+        (tmp_path / "trust.toml").write_text(f"{POLICY}{rule}\n")
+        with pytest.raises(InvalidProject, match="is not kept here"):
+            open_admission(tmp_path / "admission.toml")
+
+
+def test_accepting_anything_is_said_in_the_log(keys, tmp_path, caplog):
+    (tmp_path / "policy.toml").write_text('trust-policy = "trust.toml"\nregistry = "registry.example.com"\n')
+    scope = '[[scope]]\nrepositories = ["registry.example.com/play/*"]\nunsafe-accept-anything = true\n'
+    (tmp_path / "trust.toml").write_text(f"version = 1\n{scope}")
+    open_admission(tmp_path / "policy.toml")
+    assert "registry.example.com/play/* are set on anything" in caplog.text
+    caplog.clear()
+    open_admission(keys / "policy.toml")
+    assert caplog.text == ""
 
 
 def test_a_server_with_settings_of_no_use_does_not_start(tmp_path, monkeypatch):

@@ -50,6 +50,8 @@ def test_a_push_of_a_build_attaches_all_of_it_once(ask, reference):
     assert not any(each["added"] for each in (*again["attestations"], *again["signatures"], *again["documents"]))
     verified = ask("attestations", reference, "--key", "wasmbuild.pub")["attestations"]
     assert [each["holds"] for each in verified] == [True] * 6
+    error = ask("rebuild", reference, "--key", "wasmbuild.pub", code=4)["error"]
+    assert "git commit" in error["hint"], "it was built outside of a repository"
 
 
 def test_the_attached_sbom_is_what_the_verb_writes_and_goes_with_a_pull(ask, reference, tmp_path):

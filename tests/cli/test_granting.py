@@ -38,6 +38,15 @@ def test_an_option_behind_the_file_is_not_passed_over_quietly(arguments, told, t
     assert (told in err) if told else ("behind the file" not in err)
 
 
+def test_a_trust_policy_behind_the_file_runs_nothing(tmp_path, capfd):
+    file = tmp_path / "quiet.wasm"
+    file.write_bytes(wasmtime.wat2wasm('(module (memory (export "memory") 1) (func (export "_start")))'))
+    for behind in (["--trust-policy", "p.toml"], ["--trust-policy=p.toml"]):
+        assert run(["run", str(file), *behind]) == 2
+        assert "nothing would be verified" in " ".join(capfd.readouterr().err.split())
+    assert run(["run", str(file), "--", "--trust-policy", "p.toml"]) == 0
+
+
 def test_an_option_without_its_value_names_the_help_of_its_verb(capfd):
     assert run(["inspect", "a.wasm", "--html"]) == 2
     assert "hint:  wasmbuild inspect --help" in capfd.readouterr().err

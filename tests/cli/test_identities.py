@@ -1,16 +1,19 @@
 """Identities in place of keys: ``verify`` with a trusted root and no network, and ``sign`` without a key."""
 
+import base64
 import json
 import sys
 
 import pytest
 
 from registry.client.registries import Registries
+from registry.errors import Unreachable
 from registry.reference import Reference
 from tests.keyless import IDENTITY, ISSUER, Signing, World
 from wasmbuild.cli.main import run
 from wasmbuild.trust.referrer import attach
 from wasmbuild.trust.statement import COSIGN_SIGN, Statement
+from wasmbuild.workflows import identity_signer
 from wasmbuild.workflows.remote import Remote
 
 WORLD = World()
@@ -64,6 +67,8 @@ def test_somebody_else_is_refused(artifact, root, capsys):
         (NAMED[2:], "trusts nobody without an identity"),
         ((*NAMED, "--certificate-oidc-issuer-regexp", "x"), "exclude each other"),
         (("--certificate-identity-regexp", "(", *NAMED[2:]), "cannot be used"),
+        (("--certificate-identity-regexp", "(?i)x", *NAMED[2:]), "of a kind that is not understood"),
+        ((*NAMED[:2], "--certificate-oidc-issuer-regexp", r"(a)\1"), "cannot be used"),
         (("--certificate-identity", "", *NAMED[2:]), "cannot be used"),
     ],
 )
@@ -73,11 +78,11 @@ def test_whom_to_trust_is_said_whole(options, said, root, capsys):
 
 
 def test_a_trusted_root_must_be_one(tmp_path, capsys):
-    for content, code in ((None, 2), (b"{}", 1), (b" " * 1_100_000, 1)):
+    for content in (None, b"{}", b" " * 1_100_000):
         file = tmp_path / "root.json"
         if content is not None:
             file.write_bytes(content)
-        assert run(["verify", "127.0.0.1:1/x:1", *NAMED, "--trusted-root", str(file)]) == code
+        assert run(["verify", "127.0.0.1:1/x:1", *NAMED, "--trusted-root", str(file)]) == 2
         assert "trusted root" in capsys.readouterr().err
 
 
@@ -97,6 +102,7 @@ def test_without_the_extra_there_is_no_root_and_no_signing(monkeypatch, capsys):
         (("--keyless", "--key", "x"), "exclude each other"),
         (("--keyless", "--signature-format", "legacy"), "bundle alone"),
         (("--identity-token", "env://NOT_SET"), "the variable NOT_SET holds no identity token"),
+        (("--identity-token", "env://"), "names no variable"),
         (("--identity-token", "/nowhere/token"), "the identity token cannot be read"),
         (("--keyless",), "no identity of its own"),
     ],
@@ -117,6 +123,31 @@ def test_a_token_that_is_none_is_not_shown(monkeypatch, capsys):
     said = capsys.readouterr().err
     assert "the identity token cannot be used" in said
     assert "secret" not in said
+
+
+def test_a_trust_configuration_that_is_none_is_said_in_a_line(monkeypatch, tmp_path, capsys):
+    claims = {"iss": "https://issuer.example.com", "aud": "sigstore", "sub": "ada", "iat": 1, "nbf": 1, "exp": 2**40}
+    header, body = (base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in ({}, claims))
+    monkeypatch.setenv("TOKEN", f"{header}.{body}.c2VjcmV0")
+    (tmp_path / "config.json").write_text("{}")
+    chosen = ("--identity-token", "env://TOKEN", "--trust-config", str(tmp_path / "config.json"))
+    assert run(["sign", "127.0.0.1:1/x:1", *chosen]) == 2
+    said = capsys.readouterr().err
+    assert "the trust configuration is malformed" in said
+    assert "x0a" not in said
+    assert "c2VjcmV0" not in said
+
+
+def test_public_services_that_cannot_be_reached_are_a_matter_of_the_network(monkeypatch):
+    models = pytest.importorskip("sigstore.models")
+
+    def unreachable():
+        raise TimeoutError from ConnectionError("no route")
+
+    monkeypatch.setattr(models.ClientTrustConfig, "production", unreachable)
+    with pytest.raises(Unreachable) as caught:
+        identity_signer._services(None)
+    assert caught.value.cause == "TimeoutError (ConnectionError: no route)"
 
 
 def test_verifying_with_an_identity_needs_nothing_of_the_extra(artifact, root, monkeypatch):

@@ -6,6 +6,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from tests.client.scripted import Answer, scripted
 from wasmbuild.cli.main import run
 from wasmbuild.trust.keys import PrivateKey, PublicKey
 
@@ -61,6 +62,21 @@ def test_a_private_key_comes_from_a_variable_too(place, pushed, monkeypatch):
     (place / "ours.pub").write_bytes(key.public.pem)
     assert run(["push", pushed, "a.wasm", "--sign", "--key", "env://OUR_PRIVATE"]) == 0
     assert run(["verify", pushed, "--key", "ours.pub"]) == 0
+
+
+def test_a_wrong_password_is_told_before_anything_is_compiled_or_sent(place, capsys):
+    """The key opens in the background; the folder has nothing to build, and that would be told first."""
+    (place / "a.wasm").write_bytes(MODULE)
+    (place / "ours.key").write_bytes(PrivateKey.generate().encrypt(b"another"))
+    with scripted(lambda _: Answer(404)) as server:
+        name = f"{server.address}/a:1"
+        for command in (["push", name, "--sign", "--key"], ["push", name, "a.wasm", "--sign", "--key"]):
+            assert run([*command, "ours.key"]) == 2
+            assert "the password does not open this key" in capsys.readouterr().err
+        before = len(server.asked)
+        assert run(["rebuild", name, "--verify", "--sign", "ours.key"]) == 2
+        assert len(server.asked) == before
+        assert not [asked for asked in server.asked if asked.method != "GET"]
 
 
 def test_cosigns_variable_is_asked_after_ours(place, monkeypatch, capsys):

@@ -13,10 +13,13 @@ from wasmbuild.cli.main import run
 from wasmbuild.errors import UsageFailed
 from wasmbuild.trust.bundle import BUNDLE
 from wasmbuild.trust.keys import PrivateKey
+from wasmbuild.trust.predicates import CYCLONEDX, PROVENANCE
 from wasmbuild.trust.referrer import attach
-from wasmbuild.trust.signer import sign_statement
+from wasmbuild.trust.signer import sign, sign_statement
 from wasmbuild.trust.statement import Statement, Subject
 from wasmbuild.ui.console import Console
+from wasmbuild.workflows import verify_file
+from wasmbuild.workflows.capability_claim import capability_predicate
 
 MODULE = b"\0asm\1\0\0\0"
 KEY, OTHER_KEY = PrivateKey.generate(), PrivateKey.generate()
@@ -54,11 +57,11 @@ def said(capsys):
     return call
 
 
-def attested(name, predicate_type=TYPE, key=KEY):
+def attested(name, predicate_type=TYPE, key=KEY, content=None):
     reference = Reference.parse(name)
     repository = Registries().repository(reference)
     subject = repository.resolve("1")
-    statement = Statement((Subject({"sha256": subject.digest.encoded}),), predicate_type)
+    statement = Statement((Subject({"sha256": subject.digest.encoded}),), predicate_type, content or {})
     attach(sign_statement(statement, key), subject, predicate_type, "1970-01-01T00:00:00Z").push_to(repository)
 
 
@@ -114,6 +117,19 @@ def test_signed_annotations_are_demanded(pushed, said, capsys):
     assert run(["verify", pushed, "--key", "ours.pub", "-a", "stage"]) == 2
 
 
+def test_a_signature_that_is_there_often_is_told_once_and_counts_once(pushed, said, capsys):
+    """Anybody who may push can copy it, and write (r, n - s) for (r, s): as many as they like, by one signer."""
+    reference = Reference.parse(pushed)
+    repository = Registries().repository(reference)
+    subject = repository.resolve("1")
+    for second in range(3):
+        sign(subject, reference.name, KEY, f"1970-01-01T00:00:0{second}Z").push_to(repository)
+    document = said("verify", pushed, "--key", "ours.pub")
+    assert [each["holds"] for each in document["signatures"]] == [True] * 3
+    assert run(["verify", pushed, "--key", "ours.pub"]) == 0
+    assert capsys.readouterr().err.count("a bundle signature by") == 1
+
+
 def test_an_attestation_of_a_type_is_demanded(pushed, said):
     assert run(["sign", pushed, "--key", "ours.key"]) == 0
     none = said("verify", pushed, "--key", "ours.pub", "--type", TYPE, code=4)
@@ -149,6 +165,7 @@ def test_a_signature_is_explained(pushed, capsys):
         assert "the referrers API" in out
         assert "\x1b" not in out
         assert ("signer" in out) is holds
+        assert ("\n   reason      it was made with another key\n" in out) is not holds
 
 
 def test_a_file_is_the_one_of_a_signed_artifact(pushed, place, said, capsys):
@@ -156,6 +173,8 @@ def test_a_file_is_the_one_of_a_signed_artifact(pushed, place, said, capsys):
     assert said(*command, code=4)["error"]["code"] == "WB401"
     assert run(["sign", pushed, "--key", "ours.key"]) == 0
     verified = said(*command)
+    assert run([*command]) == 0
+    assert "a bundle signature by SHA256:" in capsys.readouterr().err
     assert (verified["outcome"], verified["file"]) == ("verified", "a.wasm")
     assert verified["digest"] == f"sha256:{hashlib.sha256(MODULE).hexdigest()}"
     (place / "a.wasm").write_bytes(MODULE + b"\0\3\1a\0")
@@ -178,7 +197,7 @@ def bundle_of(file, key=KEY):
     }
 
 
-def test_a_bundle_vouches_for_a_file(place, said, capsys):
+def test_a_bundle_vouches_for_a_file(place, said, capsys, monkeypatch):
     command = ("verify-file", "a.wasm", "--bundle", "a.json", "--key", "ours.pub")
     (place / "a.json").write_text(json.dumps(bundle_of(MODULE)))
     assert run([*command]) == 0
@@ -187,6 +206,26 @@ def test_a_bundle_vouches_for_a_file(place, said, capsys):
     refused = said(*command, code=4)
     assert (refused["outcome"], refused["error"]["code"]) == ("invalid", "WB402")
     assert "another file" in refused["signatures"][0]["reason"]
+    monkeypatch.setattr(verify_file, "MAX_FILE", len(MODULE) - 1)
+    assert said(*command, code=1)["error"]["what"] == f"a.wasm has more than {len(MODULE) - 1} bytes"
+
+
+def test_a_policy_of_the_environment_is_not_in_the_way_of_keys(place, pushed, capsys, monkeypatch):
+    (place / "a.json").write_text(json.dumps(bundle_of(MODULE)))
+    (place / "policy.toml").write_text(POLICY.replace("REPOSITORY", "*"))
+    monkeypatch.setenv("WASMBUILD_TRUST_POLICY", "policy.toml")
+    command = ["verify-file", "a.wasm", "--bundle", "a.json"]
+    assert run([*command, "--key", "ours.pub"]) == 0
+    assert run([*command, "--key", "theirs.pub"]) == 4
+    assert run([*command, "--key", "ours.pub", "--policy", "policy.toml"]) == 2
+    capsys.readouterr()
+    for refused in (command, ["verify", pushed, "--key", "ours.pub", "-a", "a=b"]):
+        assert run(refused) == 2
+        said = " ".join(capsys.readouterr().err.split())
+        assert "WASMBUILD_TRUST_POLICY names a policy" in said
+        assert "--no-trust-policy" in said
+    assert run(["sign", pushed, "--key", "ours.key", "-a", "a=b"]) == 0
+    assert run([*refused, "--no-trust-policy"]) == 0
 
 
 def test_an_attestation_beside_a_file_is_no_signature_of_it(place, said):
@@ -196,6 +235,17 @@ def test_an_attestation_beside_a_file_is_no_signature_of_it(place, said):
     assert TYPE in said(*command, code=4)["error"]["cause"]
     assert said(*command, "--type", TYPE)["outcome"] == "verified"
     assert said(*command, "--type", "https://example.com/other", code=4)["error"]["code"] == "WB406"
+
+
+def test_what_is_attested_of_a_file_beside_it_is_held_against_its_bytes(place, said):
+    command = ("verify-file", "a.wasm", "--bundle", "a.json", "--key", "ours.pub", "--type", "capabilities")
+    subject = Subject({"sha256": describe("t", MODULE).digest.encoded})
+    true, importing = MODULE, MODULE + b"\1\4\1\x60\0\0\2\7\1\1a\1b\0\0"  # imports the function b of a
+    for about, code in ((true, 0), (importing, 4)):
+        predicate = capability_predicate(about)
+        (place / "a.json").write_bytes(sign_statement(Statement((subject,), predicate.type, predicate.content), KEY))
+        document = said(*command, code=code)
+    assert "not true of the file" in document["error"]["what"]
 
 
 @pytest.mark.parametrize(
@@ -244,10 +294,11 @@ def test_what_a_policy_denies_is_never_called_verified(pushed, place, said, caps
     policy = POLICY.replace("REPOSITORY", pushed.rpartition(":")[0])
     (place / "policy.toml").write_text(policy)
     command = ("verify", pushed, "--policy", "policy.toml")
-    assert said(*command, code=4)["outcome"] == "unsigned"
+    assert said(*command, code=4)["outcome"] == "denied"
     assert run(["sign", pushed, "--key", "ours.key"]) == 0
     denied = said(*command, code=4)
-    assert (denied["outcome"], denied["error"]["code"]) == ("invalid", "WB405")
+    assert (denied["outcome"], denied["error"]["code"]) == ("denied", "WB405")
+    assert denied["rejected"] == denied["error"]["cause"].splitlines()
     assert any(each["holds"] for each in denied["signatures"])  # one of two is not enough
     assert not denied["policy"]["holds"]
     assert run([*command, "--explain"]) == 4
@@ -255,3 +306,61 @@ def test_what_a_policy_denies_is_never_called_verified(pushed, place, said, caps
     (place / "policy.toml").write_text(policy.replace("threshold = 2", "threshold = 1"))
     assert said(*command)["outcome"] == "verified"
     assert run([*command, "-a", "a=b"]) == 2
+
+
+FIELDS = {"reference", "descriptor", "outcome", "trusted", "rejected", "signatures", "attestations", "error"}
+
+
+REFUSED = [
+    (["verify", "REF", "--key", "theirs.pub"], "invalid"),
+    (["verify", "REF", "--key", "theirs.pub", "--type", TYPE], "invalid"),
+    (["verify", "REF", "--key", "ours.pub", "--type", "spdx"], "unsigned"),
+    (["verify", "REF", "--policy", "policy.toml"], "denied"),
+    (["verify", "REF", "--policy", "elsewhere.toml"], "denied"),
+    (["verify", "--offline", "it.tar", "--key", "theirs.pub"], "invalid"),
+    (["verify", "--offline", "it.tar", "--policy", "policy.toml", "--as", "REF"], "denied"),
+    (["verify-file", "a.wasm", "--against", "REF", "--policy", "policy.toml"], "denied"),
+    (["pull", "REF", "-o", "b.wasm", "--key", "theirs.pub"], "invalid"),
+    (["pull", "REF", "-o", "b.wasm", "--policy", "policy.toml"], "denied"),
+    (["copy", "REF", "oci:out:1", "--trust-policy", "policy.toml"], "denied"),
+    (["attestations", "REF", "--key", "theirs.pub", "--type", TYPE, "-o", "b.json"], "invalid"),
+    (["attestations", "REF", "--key", "ours.pub", "--type", "spdx", "-o", "b.json"], "unsigned"),
+    (["sbom", "REF", "--attached", "--key", "theirs.pub"], "invalid"),
+    (["sbom", "REF", "--attached"], "unsigned"),
+    (["sbom", "REF", "--attached", "--policy", "policy.toml"], "denied"),
+    (["rebuild", "REF", "--key", "theirs.pub"], "invalid"),
+    (["rebuild", "REF", "--key", "ours.pub"], "invalid"),
+    (["rebuild", "REF"], "invalid"),
+    (["rebuild", "REF", "--policy", "policy.toml"], "denied"),
+]
+
+
+def test_every_demand_that_is_not_fulfilled_is_told_alike(pushed, place, said):
+    assert run(["sign", pushed, "--key", "ours.key"]) == 0
+    for predicate_type in (TYPE, CYCLONEDX, PROVENANCE):
+        attested(pushed, predicate_type)
+    (place / "policy.toml").write_text(POLICY.replace("REPOSITORY", pushed.rpartition(":")[0]))
+    (place / "elsewhere.toml").write_text(POLICY.replace("REPOSITORY", "example.com/a"))
+    assert run(["save", pushed, "-o", "it.tar", "--with-trust"]) == 0
+    for command, outcome in REFUSED:
+        document = said(*(word.replace("REF", pushed) for word in command), code=4)
+        assert (document["outcome"], document.keys() & FIELDS) == (outcome, FIELDS), command
+        assert bool(document["rejected"]) == (outcome != "unsigned"), command
+        assert ("policy" in document) == (outcome == "denied"), command
+
+
+def test_rebuild_calls_an_artifact_without_provenance_unsigned(pushed, said):
+    for trusted in ([], ["--key", "ours.pub"]):
+        assert said("rebuild", pushed, *trusted, code=4)["outcome"] == "unsigned"
+
+
+def test_what_the_bytes_contradict_matters_to_those_who_ask_for_it(pushed, said, capsys):
+    importing = MODULE + b"\1\4\1\x60\0\0\2\7\1\1a\1b\0\0"  # imports the function b of a
+    predicate = capability_predicate(importing)
+    attested(pushed, predicate.type, content=predicate.content)
+    attested(pushed)
+    asked = said("verify", pushed, "--key", "ours.pub", "--type", TYPE)
+    assert (asked["outcome"], [each["predicateType"] for each in asked["attestations"]]) == ("verified", [TYPE])
+    untrue = said("verify", pushed, "--key", "ours.pub", "--type", "capabilities", code=4)
+    assert (untrue["outcome"], untrue["error"]["code"]) == ("invalid", "WB406")
+    assert "not true of the file" in untrue["rejected"][0]

@@ -72,6 +72,21 @@ def test_by_digest_and_by_a_tag_that_is_not_there(ask, signed):
         assert ask(other, described)[0] == 0
 
 
+def test_a_name_without_a_tag_says_nothing_of_a_tag(ask, signed, folder, tmp_path, monkeypatch):
+    """Who pulls by digest has not asked for "latest", and a policy keeps nothing of it."""
+    name, described = signed
+    monkeypatch.setenv("WASMBUILD_STATE_DIR", str(tmp_path))
+    scope = '[[scope]]\nrepositories = ["*"]\nsigned-by = ["release"]\npin-tags = true'
+    (folder / "pins.toml").write_text(f'version = 1\n[authorities.release]\nkeys = ["release.pub"]\n{scope}\n')
+    policy = ("--policy", str(folder / "pins.toml"))
+    bare = name.removesuffix(":v1")
+    assert ask(f"{bare}@{described['digest']}", described, *policy, key="")[0] == 0
+    assert not (tmp_path / "trust.json").exists()
+    assert ask(f"{name}@{described['digest']}", described, *policy, key="")[0] == 0
+    kept = json.loads((tmp_path / "trust.json").read_text())["repositories"]
+    assert kept == {bare: {"tags": {"v1": described["digest"]}}}
+
+
 def test_the_signature_of_somebody_else(ask, signed):
     code, reason = ask(*signed, key="other.pub")
     assert code == 4
@@ -119,6 +134,14 @@ def test_rubbish_on_stdin(ask, signed, data, kind):
     code, reason = ask(name, data, digest=described["digest"], kind=kind)
     assert code != 0
     assert reason.strip()
+
+
+def test_a_descriptor_of_another_kind_or_length(ask, signed):
+    name, described = signed
+    assert ask(name, described, kind="text/plain")[0] == 2
+    data = json.dumps(described).encode()
+    assert ask(name, data + b" " * 100, digest=described["digest"])[0] == 0
+    assert ask(name, data + b" " * 70_000, digest=described["digest"])[0] == 2
 
 
 def test_a_registry_that_is_silent_is_not_waited_for(signed, folder):

@@ -84,6 +84,13 @@ def test_answers_that_are_no_manifest(answer, error, said):
     assert len(str(caught.value)) < 1000
 
 
+@pytest.mark.parametrize(("said", "hinted"), [("no", True), ("not admitted: no", False)])
+def test_rights_are_hinted_at_where_no_admission_refused(said, hinted):
+    with pytest.raises(AuthenticationFailed) as caught:
+        resolve(Answer(403, b'{"errors":[{"code":"DENIED","message":"%s"}]}' % said.encode()))
+    assert (caught.value.hint is not None) is hinted
+
+
 def test_by_digest_the_bytes_must_be_the_ones_named():
     with scripted(lambda _: with_headers()) as server, pytest.raises(DigestMismatch):
         repository(server).resolve(f"sha256:{'0' * 64}")
@@ -268,8 +275,20 @@ def test_referrers_over_several_pages():
 
 def test_endless_pages_end():
     link = f'</v2/a/b/referrers/{DESCRIPTOR.digest}>; rel="next"'
-    with pytest.raises(ContentTooLarge):
+    with pytest.raises(ContentTooLarge) as caught:
         referrers(Answer(200, LISTED.body, {**LISTED.headers, "Link": link}))
+    assert caught.value.cause == "there are more than 100 pages"
+
+
+def test_no_more_bytes_of_a_list_are_held_than_it_may_have():
+    large = replace(ENTRY, annotations={"a": "x" * 100_000})
+    page = Index(manifests=(large,) * 40).encode()
+    link = f'</v2/a/b/referrers/{DESCRIPTOR.digest}>; rel="next"'
+    with scripted(lambda _: Answer(200, page, {"Content-Type": OCI_INDEX, "Link": link})) as server:
+        with pytest.raises(ContentTooLarge) as caught:
+            repository(server).referrers(DESCRIPTOR)
+        assert "larger than" in caught.value.cause
+        assert len(server.asked) == 9
 
 
 def test_a_registry_that_knows_no_subjects_gets_the_index():

@@ -372,3 +372,45 @@ def test_nothing_is_mounted_across_registries(registry_address, repository_name)
     assert not stranger.mount(LARGE.descriptor, remote(registry_address, repository_name))
     assert not stranger.mount(LARGE.descriptor, MemoryStore())
     assert not stranger.mount(LARGE.descriptor, stranger)
+
+
+@pytest.mark.parametrize("status", [201, 202, 400, 404, 405])
+def test_a_small_blob_goes_at_once_where_the_registry_takes_that(status):
+    taken: list[tuple[str, bytes]] = []
+
+    def script(asked):
+        if asked.method == "POST" and "digest=" in asked.path:
+            return Answer(status, headers={"Location": "/v2/a/b/blobs/uploads/1?state=x"})
+        if asked.method == "POST":
+            return Answer(202, headers={"Location": "/v2/a/b/blobs/uploads/2"})
+        taken.append((asked.path.partition("?")[0], asked.body))
+        return Answer(201)
+
+    with scripted(script) as server:
+        repository = remote(server.address, "a/b")
+        blob(b"one").push_to(repository)
+        blob(b"two").push_to(repository)
+        asked = [each.method for each in server.asked]
+        assert server.asked[0].body == b"one"
+    first = "/v2/a/b/blobs/uploads/1" if status == 202 else "/v2/a/b/blobs/uploads/2"
+    assert taken == ([] if status == 201 else [(first, b"one"), ("/v2/a/b/blobs/uploads/2", b"two")])
+    later = ["PUT"] if status == 202 else ["POST", "PUT"]
+    assert asked == (["POST", "POST"] if status == 201 else ["POST", *later, "POST", "PUT"])
+
+
+def test_a_registry_that_stored_something_else_at_once_is_not_believed():
+    other = {"Docker-Content-Digest": f"sha256:{'0' * 64}"}
+    with (
+        scripted(lambda _: Answer(201, headers=other)) as server,
+        pytest.raises(UnexpectedAnswer, match="did not take the blob"),
+    ):
+        blob(b"one").push_to(remote(server.address, "a/b"))
+
+
+def test_a_blob_that_is_not_large_but_not_small_either_is_not_sent_in_vain():
+    def script(asked):
+        return Answer(202 if asked.method == "POST" else 201, headers={"Location": "/v2/a/b/blobs/uploads/2"})
+
+    with scripted(script) as server:
+        blob(bytes(64 * 1024 + 1)).push_to(remote(server.address, "a/b"))
+        assert [(each.method, len(each.body)) for each in server.asked] == [("POST", 0), ("PUT", 64 * 1024 + 1)]

@@ -28,7 +28,7 @@ from filelock import FileLock
 
 from tests.interop.peers import find
 from tests.keyless import CODE, Authority, b64, der, ecdsa, new_key, spki, spki_of, tlv
-from wasmbuild.trust.sigstore.der import SEQUENCE, read
+from wasmbuild.trust.der import SEQUENCE, read
 
 START_SECONDS = 30
 LOCK_SECONDS = 240

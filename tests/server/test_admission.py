@@ -171,7 +171,7 @@ def test_a_refusal_says_why_and_leaves_nothing(serve: Serve, tmp_path: Path) -> 
     answer = api.put_manifest("latest", body)
     assert (answer.status_code, codes(answer)) == (403, ["DENIED"])
     assert answer.json()["errors"] == [
-        {"code": "DENIED", "message": "this repository\\x1b[31m takes no tags", "detail": "latest"}
+        {"code": "DENIED", "message": "not admitted: this repository\\x1b[31m takes no tags", "detail": "latest"}
     ]
     assert api.get_manifest("latest").status_code == 404
     assert api.get_manifest(sha256(body)).status_code == 404
@@ -219,7 +219,12 @@ def test_reading_is_bounded(serve: Serve, caplog: pytest.LogCaptureFixture) -> N
 
 
 @pytest.mark.parametrize(
-    ("bound", "said"), [("MAX_REFERRERS", "more than 0 manifests refer"), ("MAX_CALLS", "too many look-ups")]
+    ("bound", "said"),
+    [
+        ("MAX_REFERRERS", "more than 0 manifests refer"),
+        ("MAX_CALLS", "too many look-ups"),
+        ("_MAX_TAGS", "more than 0 tags"),
+    ],
 )
 def test_look_ups_are_bounded(
     serve: Serve, bound: str, said: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -1,12 +1,15 @@
 """Attesting on stores and a real registry: what is written, that it is written once, and what a push attaches."""
 
 import json
+import time
 from collections import Counter
+from threading import Lock
 
 import pytest
 import wasmtime
 
 from registry.client.registries import Registries
+from registry.client.transport import Transport
 from registry.content import read_all
 from registry.digest import Digest
 from registry.errors import DigestMismatch, Failure, GraphTooLarge, RegistryRefused
@@ -18,13 +21,14 @@ from tests.client.scripted import scripted
 from wasmbuild.artifact import pack_file
 from wasmbuild.errors import InvalidAttestation, UsageFailed
 from wasmbuild.events import Note, ignore
-from wasmbuild.trust import discovery
+from wasmbuild.trust import companion, discovery
 from wasmbuild.trust.authority import KeyAuthority
 from wasmbuild.trust.candidate import SignatureKind
 from wasmbuild.trust.companion import companion_tag
 from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.trust.predicates import CAPABILITIES_V1, CYCLONEDX, PROVENANCE, SPDX
 from wasmbuild.trust.statement import IN_TOTO, Predicate, Statement, Subject
+from wasmbuild.trust.verifier import Verifier
 from wasmbuild.workflows import companions as companions_module
 from wasmbuild.workflows.attest import (
     MAX_PREDICATE,
@@ -36,7 +40,15 @@ from wasmbuild.workflows.attest import (
 )
 from wasmbuild.workflows.attestations import attested_predicate, list_attestations
 from wasmbuild.workflows.beside import Beside
-from wasmbuild.workflows.companions import Companion, Document, Source, Wanted, companions, names
+from wasmbuild.workflows.companions import (
+    Companion,
+    Document,
+    Source,
+    Wanted,
+    begin_companions,
+    companions,
+    names,
+)
 from wasmbuild.workflows.push import Destination, push
 from wasmbuild.workflows.sign import Attached, Wish
 
@@ -190,7 +202,7 @@ def test_without_a_key_the_sbom_is_attached_as_it_is(packed, tmp_path):
     made = companions(source(packed, tmp_path), signed=False)
     assert [each.words for each in made] == ["SBOM"]
     destination = Destination(Reference.parse("example.com/team/hello:1"), store, ("1",))
-    pushed = push(packed, destination, key=None, companions=made, sink=ignore, environment={})
+    pushed = push(packed, destination, key=None, companions=lambda: made, sink=ignore, environment={})
     (entry,) = store.referrers(packed.manifest)
     manifest = parse_document(read_all(store, entry), entry.media_type)
     assert isinstance(manifest, Manifest)
@@ -199,7 +211,7 @@ def test_without_a_key_the_sbom_is_attached_as_it_is(packed, tmp_path):
     assert document["metadata"]["component"]["hashes"][0]["content"] == packed.layer.digest.encoded
     assert pushed.to_json()["referrers"] == [entry.plain().to_json()]
     assert pushed.reference.digest == packed.manifest.digest
-    again = push(packed, destination, key=None, companions=made, sink=ignore, environment={})
+    again = push(packed, destination, key=None, companions=lambda: made, sink=ignore, environment={})
     assert [each.added for each in again.documents] == [False]
     assert again.to_json()["referrers"] == []
 
@@ -208,11 +220,11 @@ def test_with_a_key_all_is_signed_before_the_tag_and_listed_once(packed, tmp_pat
     store = Counting()
     made = companions(source(packed, tmp_path), signed=True)
     destination = Destination(Reference.parse("example.com/team/hello:1"), store, ("1",))
-    pushed = push(packed, destination, key=KEY, companions=made, sink=ignore, environment={})
+    pushed = push(packed, destination, key=KEY, companions=lambda: made, sink=ignore, environment={})
     assert {each.predicate_type for each in pushed.attestations} == {CYCLONEDX, CAPABILITIES_V1}
     assert [each.media_type for each in pushed.documents] == ["application/vnd.cyclonedx+json"]
     assert store.asked["referrers"] == 1
-    again = push(packed, destination, key=KEY, companions=made, sink=ignore, environment={})
+    again = push(packed, destination, key=KEY, companions=lambda: made, sink=ignore, environment={})
     assert again.to_json()["referrers"] == []
     assert not any(each.added for each in (*again.documents, *again.attestations, *again.signatures))
     assert store.asked["referrers"] == 2
@@ -221,21 +233,22 @@ def test_with_a_key_all_is_signed_before_the_tag_and_listed_once(packed, tmp_pat
 @pytest.mark.parametrize("fail_at", range(19))
 def test_a_push_that_breaks_sets_no_tag_and_the_next_one_mends_it(packed, tmp_path, fail_at):
     class Breaking(Counting):
-        left = fail_at
+        left, lock = fail_at, Lock()
 
         def push(self, descriptor, body, /):
-            if self.left == 0:
-                raise Failure("broken")
-            self.left -= 1
+            with self.lock:
+                if self.left == 0:
+                    raise Failure("broken")
+                self.left -= 1
             super().push(descriptor, body)
 
     store, made = Breaking(), companions(source(packed, tmp_path), signed=True)
     destination = Destination(Reference.parse("example.com/team/hello:1"), store, ("1",))
     with pytest.raises(Failure, match="broken"):
-        push(packed, destination, key=KEY, companions=made, sink=ignore, environment={})
+        push(packed, destination, key=KEY, companions=lambda: made, sink=ignore, environment={})
     assert "1" not in store.tags()
     store.left = -1
-    push(packed, destination, key=KEY, companions=made, sink=ignore, environment={})
+    push(packed, destination, key=KEY, companions=lambda: made, sink=ignore, environment={})
     assert store.resolve("1") == packed.manifest
     assert len(store.referrers(packed.manifest)) == 4
 
@@ -257,7 +270,7 @@ def test_a_provenance_that_differs_in_its_times_alone_is_not_attached_again(pack
 
     def attach(*said, key=None):
         made = [unsigned_provenance(packed, *said)]
-        return push(packed, destination, key=key, companions=made, sink=ignore, environment={})
+        return push(packed, destination, key=key, companions=lambda: made, sink=ignore, environment={})
 
     assert [each.added for each in attach("1", {"a": 1}).documents] == [True]
     assert [each.added for each in attach("2", {"a": 1}).documents] == [False]
@@ -266,6 +279,33 @@ def test_a_provenance_that_differs_in_its_times_alone_is_not_attached_again(pack
     assert signed.documents == ()
     assert all(each.added for each in signed.attestations)
     assert not any(each.added for each in attach("4", {"a": 1}, key=KEY).attestations)
+
+
+def test_a_provenance_that_somebody_has_signed_is_not_attached_without_a_signature(packed):
+    store = Counting()
+    destination = Destination(Reference.parse("example.com/team/hello:1"), store, ("1",))
+
+    def attach(*said, key=None):
+        made = (unsigned_provenance(packed, *said),)
+        return push(packed, destination, key=key, companions=lambda: made, sink=ignore, environment={})
+
+    signed = attach("1", {"a": 1}, key=OTHER)
+    (again,) = attach("2", {"a": 1}).documents
+    assert not again.added
+    assert again.manifest in [each.manifest for each in signed.attestations]
+    assert [each.added for each in attach("2", {"a": 2}).documents] == [True]
+
+
+def test_an_artifact_that_each_of_many_commits_gives_can_be_pushed_signed_and_verified(where, monkeypatch):
+    monkeypatch.setattr(companion, "sleep", lambda _: None)
+    many = [Said(Predicate(PROVENANCE, {"buildDefinition": number})) for number in range(150)]
+    wish = Wish(KEY, CREATED)
+    attach_attestations(where, many, wish, ignore)
+    made = attach_attestation(where, Predicate(PROVENANCE, {"buildDefinition": "another"}), wish, ignore)
+    assert all(each.added for each in made)
+    candidates = discovery.found(where.repository, where.subject, PROVENANCE.__eq__)
+    evidence = Verifier([KeyAuthority(KEY.public)]).verify(where.subject, candidates)
+    assert sum(finding.holds for finding in evidence.attestations) == 302
 
 
 def test_what_is_wanted_is_made(packed, tmp_path):
@@ -282,6 +322,39 @@ def test_a_file_that_changed_since_it_was_packed_is_no_warning(packed, tmp_path)
     (tmp_path / "hello.wasm").write_bytes(b"\0asm\1\0\0\0")
     with pytest.raises(DigestMismatch, match="has changed"):
         companions(source(packed, tmp_path), signed=False)
+    begun = begin_companions(source(packed, tmp_path), signed=False)
+    with pytest.raises(DigestMismatch, match="has changed"):
+        begun()
+
+
+def test_a_key_is_asked_for_one_signature_at_a_time(packed, tmp_path):
+    class Careful:
+        public = KEY.public
+        busy = 0
+
+        def sign(self, message, /):
+            self.busy += 1
+            time.sleep(0.01)
+            assert self.busy == 1, "asked while it was signing"
+            self.busy -= 1
+            return KEY.sign(message)
+
+    made = companions(source(packed, tmp_path), signed=True)
+    destination = Destination(Reference.parse("example.com/team/hello:1"), Counting(), ("1",))
+    pushed = push(packed, destination, key=Careful(), companions=lambda: made, sink=ignore, environment={})
+    assert len(pushed.signatures) == 2
+    assert len(pushed.attestations) == 4
+
+
+@pytest.mark.parametrize(("key", "most"), [(None, 12), (KEY, 35)], ids=["plain", "signed"])
+def test_a_push_makes_few_requests(registry_address, repository_name, packed, tmp_path, monkeypatch, key, most):
+    asked, exchange = [], Transport._exchange
+    monkeypatch.setattr(Transport, "_exchange", lambda *told: asked.append(told[1]) or exchange(*told))
+    begun = begin_companions(source(packed, tmp_path), signed=key is not None)
+    destination = Destination.open(Reference.parse(f"{registry_address}/{repository_name}:1"), (), Registries())
+    push(packed, destination, key=key, companions=begun, sink=ignore, environment={})
+    assert len(asked) <= most, "\n".join(f"{each.method} {each.url}" for each in asked)
+    assert asked[-1].url.endswith("/manifests/1")
 
 
 def test_what_cannot_be_made_is_a_warning_and_the_rest_is_made(packed, tmp_path, monkeypatch):
@@ -293,18 +366,21 @@ def test_what_cannot_be_made_is_a_warning_and_the_rest_is_made(packed, tmp_path,
     said = []
     made = companions(source(packed, tmp_path, said.append), signed=True)
     assert [each.words for each in made] == ["capabilities"]
+    monkeypatch.setattr(companions_module, "MAKERS", {"capabilities": makers["capabilities"]})
+    (tmp_path / "hello.wasm").unlink()
+    assert companions(source(packed, tmp_path), signed=False) == (), "nobody signs them, and nothing is read"
     assert said == [Note("warning", "no SBOM is attached: too much")]
 
 
-def listed(address, repository, *authorities, predicate_type=None):
+def listed(address, repository, *authorities, predicate_type=None, manifest=None):
     reference = Reference.parse(f"{address}/{repository}:1")
-    return list_attestations(reference, authorities, predicate_type, registries=Registries(), sink=ignore)
+    return list_attestations(reference, authorities, predicate_type, manifest, registries=Registries(), sink=ignore)
 
 
 def publish(address, repository, packed, key, *predicates):
     destination = Destination.open(Reference.parse(f"{address}/{repository}:1"), (), Registries())
     made = [Companion("test", each) for each in predicates]
-    return push(packed, destination, key=key, companions=made, sink=ignore, environment={})
+    return push(packed, destination, key=key, companions=lambda: made, sink=ignore, environment={})
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["referrers", "no-referrers"])
@@ -338,8 +414,25 @@ def test_what_is_attested_is_listed_and_judged(registry_address, repository_name
 def test_two_that_say_different_things_are_not_one(registry_address, repository_name, packed):
     publish(registry_address, repository_name, packed, KEY, BOM, Predicate(CYCLONEDX, {"version": 2}))
     both = listed(registry_address, repository_name, KeyAuthority(KEY.public))
-    with pytest.raises(UsageFailed, match="2 attestations"):
+    with pytest.raises(UsageFailed, match="2 attestations") as raised:
         attested_predicate(both, CYCLONEDX)
+    chosen = raised.value.hint.rpartition(" ")[2]
+    assert raised.value.hint.endswith(f"--type cyclonedx --key wasmbuild.pub -o predicate.json --manifest {chosen}")
+    assert f"in {chosen}" in raised.value.cause
+    authority = KeyAuthority(KEY.public)
+    said = []
+    for manifest in raised.value.cause.replace("in ", "").splitlines():
+        only = listed(registry_address, repository_name, authority, manifest=Digest.parse(manifest))
+        assert [str(each.manifest.digest) for each in only.findings] == [manifest]
+        said.append(json.loads(attested_predicate(only, CYCLONEDX)))
+    assert said in ([BOM.content, {"version": 2}], [{"version": 2}, BOM.content])
+    legacy = next(each.manifest.digest for each in both.findings if each.kind is SignatureKind.LEGACY)
+    with pytest.raises(UsageFailed) as shared:
+        attested_predicate(listed(registry_address, repository_name, authority, manifest=legacy), CYCLONEDX)
+    assert "share the manifest" in shared.value.hint
+    with pytest.raises(InvalidAttestation):
+        nothing = Digest("sha256", "0" * 64)
+        attested_predicate(listed(registry_address, repository_name, authority, manifest=nothing), CYCLONEDX)
 
 
 def test_a_signature_is_not_listed_and_attests_nothing(registry_address, repository_name, packed):
@@ -381,7 +474,7 @@ def test_a_registry_that_refuses_what_is_attached_gets_no_tag_and_the_hint_says_
     store, made = Refusing(), companions(source(packed, tmp_path), signed=False)
     destination = Destination(Reference.parse("example.com/team/hello:1"), store, ("1",))
     with pytest.raises(RegistryRefused) as caught:
-        push(packed, destination, key=None, companions=made, sink=ignore, environment={})
+        push(packed, destination, key=None, companions=lambda: made, sink=ignore, environment={})
     assert "--sbom none" in caught.value.hint
     assert caught.value.side == "destination"
     assert store.tags() == []

@@ -14,7 +14,7 @@ from registry.model import OCI_INDEX, Index, describe
 from registry.reference import Reference
 from wasmbuild.artifact import pack
 from wasmbuild.cli.main import run
-from wasmbuild.errors import InvalidAttestation
+from wasmbuild.errors import InvalidAttestation, UnknownArtifact
 from wasmbuild.events import ignore
 from wasmbuild.trust.authority import KeyAuthority
 from wasmbuild.trust.capability import CAPABILITIES_V1
@@ -72,10 +72,14 @@ def evidence(remote):
     return Verifier([KeyAuthority(KEY.public)]).verify(remote.descriptor, candidates)
 
 
+def compare(remote, judged, **more):
+    return compare_claims(remote.repository, remote.descriptor, "it", judged, ignore, **more)
+
+
 def test_what_is_true_of_the_artifact_holds(repository):
     remote = pushed(repository, HONEST)
     claimed(remote, HONEST)
-    (claim,) = compare_claims(remote, evidence(remote), ignore)
+    (claim,) = compare(remote, evidence(remote))
     assert [each.name for each in claim.capabilities] == ["stdio"]
 
 
@@ -85,7 +89,7 @@ def test_what_the_bytes_contradict_is_refused_with_the_import(repository, tmp_pa
     file = tmp_path / "it.wasm"
     file.write_bytes(GREEDY)
     with pytest.raises(InvalidAttestation) as raised:
-        compare_claims(remote, evidence(remote), ignore)
+        compare(remote, evidence(remote))
     assert "has the import wasi_snapshot_preview1::path_open" in raised.value.cause
     with pytest.raises(InvalidAttestation, match="not true of the file"):
         check_file(evidence(remote), file)
@@ -96,7 +100,7 @@ def test_one_lie_among_truths_is_enough(repository):
     claimed(remote, GREEDY)
     claimed(remote, HONEST)
     with pytest.raises(InvalidAttestation):
-        compare_claims(remote, evidence(remote), ignore)
+        compare(remote, evidence(remote))
 
 
 def test_what_strangers_say_is_not_looked_at(repository, tmp_path):
@@ -104,14 +108,14 @@ def test_what_strangers_say_is_not_looked_at(repository, tmp_path):
     claimed(remote, HONEST, key=OTHER)
     judged = evidence(remote)
     assert [each.holds for each in judged.attestations] == [False]
-    assert compare_claims(remote, judged, ignore) == ()
+    assert compare(remote, judged) == ()
     check_file(judged, tmp_path / "not there")
 
 
 def test_without_a_claim_nothing_is_fetched(repository):
     remote = pushed(repository, HONEST)
     judged = evidence(remote)
-    assert compare_claims(Remote(remote.asked, None, remote.descriptor), judged, ignore) == ()
+    assert compare_claims(None, remote.descriptor, "it", judged, ignore) == ()
     check_file(judged, None)
 
 
@@ -120,21 +124,42 @@ def test_of_an_index_each_claim_is_about_a_file_of_it(repository, tmp_path):
     claimed(remote, GREEDY)
     claimed(remote, HONEST)
     judged = evidence(remote)
-    assert len(compare_claims(remote, judged, ignore)) == 2
+    assert len(compare(remote, judged)) == 2
     file = tmp_path / "it.wasm"
     file.write_bytes(GREEDY)
     with pytest.raises(InvalidAttestation):
         check_file(judged, file)
     claimed(remote, HONEST, imports=[])
     with pytest.raises(InvalidAttestation, match="not true"):
-        compare_claims(remote, evidence(remote), ignore)
+        compare(remote, evidence(remote))
+
+
+def test_of_an_index_each_file_needs_a_claim_where_that_is_asked_for(repository):
+    remote = pushed(repository, HONEST, GREEDY)
+    claimed(remote, HONEST)
+    compare(remote, evidence(remote))
+    with pytest.raises(InvalidAttestation, match="nothing is attested of the capabilities of a file"):
+        compare(remote, evidence(remote), all_files=True)
+    claimed(remote, GREEDY)
+    assert len(compare(remote, evidence(remote), all_files=True)) == 2
+
+
+def test_an_index_within_an_index_hides_nothing(repository):
+    name, store = repository
+    inner = pushed(repository, HONEST, GREEDY)
+    data = Index((pack(HONEST, "hello").manifest, inner.descriptor)).encode()
+    outer = Remote(name, store, describe(OCI_INDEX, data))
+    store.push(outer.descriptor, partial(io.BytesIO, data))
+    claimed(outer, HONEST)
+    with pytest.raises(UnknownArtifact, match="an index within the index"):
+        compare(outer, evidence(outer))
 
 
 def test_of_an_index_a_claim_about_something_else_is_refused(repository):
     remote = pushed(repository, HONEST, GREEDY)
     claimed(remote, HONEST, digest={"sha256": "0" * 64})
     with pytest.raises(InvalidAttestation, match="about no file of the index"):
-        compare_claims(remote, evidence(remote), ignore)
+        compare(remote, evidence(remote))
 
 
 def test_a_file_that_is_too_large_is_not_fetched(repository, monkeypatch):
@@ -142,7 +167,7 @@ def test_a_file_that_is_too_large_is_not_fetched(repository, monkeypatch):
     claimed(remote, HONEST)
     monkeypatch.setattr(workflow, "MAX_FILE", 10)
     with pytest.raises(ContentTooLarge, match="too large to be held against"):
-        compare_claims(remote, evidence(remote), ignore)
+        compare(remote, evidence(remote))
 
 
 @pytest.fixture
@@ -160,13 +185,24 @@ def test_attested_without_a_predicate_and_verified(repository, capsys):
     attest = ["attest", str(remote.pinned), "--type", "capabilities", "--key", "ours.key"]
     assert run(attest) == 0
     assert run(["verify", str(remote.pinned), "--type", "capabilities", "--key", "ours.pub"]) == 0
-    (claim,) = compare_claims(remote, evidence(remote), ignore)
+    (claim,) = compare(remote, evidence(remote))
     assert [each.name for each in claim.capabilities] == ["filesystem", "stdio"]
     capsys.readouterr()
     assert run([*attest, "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["added"] is False
     assert run([*attest[:2], "--type", "vuln", "--key", "ours.key"]) == 2
     assert "--type vuln needs --predicate FILE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["capabilities", CAPABILITIES_V1])
+@pytest.mark.usefixtures("keys")
+def test_nobody_signs_by_mistake_what_is_not_true_of_the_bytes(repository, capsys, tmp_path, name):
+    remote = pushed(repository, GREEDY)
+    (tmp_path / "claim.json").write_text(json.dumps(capability_predicate(HONEST).content))
+    claim = ["--type", name, "--predicate", str(tmp_path / "claim.json")]
+    assert run(["attest", str(remote.pinned), *claim, "--key", "ours.key"]) == 2
+    assert "read off the artifact itself" in capsys.readouterr().err
+    assert remote.repository.referrers(remote.descriptor) == []
 
 
 @pytest.mark.usefixtures("keys")

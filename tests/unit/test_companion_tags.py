@@ -21,6 +21,7 @@ from wasmbuild.trust.referrer import attach
 from wasmbuild.trust.signer import sign_payload, sign_statement
 from wasmbuild.trust.simplesigning import SIMPLE_SIGNING, Payload
 from wasmbuild.trust.statement import Statement
+from wasmbuild.workflows import companion_tags
 from wasmbuild.workflows.companion_tags import companion_fault, looks_like_companion
 
 KEY = PrivateKey.generate()
@@ -113,6 +114,9 @@ def test_the_lists_of_our_client_are(store):
 
 FAULTS = {
     "a layer of wasm": (SIG, lambda s: manifest(s, payload(s), put(s, WASM, b"\0asm"))),
+    "a signature that calls itself wasm": (
+        SIG, lambda s: manifest(s, put(s, WASM, Payload(SUBJECT.digest, "example.com/a/b").encode())),
+    ),
     "a config of wasm": (SIG, lambda s: manifest(s, payload(s), config="application/vnd.wasm.config.v0+json")),
     "an artifact type": (SIG, lambda s: manifest(s, payload(s), artifact_type=WASM)),
     "no layer": (SIG, manifest),
@@ -141,6 +145,10 @@ FAULTS = {
         LIST,
         lambda s: listed(s, manifest(s, put(s, BUNDLE, b"{}"), subject=SUBJECT)),
     ),
+    "a list that refers itself": (
+        LIST, lambda s: put(s, Index(()).media_type, Index((), subject=SUBJECT).encode()),
+    ),
+    "a list with a file": (LIST, lambda s: listed(s, replace(bundle(s), media_type=WASM))),
     "a list in a list": (LIST, lambda s: listed(s, listed(s, bundle(s)))),
 }  # fmt: skip
 
@@ -149,6 +157,16 @@ FAULTS = {
 def test_everything_else_is_none(store, name):
     tag, make = FAULTS[name]
     assert companion_fault(store, tag, make(store))
+
+
+def test_how_much_is_looked_at_is_bounded(store, monkeypatch):
+    payloads = [put(store, SIMPLE_SIGNING, Payload(SUBJECT.digest, f"r.io/{n}").encode()) for n in range(3)]
+    monkeypatch.setattr(companion_tags, "MAX_PAYLOADS", 2)
+    assert companion_fault(store, SIG, manifest(store, *payloads[:2])) is None
+    assert "more than 2 different" in companion_fault(store, SIG, manifest(store, *payloads))
+    monkeypatch.setattr(companion_tags, "MAX_LISTED", 1)
+    assert companion_fault(store, LIST, listed(store, bundle(store))) is None
+    assert "more than 1 referrers" in companion_fault(store, LIST, listed(store, bundle(store), bundle(store)))
 
 
 def test_what_is_not_there_or_too_large_is_an_error(store):

@@ -12,7 +12,7 @@ from registry.client.registries import Registries
 from registry.digest import Digest
 from registry.errors import InvalidConfiguration, StorageFailed
 from registry.graph import push_bytes
-from registry.model import EMPTY_BYTES, OCI_MANIFEST, Descriptor, Manifest, describe
+from registry.model import EMPTY_BYTES, OCI_INDEX, OCI_MANIFEST, Descriptor, Index, Manifest, describe
 from registry.reference import Reference
 from registry.stores.layout import LayoutStore
 from registry.stores.memory import MemoryStore
@@ -20,14 +20,17 @@ from tests.unit.trust.policy_room import KEYS, PEOPLE
 from wasmbuild.artifact import WASM_LAYER
 from wasmbuild.caches import Caches
 from wasmbuild.cli.main import run
-from wasmbuild.errors import InvalidAttestation, PolicyDenied
+from wasmbuild.errors import InvalidAttestation, InvalidProject, PolicyDenied
 from wasmbuild.events import Note, Step, ignore
 from wasmbuild.lock import locked_pins
+from wasmbuild.trust.companion import add_layer
 from wasmbuild.trust.policy.parsing import parse_trust_policy
 from wasmbuild.trust.policy.verdict import Accepted
 from wasmbuild.trust.referrer import attach
-from wasmbuild.trust.signer import sign, sign_statement
+from wasmbuild.trust.signer import sign, sign_payload, sign_statement
+from wasmbuild.trust.simplesigning import Payload
 from wasmbuild.trust.statement import Statement, Subject
+from wasmbuild.workflows import accepted
 from wasmbuild.workflows.accepted import JsonMemory, memory_at, user_state
 from wasmbuild.workflows.capability_claim import capability_predicate
 from wasmbuild.workflows.enforcing import PolicyDemand
@@ -198,14 +201,74 @@ def test_a_copy_is_of_what_was_verified(repository, capfd):
     assert LayoutStore(Path("there")).resolve("1").digest == good.digest
 
 
-def test_what_comes_from_a_layout_is_judged_as_what_it_becomes(repository, registry_address, repository_name):
+def test_what_comes_from_a_layout_is_judged_as_what_it_becomes(repository, registry_address, repository_name, capfd):
     store = LayoutStore.create(Path("layout"))
     signed(store, publish(store), name="r.io/x")
     near = policy_file(ANN, patterns=f'["{registry_address}/{repository_name}"]')
     assert run(["copy", "oci:layout:1.0.0", str(repository), "--trust-policy", str(near)]) == 0
     assert run(["copy", "oci:layout:1.0.0", f"{registry_address}/other", "--trust-policy", str(near)]) == 4
+    capfd.readouterr()
     assert run(["copy", "oci:layout:1.0.0", "oci:other", "--trust-policy", str(near)]) == 4
+    assert "policy test" not in capfd.readouterr().err  # which is for registries
     assert run(["copy", "oci:layout:1.0.0", "oci:other", "--trust-policy", str(policy_file(ANN))]) == 0
+
+
+@pytest.mark.parametrize(
+    ("tags", "code"),
+    [(["-t", "2.0.0"], 4), (["-t", "1.0.0", "-t", "2.0.0"], 4), (["-t", "1.0.0"], 0), ([], 0)],
+)
+def test_what_comes_from_a_layout_is_judged_as_each_tag_that_it_gets(repository, tags, code, capfd):
+    store = LayoutStore.create(Path("layout"))
+    signed(store, publish(store), name=f"{repository}:1.0.0")
+    flags = ["--trust-policy", str(policy_file(f'{ANN}signed-name = "tag"'))]
+    assert run(["copy", "oci:layout:1.0.0", str(repository), *tags, *flags]) == code
+    assert "2.0.0" not in (repository.tags() if code == 0 else [])
+
+
+def test_what_comes_from_a_registry_is_judged_as_what_was_asked_for(repository):
+    manifest = signed(repository, publish(repository), name=f"{repository}:1.0.0")
+    repository.tag(manifest, "latest")
+    flags = ["--trust-policy", str(policy_file(f'{ANN}signed-name = "tag"'))]
+    for name, code in ((":1.0.0", 0), (f"@{manifest.digest}", 0), (":latest", 4), ("", 4)):
+        assert run(["copy", f"{repository}{name}", "oci:out:1", *flags]) == code
+
+
+def test_each_tag_of_an_archive_is_judged(state):
+    store = LayoutStore.create(Path("layout"))
+    manifest = signed(store, publish(store), name="r.io/x:1.0.0")
+    verify = ["verify", "--offline", "oci:layout", "--policy", str(policy_file(f'{ANN}signed-name = "tag"'))]
+    assert run([*verify, "--as", "r.io/x"]) == 0
+    store.tag(manifest, "2.0.0")
+    assert run([*verify, "--as", "r.io/x"]) == 4
+    assert run([*verify, "--as", "r.io/x:1.0.0"]) == 0
+
+
+def test_what_calls_itself_a_list_or_has_no_tag_is_verified_offline_too():
+    for name in (f"sha256-{'0' * 64}", None):
+        store = LayoutStore.create(Path(name or "untagged"))
+        signed(store, publish(store))
+        inner = publish(store, EVIL, "inner")
+        data = Index((inner,)).encode()
+        evil = describe(OCI_INDEX, data)
+        push_bytes(store, evil, data)
+        entries = [each for each in store.entries() if each.digest != inner.digest]
+        store.replace_entries(entries if name else [*entries, evil])
+        if name:
+            store.tag(evil, name)
+        verify = ["verify", "--offline", f"oci:{name or 'untagged'}", "--policy", str(policy_file(ANN))]
+        assert run(verify) == 4
+        store.replace_entries(entries)
+        assert run(verify) == 0
+
+
+@pytest.mark.parametrize("trusted", [["--policy", "policy.toml"], ["--key", "ann.pub", "--type", "capabilities"]])
+def test_what_is_attested_is_compared_offline_too(trusted):
+    policy_file('[[scope.attestation]]\ntype = "capabilities"\nby = ["ann"]')
+    Path("ann.pub").write_bytes(KEYS["ann"].public.pem)
+    for said, code in ((CURIOUS, 0), (GOOD, 4)):
+        store = LayoutStore.create(Path(f"layout{code}"))
+        attested(store, publish(store, CURIOUS), said)
+        assert run(["verify", "--offline", f"oci:layout{code}", *trusted]) == code
 
 
 def test_no_older_version_is_accepted_after_a_newer_one(repository, state):
@@ -309,7 +372,7 @@ def test_testing_a_policy_says_each_rule_and_remembers_nothing(repository, state
     assert found["holds"] is False
     assert [finding["holds"] for finding in found["findings"]] == [False]
     assert run(["pull", ref, "-o", "out.wasm", *flags]) == 4
-    assert json.loads(capfd.readouterr().out)["rules"] == found["rules"]
+    assert json.loads(capfd.readouterr().out)["policy"]["rules"] == found["rules"]
     signed(repository, repository.resolve("1.0.0"))
     assert run(["policy", "test", ref, "--trust-policy", "policy.toml"]) == 0
     assert "holds  signed by 1 of ann: ann" in capfd.readouterr().out
@@ -462,6 +525,104 @@ def test_what_was_accepted_is_never_forgotten_by_a_mistake(state, content):
     assert state.read_text() == content
 
 
+def test_an_approval_is_of_what_the_bytes_say(repository, state):
+    attested(repository, publish(repository, CURIOUS), GOOD)
+    flags = ["--trust-policy", str(policy_file(f"pin-tags = true\n{CAPABLE}"))]
+    assert run(["policy", "approve", f"{repository}:1.0.0", *flags]) == 4
+    assert not state.exists()
+
+
+def test_of_an_index_what_is_attested_of_one_file_is_not_said_of_another(repository):
+    files = publish(repository, GOOD, "a"), publish(repository, CURIOUS, "b")
+    data = Index(files).encode()
+    index = describe(OCI_INDEX, data)
+    push_bytes(repository, index, data)
+    repository.tag(index, "1.0.0")
+    rule = '[[scope.attestation]]\ntype = "capabilities"\nby = ["ann"]\n[scope.attestation.capabilities]\nallow = []'
+    attested(repository, index, GOOD)
+    with pytest.raises(InvalidAttestation, match="nothing is attested of the capabilities of a file"):
+        check(repository, rule)
+    attested(repository, index, CURIOUS)
+    with pytest.raises(PolicyDenied) as caught:
+        check(repository, rule)
+    assert "imports wasi_snapshot_preview1::fd_write (stdio), which is not allowed" in caught.value.cause
+    check(repository, rule.replace("[]", '["stdio"]'))
+
+
+@pytest.mark.parametrize("text", ["accepted = []", 'accepted = [{ repository = "r.io/a" }]'])
+def test_a_lock_of_another_shape_is_left_alone(text):
+    lock = Path("wasmbuild.lock").absolute()
+    lock.write_text(f'version = 1\n{text}\n[[tool]]\nname = "zig"\n')
+    before = lock.read_text()
+    with pytest.raises(InvalidConfiguration, match="a shape that cannot be edited"):
+        memory_at(lock).change("r.io/b", lambda _: Accepted(version_named("1.0.0")))
+    assert lock.read_text() == before
+
+
+@pytest.mark.parametrize(("scope", "outcome"), [(ANN, "verified"), ("unsafe-accept-anything = true", "unsigned")])
+def test_what_is_accepted_unseen_is_not_called_verified(scope, outcome, capfd):
+    store = LayoutStore.create(Path("layout"))
+    signed(store, publish(store))
+    verify = ["verify", "--offline", "oci:layout", "--policy", str(policy_file(scope)), "--format", "json"]
+    assert run(verify) == 0
+    assert json.loads(capfd.readouterr().out)["outcome"] == outcome
+
+
+def test_nothing_is_not_verified_offline(capfd):
+    """Signatures without what they sign: a demand that holds of all artifacts would hold of none."""
+    store = LayoutStore.create(Path("layout"))
+    manifest = publish(store)
+    add_layer(store, manifest.digest, *sign_payload(Payload(manifest.digest, "r.io/x"), KEYS["ann"]))
+    assert run(["verify", "--offline", "oci:layout", "--policy", str(policy_file(ANN))]) == 0
+    store.replace_entries([each for each in store.entries() if each.digest != manifest.digest])
+    assert store.tags() == [f"sha256-{manifest.digest.encoded}.sig"]
+    assert run(["verify", "--offline", "oci:layout", "--policy", str(policy_file(ANN))]) == 1
+    assert "has no artifacts" in capfd.readouterr().err
+
+
+def test_what_needs_no_approval_is_not_approved(repository, state, capfd):
+    attested(repository, signed(repository, publish(repository, CURIOUS)), CURIOUS)
+    asks = CAPABLE.partition("\n")[2]
+    approve = ["policy", "approve", f"{repository}:1.0.0", "--trust-policy"]
+    assert run([*approve, str(policy_file(f"{ANN}{asks}"))]) == 2
+    assert "has neither new-capabilities nor pin-tags" in capfd.readouterr().err.replace("\n", " ")
+    assert run([*approve, str(policy_file(f"{ANN}pin-tags = true\n{asks}"))]) == 0
+    assert JsonMemory(state).recall(str(repository)).capabilities == frozenset()
+
+
+def test_two_policies_are_not_one(repository, capfd, monkeypatch):
+    signed(repository, publish(repository))
+    strict, lax = policy_file(ANN), policy_file("unsafe-accept-anything = true", path="a:b.toml")
+    pull = ["pull", f"{repository}:1.0.0", "-o", "out.wasm"]
+    assert run([*pull, "--trust-policy", str(strict), "--policy", str(lax)]) == 2
+    assert "is given twice" in capfd.readouterr().err
+    assert run(["policy", "explain", "--policy", str(strict), "--policy", str(strict)]) == 2
+    monkeypatch.setenv("WASMBUILD_TRUST_POLICY", str(lax))  # one path, although it has a colon
+    assert run(pull) == 0
+    assert "accepts anything" in capfd.readouterr().err
+    assert run([*pull, "--trust-policy", str(strict)]) == 0
+    assert "accepts anything" not in capfd.readouterr().err
+
+
+def test_a_policy_that_anybody_can_change_is_warned_of(repository, capfd):
+    signed(repository, publish(repository))
+    pull = ["pull", f"{repository}:1.0.0", "-o", "out.wasm", "--trust-policy", str(policy_file(ANN))]
+    assert run(pull) == 0
+    assert "can change the trust policy" not in capfd.readouterr().err
+    Path("policy.toml").chmod(0o666)
+    assert run(pull) == 0
+    assert "can change the trust policy" in " ".join(capfd.readouterr().err.split())
+
+
+def test_what_was_accepted_stays_readable(state, monkeypatch):
+    monkeypatch.setattr(accepted, "_MOST_BYTES", 200)
+    memory = JsonMemory(state)
+    memory.change("r.io/a", lambda _: Accepted(version_named("1.0.0")))
+    with pytest.raises(InvalidConfiguration, match="cannot keep more"):
+        memory.change("r.io/b", lambda _: Accepted(capabilities=frozenset({"x" * 200})))
+    assert memory.recall("r.io/a").version == version_named("1.0.0")
+
+
 def test_what_cannot_be_remembered_is_not_accepted(repository, state):
     signed(repository, publish(repository, version="1.0.0"))
     state.parent.write_text("a file where a folder should be")
@@ -472,6 +633,11 @@ def test_what_cannot_be_remembered_is_not_accepted(repository, state):
 def test_where_state_and_policy_of_a_user_are(tmp_path, monkeypatch):
     assert user_state({"XDG_STATE_HOME": "/s"}) == Path("/s/wasmbuild/trust.json")
     assert user_state({"WASMBUILD_STATE_DIR": "/t"}) == Path("/t/trust.json")
+    with monkeypatch.context() as patch:
+        patch.delenv("HOME")
+        patch.setattr("os.getuid", lambda: 2**31 - 7)
+        with pytest.raises(InvalidConfiguration, match="no home folder"):
+            user_state({})
     assert user_policy() is None
     (tmp_path / "config.toml").write_text("")
     monkeypatch.setenv("WASMBUILD_CONFIG", str(tmp_path / "config.toml"))
@@ -479,6 +645,11 @@ def test_where_state_and_policy_of_a_user_are(tmp_path, monkeypatch):
     (tmp_path / "trust-policy.toml").symlink_to("gone")
     assert user_policy() == tmp_path / "trust-policy.toml"  # a dangling link is not no policy
     assert run(["policy", "explain"]) == 2
+    (tmp_path / "loop").symlink_to("loop")
+    monkeypatch.delenv("WASMBUILD_CONFIG")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "loop"))
+    with pytest.raises(InvalidProject, match="cannot be read"):  # what nobody can look at is not no policy
+        user_policy()
 
 
 def test_words_and_files_of_policies(capfd):
@@ -490,6 +661,7 @@ def test_words_and_files_of_policies(capfd):
     assert "nothing is accepted" in capfd.readouterr().out
     Path("theirs.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
     assert run(["policy", "import", "theirs.json", "-o", "ours.toml"]) == 0
+    assert "accepts anything somewhere" in capfd.readouterr().err
     assert run(["policy", "check", "ours.toml"]) == 0
     assert "warning: anything is accepted" in capfd.readouterr().err
     assert run(["policy", "import", "theirs.json", "-o", "ours.toml"]) != 0  # never overwritten

@@ -84,6 +84,7 @@ def test_another_repository_in_the_environment_is_not_asked(repository: Path, tm
         ("file:///home/ada/b.git", None),
         ("https://[bad/", None),
         ("ext::sh -c id", None),
+        ("https://proxy.example.com/https://u:p@example.com/a/b", None),
         ("https://example.com/a\nb", None),
         ("", None),
     ],
@@ -130,6 +131,11 @@ def test_a_commit_that_is_not_there_is_refused(repository: Path, tmp_path: Path)
         check_out(tmp_path / "two", "0" * 40, tmp_path / "three", tmp_path / "three" / "tree", outside)
     with pytest.raises(UsageFailed):
         check_out(repository, "--help", tmp_path / "two", tmp_path / "two" / "tree", os.environ)
+
+
+def test_a_folder_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(UsageFailed, match=r"there is no folder .*nosuch"):
+        check_out(tmp_path / "nosuch", "0" * 40, tmp_path, tmp_path / "tree", os.environ)
 
 
 def test_a_builder_is_its_workflow_or_this_machine() -> None:

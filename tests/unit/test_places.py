@@ -56,10 +56,34 @@ def test_malformed_places(text):
 
 @pytest.mark.parametrize("text", ["oci:a:1", "oci-archive:a.tar", "oci:"])
 def test_what_is_for_registries_takes_no_layout(text):
-    with pytest.raises(UsageFailed, match="verify is for registries") as refused:
-        in_registry(text, "verify")
+    with pytest.raises(UsageFailed, match="sign is for registries") as refused:
+        in_registry(text, "sign")
     assert refused.value.hint == f"wasmbuild copy {text} HOST/REPOSITORY:TAG"
     assert str(in_registry("r.io/oci:a", "verify")) == "r.io/oci:a"
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "hint"),
+    [
+        ("a b.tar", "verify", "wasmbuild verify --offline 'a b.tar' --key wasmbuild.pub"),
+        ("a.wasm", "verify", "wasmbuild verify-file a.wasm --against REFERENCE --key wasmbuild.pub"),
+        ("a.tar", "pull", "wasmbuild load a.tar HOST/REPOSITORY"),
+        ("a.wasm", "sign", "wasmbuild push HOST/REPOSITORY:TAG a.wasm"),
+    ],
+)
+def test_the_name_of_a_file_goes_to_no_registry(name, command, hint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).touch()
+    with pytest.raises(UsageFailed, match="is for registries") as refused:
+        in_registry(name, command)
+    assert refused.value.hint == hint
+
+
+def test_a_reference_that_names_its_host_is_one_whatever_files_there_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "r.io").mkdir()
+    (tmp_path / "r.io" / "a").touch()
+    assert str(in_registry("r.io/a", "verify")) == "r.io/a"
 
 
 @given(st.text(max_size=60))

@@ -1,14 +1,19 @@
 """``sbom``: of a file, of an artifact in a real registry, and attached to it."""
 
 import json
+import re
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from registry.client.registries import Registries
 from registry.digest import Digest
+from registry.model import OCI_INDEX, Index, describe
 from registry.reference import Reference
+from tests.client.oldregistry import OldRegistry
+from tests.client.scripted import scripted
 from tests.unit.sbom.files import WHOLE
 from tests.unit.wasm.sections import MODULE
 from wasmbuild.artifact import pack
@@ -19,12 +24,17 @@ from wasmbuild.caches import Caches
 from wasmbuild.cli.main import run
 from wasmbuild.errors import InvalidWasm, UsageFailed
 from wasmbuild.events import ignore
+from wasmbuild.sbom import cyclonedx
 from wasmbuild.sbom.gathering import Known
 from wasmbuild.trust.keys import PrivateKey
+from wasmbuild.trust.predicates import CYCLONEDX
+from wasmbuild.trust.statement import Predicate
+from wasmbuild.workflows.companions import Companion, Document
 from wasmbuild.workflows.options import BuildOptions
 from wasmbuild.workflows.planning import plan
 from wasmbuild.workflows.sbom import Subject, make_sbom, open_subject
 from wasmbuild.workflows.sbom_project import project_packages
+from wasmbuild.workflows.unsigned import attach_documents
 
 
 @pytest.fixture
@@ -231,9 +241,15 @@ def installed(folder):
 def keys(file, monkeypatch):
     monkeypatch.setenv("WASMBUILD_KEY_PASSWORD", "")
     for name in ("ours", "theirs"):
-        key = PrivateKey.generate()
-        (file.parent / f"{name}.key").write_bytes(key.encrypt(b""))
-        (file.parent / f"{name}.pub").write_bytes(key.public.pem)
+        private, public = pair(name)
+        (file.parent / f"{name}.key").write_bytes(private)
+        (file.parent / f"{name}.pub").write_bytes(public)
+
+
+@cache
+def pair(name):  # sealing one takes long
+    key = PrivateKey.generate()
+    return key.encrypt(b""), key.public.pem
 
 
 def attach(reference, file, form):
@@ -253,7 +269,14 @@ def test_the_attached_one_is_given(reference, capsys, form):
     assert "nobody was asked to vouch for this SBOM" in given.err
     Path("other.json").write_text('{"name": "\\u202e other"}')
     attach(reference, "other.json", form)
-    assert "2 different SBOMs" in told(capsys, reference, "--attached", "--format", form, code=2).err
+    refused = told(capsys, reference, "--attached", "--format", form, code=2).err
+    assert "2 different SBOMs" in refused
+    command = re.search(r"hint: +wasmbuild sbom (.*)", " ".join(refused.split()).replace(" docs:", "\n"))
+    assert command is not None
+    chosen = told(capsys, *command[1].split()).out
+    assert chosen in {given.out, '{\n  "name": "\\u202e other"\n}\n'}
+    absent = told(capsys, *command[1].split()[:-1], f"sha256:{'0' * 64}", code=4).err
+    assert "is attached to" in absent
 
 
 @pytest.mark.usefixtures("private_cache", "keys")
@@ -269,9 +292,67 @@ def test_the_attested_one_is_given_when_somebody_trusted_said_it(reference, caps
     assert (document["verified"], document["sbom"]) == (True, json.loads(Path("sbom.json").read_text()))
     assert "nobody" not in given.err
     assert "WB406" in told(capsys, reference, "--attached", "--key", "ours.pub", "--format", "spdx", code=4).err
-    assert (
-        "2 different" in told(capsys, reference, "--attached", "--key", "ours.pub", "--key", "theirs.pub", code=2).err
-    )
+    both = ("--attached", "--key", "ours.pub", "--key", "theirs.pub")
+    refused = told(capsys, reference, *both, code=2).err
+    assert "2 different" in refused
+    said = {told(capsys, reference, *both, "--manifest", each).out for each in re.findall(r"in (sha256:\w+)", refused)}
+    assert said == {Path("sbom.json").read_text(), "{}\n"}
     assert told(capsys, reference, "--attached", "--key", "ours.pub", "-o", "it.json").out == "it.json\n"
     assert Path("it.json").read_text() == Path("sbom.json").read_text()
-    assert "asked for with --attached alone" in told(capsys, reference, "--key", "ours.pub", code=2).err
+    Path("policy.toml").write_text(POLICY)
+    by_policy = told(capsys, reference, "--attached", "--policy", "policy.toml", "--format", "json")
+    assert (json.loads(by_policy.out)["verified"], json.loads(by_policy.out)["sbom"]) == (True, document["sbom"])
+    assert run(["sign", reference, "--key", "theirs.key"]) == 0
+    capsys.readouterr()
+    assert told(capsys, reference, "--attached", "--policy", "policy.toml", "--key", "theirs.pub").out == "{}\n"
+
+
+POLICY = """version = 1
+[authorities.ours]
+keys = ["ours.pub"]
+[[scope]]
+repositories = ["*"]
+[[scope.attestation]]
+type = "cyclonedx"
+by = ["ours"]
+"""
+
+
+@pytest.mark.usefixtures("private_cache", "keys")
+def test_a_policy_is_enforced_for_an_attached_one_and_refused_for_another(reference, capsys, monkeypatch):
+    Path("policy.toml").write_text(POLICY)
+    Path("lie.json").write_text("{}")
+    attach(reference, "lie.json", "cyclonedx")
+    assert run(["attest", reference, "--predicate", "lie.json", "--type", "cyclonedx", "--key", "theirs.key"]) == 0
+    told(capsys, reference, "--attached", "-o", "out.json")
+    denied = ("--attached", "-o", "denied.json")
+    for trusted in ([], ["--key", "theirs.pub"]):  # whom a person trusts besides does not make up for the policy
+        refused = told(capsys, reference, *denied, "--trust-policy", "policy.toml", *trusted, code=4)
+        assert "WB405" in refused.err
+    assert "there is no trust policy" in told(capsys, reference, *denied, "--policy", "no.toml", code=2).err
+    Path("config.toml").write_text("")
+    Path("trust-policy.toml").write_text(POLICY)
+    monkeypatch.setenv("WASMBUILD_CONFIG", str(Path("config.toml").absolute()))
+    assert "WB405" in told(capsys, reference, *denied, code=4).err
+    assert not Path("denied.json").exists()
+    told(capsys, reference, "--attached", "--no-trust-policy")
+    for flags in (["--key", "ours.pub"], ["--policy", "policy.toml"], ["--manifest", "sha256:0"]):
+        assert "go with --attached alone" in told(capsys, "greeter.wasm", *flags, code=2).err
+
+
+def test_an_sbom_of_another_artifact_is_not_taken_for_one_of_this(capsys):
+    """Whoever writes the list that stands in for the referrers API may put anything on it."""
+    ours, theirs = pack(WHOLE, "hello"), pack(MODULE, "other")
+    with scripted(OldRegistry()) as server:
+        repository = Registries().repository(Reference.parse(f"{server.address}/a"))
+        ours.push_to(repository)
+        theirs.push_to(repository)
+        document = Document(cyclonedx.MEDIA_TYPE, b"{}", {})
+        about = Companion("SBOM", Predicate(CYCLONEDX, {}), document)
+        attach_documents(repository, theirs.manifest, [about], "1970-01-01T00:00:00Z", ignore, signed=False)
+        listed = Index(manifests=tuple(repository.referrers(theirs.manifest))).encode()
+        assert len(repository.referrers(theirs.manifest)) == 1
+        repository.put(describe(OCI_INDEX, listed), listed, f"sha256-{ours.manifest.digest.encoded}")
+        told(capsys, f"{server.address}/a@{theirs.manifest.digest}", "--attached")
+        said = told(capsys, f"{server.address}/a@{ours.manifest.digest}", "--attached", code=4)
+    assert "no SBOM in the form of CycloneDX is attached" in said.err

@@ -67,7 +67,9 @@ def test_a_command_signs_what_verify_accepts(signer, registry_address, repositor
 def test_the_program_that_the_documentation_shows_signs(signer):
     page = Path(__file__).parents[2] / "docs" / "signers.md"
     shown = re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)[0]
-    key = open_signatory(script(shown, "shown"), no_password)
+    Path("release.pem").write_bytes(Path("key.pem").read_bytes())
+    (words,) = re.findall(r'--key "command:\./signer ([^"]*)"', page.read_text())
+    key = open_signatory(f"{script(shown, 'shown')} {words}", no_password)
     assert key.public.verify(key.sign(b"a message"), b"a message")
 
 
@@ -147,6 +149,10 @@ def opened(rest):
         return Liar()
     if rest == "nothing":
         return key.public
+    if rest == "text":
+        class Odd:
+            public = "a key"
+        return Odd()
     return key
 """
 
@@ -166,21 +172,24 @@ def packages(place, monkeypatch):
 
 @pytest.mark.usefixtures("packages")
 def test_a_package_brings_a_signer():
-    key = open_signatory("ours:slot=1", no_password)
-    assert key.public.verify(key.sign(b"a message"), b"a message")
+    for text in ("ours:slot=1", "ours:///alias/release"):
+        key = open_signatory(text, no_password)
+        assert key.public.verify(key.sign(b"a message"), b"a message")
     check_signatory("ours:slot=1")
     with pytest.raises(SigningFailed, match="the signer ours does not work") as caught:
         open_signatory("ours:breaks", no_password)
     assert caught.value.cause == "RuntimeError: no such slot"
     with pytest.raises(SigningFailed, match="does not hold"):
         open_signatory("ours:lies", no_password).sign(b"a message")
-    with pytest.raises(SigningFailed, match="does not work"):
-        open_signatory("ours:nothing", no_password)
+    for odd in ("ours:nothing", "ours:text"):
+        with pytest.raises(SigningFailed, match="does not work"):
+            open_signatory(odd, no_password)
     with pytest.raises(UsageFailed, match="several packages bring a signer twice"):
         open_signatory("twice:x", no_password)
-    with pytest.raises(UsageFailed, match="no key theirs:") as caught:
+    with pytest.raises(UsageFailed, match="no signer for theirs:") as caught:
         check_signatory("theirs:x")
     assert "command:, ours:, twice:" in caught.value.cause
+    assert caught.value.hint.startswith("docs/signers.md")
 
 
 def test_a_file_with_a_colon_in_its_name_is_a_file(place):
@@ -188,6 +197,9 @@ def test_a_file_with_a_colon_in_its_name_is_a_file(place):
     assert open_signatory("pkcs11:1", bytes).public.algorithm
     with pytest.raises(InvalidKey):
         open_signatory("env://NOT_SET", bytes)
+    for text in ("awskms:///alias/release", f"pkcs11:{'x' * 5000}"):
+        with pytest.raises(UsageFailed, match="no signer for"):
+            open_signatory(text, no_password)
 
 
 def test_a_file_asks_for_its_password(place):

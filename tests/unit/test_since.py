@@ -190,3 +190,43 @@ def test_what_depends_on_a_change_is_built_with_what_it_needs() -> None:
     assert with_dependents({"lib"}, needs) == {"lib", "base", "app", "data", "top"}
     assert with_dependents({"other"}, needs) == {"other"}
     assert with_dependents([], needs) == frozenset()
+
+
+def hostile(folder: Path, witness: Path) -> None:
+    """Settings and hooks that start a program, for files that have to be looked at again."""
+    bite = f"touch {witness}; cat"
+    own = f"{folder.name}=b"
+    git(folder, "config", f"filter.{own}.clean", bite)
+    git(folder, "config", f"filter.{own}.required", "true")
+    git(folder, "config", "core.fsmonitor", bite)
+    git(folder, "config", "diff.external", bite)
+    included = Path(git(folder, "rev-parse", "--absolute-git-dir"), "more")
+    included.write_text(f'[filter "{own}2"]\n\tprocess = "{bite}"\n')
+    git(folder, "config", "include.path", str(included))
+    (included.parent / "info").mkdir(exist_ok=True)
+    (included.parent / "info" / "attributes").write_text(f"*.c filter={own}\n*.h filter={own}2\n")
+    hook = included.parent / "hooks" / "post-index-change"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ntouch {witness}\n")
+    hook.chmod(0o755)
+    for file in folder.rglob("*.[ch]"):
+        os.utime(file, (1, 1))
+
+
+def test_no_program_that_a_repository_names_is_started(superproject: Path, tmp_path: Path) -> None:
+    witness = tmp_path / "started"
+    for folder in (superproject, superproject / "sub"):
+        for name in ("one.c", "one.h"):
+            (folder / name).write_text("int x;\n")
+        git(folder, "add", ".")
+        git(folder, "commit", "-q", "-m", "more")
+    git(superproject, "add", ".")
+    git(superproject, "commit", "-q", "--amend", "-m", "more")
+    hostile(superproject, witness)
+    hostile(superproject / "sub", witness)
+    found = changed(superproject)
+    assert not witness.exists(), "a program was started"
+    assert found == set()
+    (superproject / "sub" / "one.h").write_text("int y;\n")
+    assert changed(superproject) == {"sub"}
+    assert not witness.exists(), "a program was started"

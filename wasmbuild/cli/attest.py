@@ -15,7 +15,7 @@ from wasmbuild.ui.console import Console
     "attest", "wasmbuild attest ghcr.io/acme/hello:1.0.0 --predicate scan.json --type vuln --key wasmbuild.key"
 )
 @argument("reference")
-@option("--predicate", type=FILE, help="What is to be attested: a JSON object in a file; for capabilities not needed.")
+@option("--predicate", type=FILE, help="What is to be attested: a JSON object in a file; of capabilities none.")
 @option("--type", "predicate_type", required=True, help="Its type: a name, as cosign has them, or a whole URI.")
 @key_option()
 @keyless_options
@@ -46,6 +46,12 @@ def command(  # noqa: PLR0913 - one for each option
         parse_forms(signature_format),
         parse_predicate_type(predicate_type),
     )
+    if predicate is not None and wanted == CAPABILITIES_V1:
+        raise UsageFailed(
+            "capabilities are read off the artifact itself",
+            cause="what somebody else wrote of them would be signed, and refused by everybody who verifies it",
+            hint="leave out --predicate",
+        )
     if predicate is not None:
         said = Said(read_predicate(predicate, wanted))
     elif wanted == CAPABILITIES_V1:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import click
-
 from registry.client.registries import Registries
+from registry.digest import Digest
+from registry.words import pasted
 from wasmbuild.cli.common import OUTPUT, argument, option, registry_verb
-from wasmbuild.cli.trusting import Trusting, trust_options
+from wasmbuild.cli.trusting import Trusting, authority_options
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note
 from wasmbuild.ui.console import Console
@@ -14,8 +14,9 @@ from wasmbuild.ui.console import Console
 
 @registry_verb("attestations", "wasmbuild attestations ghcr.io/acme/hello:1.0.0 --key wasmbuild.pub")
 @argument("reference")
-@trust_options
+@authority_options
 @option("--type", "predicate_type", help="Only of this type: a name, as cosign has them, or a whole URI.")
+@option("--manifest", metavar="DIGEST", help="Only what is in this manifest, of those that are listed.")
 @option("-o", "--output", type=OUTPUT, help="Write the predicate of the one that holds to this file.")
 def command(
     console: Console,
@@ -24,6 +25,7 @@ def command(
     reference: str,
     trusting: Trusting,
     predicate_type: str | None,
+    manifest: str | None,
     output: Path | None,
 ) -> None:
     """List what is attested of the artifact that REFERENCE means now, and whether it holds.
@@ -36,17 +38,15 @@ def command(
     from wasmbuild.workflows.files import write_file
     from wasmbuild.workflows.places import in_registry
 
-    source = click.get_current_context().get_parameter_source("trust_policy")
-    if source is not None and source.name == "COMMANDLINE":
-        raise UsageFailed("what is attested is listed, and no policy applied", hint=f"wasmbuild verify {reference}")
     asked, authorities = in_registry(reference, "attestations"), trusting.authorities()
     wanted = None if predicate_type is None else parse_predicate_type(predicate_type)
     if output is not None and (wanted is None or not authorities):
         raise UsageFailed(
             "what is written must be of one type, and verified",
-            hint=f"wasmbuild attestations {reference} --type cyclonedx --key wasmbuild.pub -o sbom.cdx.json",
+            hint=f"wasmbuild attestations {pasted(reference)} --type cyclonedx --key wasmbuild.pub -o sbom.cdx.json",
         )
-    listed = list_attestations(asked, authorities, wanted, registries=registries, sink=console.emit)
+    only = None if manifest is None else Digest.parse(manifest)
+    listed = list_attestations(asked, authorities, wanted, only, registries=registries, sink=console.emit)
     if not listed.findings and output is None:
         console.emit(
             Note(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from registry.client.registries import Registries
+from registry.words import pasted
 from wasmbuild.cli.common import argument, option, registry_verb
 from wasmbuild.cli.raw import asked, check_terminal
 from wasmbuild.errors import ExitCode, UsageFailed
@@ -55,7 +56,7 @@ def _check_flags(target: "Reference", *, referrers: bool, blob: bool) -> None:
         raise UsageFailed(
             f"{'--blob' if blob else '--referrers'} needs a digest",
             cause=f"{target} is a tag, and a tag is deleted alone",
-            hint=f"wasmbuild {'manifest get' if blob else 'resolve'} {target}",
+            hint=f"wasmbuild {'manifest get' if blob else 'resolve'} {pasted(target)}",
         )
 
 

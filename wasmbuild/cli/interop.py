@@ -1,11 +1,8 @@
 """``wasmbuild interop``."""
 
-import click
-
 from registry.client.registries import Registries
 from wasmbuild.cli.common import argument, registry_verb
-from wasmbuild.cli.trusting import Trusting, trust_options
-from wasmbuild.errors import UsageFailed
+from wasmbuild.cli.trusting import Trusting, authority_options
 from wasmbuild.events import Note
 from wasmbuild.ui.console import Console
 
@@ -14,7 +11,7 @@ __all__ = ["command"]
 
 @registry_verb("interop", "wasmbuild interop ghcr.io/acme/hello:1.0.0 --key wasmbuild.pub")
 @argument("reference")
-@trust_options
+@authority_options
 def command(console: Console, registries: Registries, reference: str, trusting: Trusting) -> None:
     """Say which other verifiers accept REFERENCE as signed, and why the others do not.
 
@@ -24,9 +21,6 @@ def command(console: Console, registries: Registries, reference: str, trusting: 
     from wasmbuild.workflows.interoperability import interoperability
     from wasmbuild.workflows.places import in_registry
 
-    source = click.get_current_context().get_parameter_source("trust_policy")
-    if source is not None and source.name == "COMMANDLINE":
-        raise UsageFailed("no other verifier reads a policy of wasmbuild's", hint=f"wasmbuild interop {reference}")
     asked = in_registry(reference, "interop")
     found = interoperability(asked, trusting.authorities(), registries=registries, sink=console.emit)
     if not found.checked:

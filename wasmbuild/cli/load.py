@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from registry.client.registries import Registries
+from registry.words import pasted
 from wasmbuild.cli.common import argument, option, registry_verb
 from wasmbuild.errors import UsageFailed
 from wasmbuild.ui.console import Console
@@ -37,7 +38,9 @@ def command(
     from wasmbuild.workflows.archives import Moved, load, unpack_file
 
     if repository is None and trust_to is None:
-        raise UsageFailed(f"nobody says where {file} is brought to", hint=f"wasmbuild load {file} HOST/REPOSITORY")
+        raise UsageFailed(
+            f"nobody says where {file} is brought to", hint=f"wasmbuild load {pasted(file)} HOST/REPOSITORY"
+        )
     if repository is None and tags:
         raise UsageFailed("--tag is about what is brought to a repository, and none is named")
     files = () if trust_to is None else unpack_file(file, trust_to, console.emit)

@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 
+from registry.words import pasted
 from wasmbuild.cli.common import FOLDER, argument, option, verb
 from wasmbuild.errors import ExitCode, UsageFailed
 from wasmbuild.events import Note
@@ -24,7 +25,7 @@ def command(console: Console, names: tuple[str, ...], upgrade: bool, check: bool
     if names:
         _refuse_unknown(names, upgrade=upgrade, check=check)
     if names and not upgrade:
-        raise UsageFailed("names go with --upgrade", hint=f"wasmbuild lock --upgrade {' '.join(names)}")
+        raise UsageFailed("names go with --upgrade", hint=f"wasmbuild lock --upgrade {' '.join(map(pasted, names))}")
     locked = lock_project(project, upgrading=upgrade, names=names, check=check)
     for change in locked.changes:
         console.emit(Note("info", f"would change: {change}" if check else str(change)))

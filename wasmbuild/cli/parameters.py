@@ -8,7 +8,7 @@ import click
 
 from wasmbuild.errors import UsageFailed
 
-__all__ = ["FILE", "FOLDER", "OUTPUT", "Shared", "Verb", "was_given"]
+__all__ = ["FILE", "FOLDER", "ONE_FILE", "OUTPUT", "Shared", "Verb", "once", "was_given"]
 
 
 class _File(click.Path):
@@ -39,7 +39,26 @@ class _Output(_File):
         return path
 
 
+class _OneFile(_File):
+    """The path of a file for an option that may be given once alone; its variable has one path, too."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """One path, whatever is in it."""
+        return [rv]
+
+
+def once(_: click.Context, option: click.Parameter, given: tuple[Path, ...]) -> Path | None:
+    """The one value of an option of ``ONE_FILE``; that it has ``multiple`` shows what click would drop.
+
+    Raises UsageFailed for two: each of them demands something, and one would be passed over.
+    """
+    if len(given) > 1:
+        raise UsageFailed(f"{option.opts[0]} is given twice, and one of them would not count", hint="give one")
+    return given[0] if given else None
+
+
 FILE = _File()
+ONE_FILE = _OneFile()
 FOLDER = click.Path(path_type=Path, file_okay=False)
 OUTPUT = _Output()
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.client.registries import Registries
+from registry.words import pasted
 from wasmbuild.cli.attaching import attaching, check_attaching
 from wasmbuild.cli.building import building, given_for_building, setting
 from wasmbuild.cli.common import FILE, FOLDER, argument, option, registry_verb
-from wasmbuild.cli.signing import key_option, signatory
+from wasmbuild.cli.signing import key_option, see_that_it_opens, signatory
 from wasmbuild.errors import UsageFailed
 from wasmbuild.ui.console import Console
 
@@ -85,7 +86,7 @@ def command(  # noqa: PLR0913 - one for each option
         _rehearse(console, source, destination, wanted, built, sign=sign)
         return
     made = _companions(source, destination, file, built, wanted, console, sign=sign)
-    _see_that_it_opens(signer)
+    see_that_it_opens(signer)
     pushed = push(
         source,
         destination,
@@ -128,7 +129,7 @@ def _packed(file: Path) -> "Packed":
 
 def _prepare(destination: "Destination", signer: "Signatory | None", *, rehearse: bool) -> None:
     """Find out before the time that compiling takes whether the key opens, and whether we may push."""
-    _see_that_it_opens(signer)
+    see_that_it_opens(signer)
     if not rehearse:
         destination.repository.prepare_push()
 
@@ -159,13 +160,13 @@ def _companions(
     console: Console,
     *,
     sign: bool,
-) -> "tuple[Companion, ...]":
-    from wasmbuild.workflows.companions import Source, companions
+) -> "Callable[[], tuple[Companion, ...]]":
+    from wasmbuild.workflows.companions import Source, begin_companions
 
     path = built.wasm_path if built else file
     assert path is not None
     pinned = destination.reference.pinned(packed.manifest.digest)
-    return companions(Source(packed, pinned, path, built, wanted, os.environ, console.emit), signed=sign)
+    return begin_companions(Source(packed, pinned, path, built, wanted, os.environ, console.emit), signed=sign)
 
 
 def _tag_check(
@@ -203,15 +204,9 @@ def _built(console: Console, registries: Registries, project: Path, options: "Bu
             raise UsageFailed(
                 "push brings one target to one place",
                 cause=f"this project has {', '.join(labels[:20])}",
-                hint=f"wasmbuild push REFERENCE --target {labels[0]}" if labels else None,
+                hint=f"wasmbuild push REFERENCE --target {pasted(labels[0])}" if labels else None,
             )
     return build(project, options, setting(console, registries))[-1]
-
-
-def _see_that_it_opens(signer: "Signatory | None") -> None:
-    """Wait for a key that is opened in the background. Raises InvalidKey."""
-    if signer is not None:
-        _ = signer.public
 
 
 def _signer(key: str, *, rehearse: bool) -> "Signatory | None":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from registry.client.registries import Registries
 from wasmbuild.cli.building import setting
 from wasmbuild.cli.common import FOLDER, OUTPUT, argument, option, registry_verb
-from wasmbuild.cli.signing import signatory
+from wasmbuild.cli.signing import see_that_it_opens, signatory
 from wasmbuild.cli.trusting import Trusting, trust_options
 from wasmbuild.ui.console import Console
 
@@ -47,10 +47,9 @@ def command(  # noqa: PLR0913 - one for each option
 
     asked = in_registry(reference, "rebuild")
     allowed = tuple(filter(None, (name.strip() for name in (allow_sections or "").split(","))))
-    authorities = trusting.authorities()
-    by_policy = not authorities or (trusting.chosen is not None and trusting.chosen.file is not None)
-    again = Again(source, authorities, trusting.demand() if by_policy else None, allowed, offline)
-    key = signatory(sign_key) if sign_key else None  # a password is asked for before the time that compiling takes
+    again = Again(source, trusting.authorities(), trusting.policy_or_none(), allowed, offline)
+    key = signatory(sign_key) if sign_key else None
+    see_that_it_opens(key)  # before the time that compiling takes
     rebuilt = rebuild(asked, again, setting(console, registries))
     if output is not None:
         from wasmbuild.workflows.files import write_file

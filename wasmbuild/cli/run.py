@@ -131,6 +131,9 @@ def _run(prepared: "Prepared", arguments: tuple[str, ...], caches: "Caches", con
 def _tell_of_misplaced(arguments: tuple[str, ...], console: Console) -> None:
     words = {word.partition("=")[0] for word in arguments}
     misplaced = [name for name in _BEFORE if name in words]
+    if "--trust-policy" in misplaced:  # what is asked of signatures is never a guess: it would run unverified
+        said = "--trust-policy behind the artifact would go to the program, and nothing would be verified"
+        raise UsageFailed(said, hint="write it before the artifact; -- says that the program is meant")
     if misplaced:
         named = f"{', '.join(misplaced)} behind the file {'go' if len(misplaced) > 1 else 'goes'} to the program"
         console.emit(Note("warning", f"{named}; options of run stand before the file, and -- says that this is meant"))

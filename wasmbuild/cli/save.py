@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from registry.client.registries import Registries
+from registry.words import printable
 from wasmbuild.cli.common import FILE, OUTPUT, argument, option, registry_verb
 from wasmbuild.errors import UsageFailed
+from wasmbuild.events import Note
 from wasmbuild.ui.console import Console
 
 
@@ -35,7 +37,7 @@ def command(  # noqa: PLR0913 - one for each option
     The file is an OCI image layout, the same bytes for the same content. SOURCE:TAG saves that tag
     alone. Prints the artifacts by digest, one a line.
     """
-    from wasmbuild.workflows.airgap import read_files
+    from wasmbuild.workflows.airgap import left_behind, read_files
     from wasmbuild.workflows.archives import save
 
     given = {
@@ -48,6 +50,9 @@ def command(  # noqa: PLR0913 - one for each option
     if files and not with_trust:
         raise UsageFailed(f"{files[0][1]} is carried only with --with-trust", hint="add --with-trust")
     trust = read_files(files) if with_trust else None
+    for policy_name, named in left_behind(trust or ()):
+        said = f"{policy_name} names {printable(named, 120)}, and no such file is carried beside it"
+        console.emit(Note("warning", f"{said}: give it as well, and name it without a folder"))
     saved = save(source, output, tags=tags, trust=trust, registries=registries, sink=console.emit)
     lines = "\n".join(artifact.reference for artifact in saved.artifacts)
     carried = {} if trust is None else {"trust": [{"kind": each.kind, "name": each.name} for each in trust]}

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from registry.words import pasted
 from wasmbuild.cli.common import OUTPUT, argument, option, registry_verb
+from wasmbuild.cli.policing import policy_is_named
 from wasmbuild.cli.trusting import trust_options
 from wasmbuild.errors import UsageFailed
 from wasmbuild.ui.console import Console
@@ -26,8 +28,9 @@ if TYPE_CHECKING:
 @option("-o", "--output", type=OUTPUT, help="The file to write; replaced when it is there.")
 @option("--target", help="The target, of a project that has several.")
 @option("--attached", is_flag=True, help="The one that is attached to the artifact, instead of a new one.")
+@option("--manifest", metavar="DIGEST", help="With --attached: the one in this manifest, where there are several.")
 @trust_options
-def command(
+def command(  # noqa: PLR0913 - one for each option
     console: Console,
     registries: "Callable[[], Registries]",
     *,
@@ -35,6 +38,7 @@ def command(
     output: Path | None,
     target: str | None,
     attached: bool,
+    manifest: str | None,
     trusting: "Trusting",
 ) -> None:
     """Say what ARTIFACT, a reference, a .wasm file or the folder of a built project, is made of, as an SBOM.
@@ -44,13 +48,13 @@ def command(
     what somebody attached: attested by somebody you trust, where you say who that is, else anybody's word.
     """
     if attached:
-        _attached(console, registries(), artifact, output, trusting)
+        _attached(console, registries(), artifact, output, manifest, trusting)
         return
-    if trusting.authorities():
+    if manifest is not None or policy_is_named() or trusting.authorities():
         raise UsageFailed(
-            "whom you trust is asked for with --attached alone",
+            "whom you trust, a policy and --manifest go with --attached alone",
             cause="an SBOM that is made from the bytes is nobody's word",
-            hint=f"wasmbuild sbom {artifact} --attached --key wasmbuild.pub",
+            hint=f"wasmbuild sbom {pasted(artifact)} --attached --key wasmbuild.pub",
         )
     from wasmbuild.caches import Caches
     from wasmbuild.workflows.outputs import spare
@@ -72,16 +76,22 @@ def command(
 
 
 def _attached(
-    console: Console, registries: "Registries", artifact: str, output: Path | None, trusting: "Trusting"
+    console: Console,
+    registries: "Registries",
+    artifact: str,
+    output: Path | None,
+    manifest: str | None,
+    trusting: "Trusting",
 ) -> None:
+    from registry.digest import Digest
     from wasmbuild.events import Note
     from wasmbuild.workflows.places import in_registry
-    from wasmbuild.workflows.sbom_attached import attached_sbom
+    from wasmbuild.workflows.sbom_attached import Wanted, attached_sbom
 
-    authorities = trusting.authorities()
-    found = attached_sbom(
-        in_registry(artifact, "sbom"), _form(console), authorities, registries=registries, sink=console.emit
-    )
+    asked = in_registry(artifact, "sbom")
+    only = None if manifest is None else Digest.parse(manifest)
+    wanted = Wanted(_form(console), trusting.authorities(), trusting.policy_or_none(), only)
+    found = attached_sbom(asked, wanted, registries=registries, sink=console.emit)
     if not found.verified:
         console.emit(Note("warning", "nobody was asked to vouch for this SBOM: --key says who is trusted"))
     _give(console, found.text, found.to_json(), output)

@@ -9,7 +9,7 @@ from wasmbuild.cli.common import option, password
 if TYPE_CHECKING:
     from wasmbuild.trust.signer import Signatory
 
-__all__ = ["key_option", "signatory"]
+__all__ = ["key_option", "see_that_it_opens", "signatory"]
 
 
 def key_option(**settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:  # noqa: ANN401 - click's
@@ -23,3 +23,9 @@ def signatory(key: str) -> "Signatory":
     from wasmbuild.workflows.signatories import open_signatory
 
     return open_signatory(key, partial(password, confirm=False))
+
+
+def see_that_it_opens(signer: "Signatory | None") -> None:
+    """Wait for a key that is opened meanwhile: before anything is compiled or sent. Raises InvalidKey."""
+    if signer is not None:
+        _ = signer.public

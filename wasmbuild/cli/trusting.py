@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wasmbuild.workflows.demand import Demand
     from wasmbuild.workflows.policies import ChosenPolicy
 
-__all__ = ["Trusting", "trust_options"]
+__all__ = ["Trusting", "authority_options", "trust_options"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,14 @@ class Trusting:
             return SignedBy(authorities)
         return self.enforced(ignore)
 
+    def policy_or_none(self) -> "Demand | None":
+        """What a policy demands, and with one that is named also ``authorities``; None where they alone are named.
+
+        For what is said of an artifact, which ``authorities`` must have said: they need not have signed the rest.
+        """
+        named = self.chosen is not None and self.chosen.file is not None
+        return self.demand() if named or not self.authorities() else None
+
     def enforced(self, sink: "Sink") -> "Demand | None":
         """The same, and the policy in force in any case: for what is about to be used. Raises as ``demand`` does."""
         from wasmbuild.workflows.policies import ChosenPolicy
@@ -74,8 +82,8 @@ def _certificate_authorities(files: tuple[Path, ...], times: tuple[Path, ...]) -
     return [CertificateAuthority.of(read_certificate_file(file), time_roots=stampers) for file in files]
 
 
-def trust_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that name whom to trust; the verb's function gets them as ``trusting``."""
+def authority_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that name whom to trust; the verb's function gets them as ``trusting``. For policies: see below."""
 
     @option("--key", type=FILE, multiple=True, help="A public key that must have signed it; one of several.")
     @option(
@@ -91,7 +99,6 @@ def trust_options(function: Callable[..., Any]) -> Callable[..., Any]:
         help="Roots, as PEM, whose timestamps say when one of these was made; one of several.",
     )
     @identity_options
-    @policy_options("--policy")
     @functools.wraps(function)
     def call(
         *arguments: Any,  # noqa: ANN401 - click's
@@ -99,10 +106,26 @@ def trust_options(function: Callable[..., Any]) -> Callable[..., Any]:
         certificate_authority: tuple[Path, ...],
         timestamp_authority: tuple[Path, ...],
         identities: Identities,
+        **values: Any,  # noqa: ANN401 - click's
+    ) -> Any:  # noqa: ANN401 - click's
+        trusting = Trusting(key, certificate_authority, identities, time_roots=timestamp_authority)
+        return function(*arguments, trusting=trusting, **values)
+
+    return call
+
+
+def trust_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, and a policy that must be fulfilled."""
+
+    @authority_options
+    @policy_options("--policy")
+    @functools.wraps(function)
+    def call(
+        *arguments: Any,  # noqa: ANN401 - click's
+        trusting: Trusting,
         chosen: "ChosenPolicy",
         **values: Any,  # noqa: ANN401 - click's
     ) -> Any:  # noqa: ANN401 - click's
-        trusting = Trusting(key, certificate_authority, identities, chosen, timestamp_authority)
-        return function(*arguments, trusting=trusting, **values)
+        return function(*arguments, trusting=replace(trusting, chosen=chosen), **values)
 
     return call

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from registry.client.registries import Registries
+from registry.words import pasted
 from wasmbuild.cli.common import argument, option, registry_verb
 from wasmbuild.cli.trusting import Trusting, trust_options
 from wasmbuild.errors import Failure, UsageFailed
@@ -49,22 +50,19 @@ def command(  # noqa: PLR0913 - one for each option
     does not hold, also where none does. --type asks for attestations, such as slsaprovenance1.
     """
     if offline:
-        if explain:
-            raise UsageFailed("--explain is for an artifact of a registry", hint="--format json says what was found")
-        if trusting.identities.need_network:
-            said = "identities are verified offline with a file that says who vouches for them"
-            raise UsageFailed(said, hint="--trusted-root trusted_root.json")
         from wasmbuild.cli.offline import show_offline
 
-        show_offline(console, reference, _demand(reference, trusting, annotations, types), as_name)
+        _check_offline(trusting, explain=explain)
+        demand = _demand(f"--offline {pasted(reference)}", trusting, annotations, types)
+        show_offline(console, reference, demand, as_name)
         return
     if as_name is not None:
-        raise UsageFailed("--as goes with --offline", hint=f"wasmbuild verify {reference}")
+        raise UsageFailed("--as goes with --offline", hint=f"wasmbuild verify {pasted(reference)}")
     from wasmbuild.workflows.places import in_registry
     from wasmbuild.workflows.verify import Verified, verify_remote
     from wasmbuild.workflows.verify_report import report
 
-    asked, demand = in_registry(reference, "verify"), _demand(reference, trusting, annotations, types)
+    asked, demand = in_registry(reference, "verify"), _demand(pasted(reference), trusting, annotations, types)
     try:
         verified = verify_remote(asked, demand, registries=registries, sink=console.emit)
     except Failure as failure:
@@ -75,13 +73,19 @@ def command(  # noqa: PLR0913 - one for each option
     console.result("verify", text, verified.to_json())
 
 
-def _demand(reference: str, trusting: Trusting, annotations: tuple[str, ...], types: tuple[str, ...]) -> "Demand":
-    """What must hold: what the options say of whom to trust, and of what they must have said."""
+def _check_offline(trusting: Trusting, *, explain: bool) -> None:
+    if explain:
+        raise UsageFailed("--explain is for an artifact of a registry", hint="--format json says what was found")
+    if trusting.identities.need_network:
+        said = "identities are verified offline with a file that says who vouches for them"
+        raise UsageFailed(said, hint="--trusted-root trusted_root.json")
+
+
+def _demand(asked: str, trusting: Trusting, annotations: tuple[str, ...], types: tuple[str, ...]) -> "Demand":
+    """What must hold: what the options say of whom to trust, and of what they must have said; of ``asked``, pasted."""
     demand = trusting.demand()
     if demand is None:
-        raise UsageFailed(
-            "verify needs to know whom you trust", hint=f"wasmbuild verify {reference} --key wasmbuild.pub"
-        )
+        raise UsageFailed("verify needs to know whom you trust", hint=f"wasmbuild verify {asked} --key wasmbuild.pub")
     if not annotations and not types:
         return demand
     from wasmbuild.trust.predicates import parse_predicate_type
@@ -90,8 +94,10 @@ def _demand(reference: str, trusting: Trusting, annotations: tuple[str, ...], ty
     from wasmbuild.workflows.verify import Saying
 
     if not isinstance(demand, SignedBy):
+        from wasmbuild.cli.policing import goes_with_keys
+
         said = "--annotation and --type go with keys and identities"
-        raise UsageFailed(said, cause="a policy says itself what must have been signed")
+        raise goes_with_keys(said, "a policy says itself what must have been signed")
     if annotations and types:
         said = "--annotation is for signatures, and --type for attestations"
         raise UsageFailed(said, hint="ask for each with a command of its own")

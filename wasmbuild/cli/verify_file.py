@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.client.registries import Registries
+from registry.words import pasted
 from wasmbuild.cli.common import FILE, argument, option, registry_verb
 from wasmbuild.cli.trusting import Trusting, trust_options
 from wasmbuild.errors import UsageFailed
@@ -50,7 +51,7 @@ def command(
     """
     if (against is None) == (bundle is None):
         raise UsageFailed("verify-file needs either --against or --bundle", hint="wasmbuild verify-file --help")
-    demand = trusting.demand()
+    demand = _of_keys(trusting) if bundle is not None else trusting.demand()
     if demand is None:
         raise UsageFailed("verify-file needs to know whom you trust", hint="add --key wasmbuild.pub")
     if bundle is not None:
@@ -58,6 +59,15 @@ def command(
     else:
         verified = _by_artifact(console, registries, file, against or "", predicate_type, demand)
     console.result("verify-file", verified.text, verified.to_json())
+
+
+def _of_keys(trusting: Trusting) -> "Demand | None":
+    """What keys and identities demand: a policy that a variable names is about artifacts, as one's own is."""
+    from wasmbuild.cli.policing import policy_is_named
+    from wasmbuild.workflows.demand import SignedBy
+
+    authorities = () if policy_is_named() else trusting.authorities()
+    return SignedBy(authorities) if authorities else trusting.demand()
 
 
 def _by_bundle(
@@ -68,7 +78,9 @@ def _by_bundle(
     from wasmbuild.workflows.verify_file import verify_bundle
 
     if not isinstance(demand, SignedBy):
-        raise UsageFailed("--bundle goes with keys and identities", cause="a policy is about artifacts in registries")
+        from wasmbuild.cli.policing import goes_with_keys
+
+        raise goes_with_keys("--bundle goes with keys and identities", "a policy is about artifacts in registries")
     wanted = parse_predicate_type(predicate_type) if predicate_type is not None else None
     return verify_bundle(file, bundle, tuple(demand.authorities), wanted, console.emit)
 
@@ -86,5 +98,5 @@ def _by_artifact(
 
     if predicate_type is not None:
         said = "--type goes with --bundle"
-        raise UsageFailed(said, hint=f"wasmbuild verify {against} --type {predicate_type} …")
+        raise UsageFailed(said, hint=f"wasmbuild verify {pasted(against)} --type {pasted(predicate_type)} …")
     return verify_against(file, in_registry(against, "verify-file"), demand, registries=registries(), sink=console.emit)

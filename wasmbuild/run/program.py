@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from registry.files import open_regular
+from registry.files import FileTooLarge, read_regular
 from wasmbuild.errors import GuestFailed
 from wasmbuild.wasm.binary import read
 from wasmbuild.wasm.model import WasmBinary
@@ -29,12 +29,11 @@ class Program:
     def open(cls, path: Path) -> Self:
         """Read a file. Raises GuestFailed when it cannot be read or is too large, InvalidWasm."""
         try:
-            with open_regular(path) as file:
-                wasm = file.read(_MAX_WASM + 1)
+            wasm = read_regular(path, _MAX_WASM)
+        except FileTooLarge as error:
+            raise GuestFailed(f"{path} is too large to run", cause=error.strerror) from error
         except OSError as error:
             raise GuestFailed(f"{path} cannot be read", cause=error.strerror) from error
-        if len(wasm) > _MAX_WASM:
-            raise GuestFailed(f"{path} is too large to run", cause=f"it has more than {_MAX_WASM} bytes")
         if wasm.startswith(_COMPILED) and wasm[7:8] == _COMPILED_FOR:
             raise GuestFailed(
                 f"{path} is compiled code, and run compiles for itself",

@@ -15,7 +15,6 @@ from wasmbuild.sbom.licenses import License
 
 if TYPE_CHECKING:
     from cyclonedx.model import ExternalReference
-    from cyclonedx.model.bom import Bom
     from cyclonedx.model.component import Component, ComponentType
     from cyclonedx.model.component_evidence import ComponentEvidence
     from cyclonedx.model.license import DisjunctiveLicense, LicenseExpression
@@ -31,36 +30,34 @@ _URL = re.compile(r"(?:https?|git|ssh)://[\w!#$%&'()*+,./:;=?@\[\]~-]{1,2000}", 
 
 def write(inventory: Inventory, created: str) -> str:
     """The document; ``created`` is an RFC 3339 time."""
-    from cyclonedx.schema import SchemaVersion  # noqa: PLC0415  (takes 100 ms)
-    from cyclonedx.schema.schema import SCHEMA_VERSIONS  # noqa: PLC0415
-
-    view = SCHEMA_VERSIONS[SchemaVersion.V1_6]
     document = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
-        **json.loads(_bom(inventory, created).as_json(view_=view)),  # type: ignore[attr-defined] # by a decorator
-        "components": [json.loads(_component(item).as_json(view_=view)) for item in inventory.items],  # type: ignore[attr-defined]
+        "metadata": {
+            "component": _json(inventory.root),
+            "timestamp": datetime.fromisoformat(created).isoformat(),
+            "tools": {"components": [{"name": "wasmbuild", "type": "application", "version": __version__}]},
+        },
+        "serialNumber": identity(inventory, "cyclonedx").urn,
+        "version": 1,
+        "components": [_json(item) for item in inventory.items],
         "dependencies": _dependencies(inventory),
     }
     return json.dumps(document, indent=2) + "\n"
 
 
-def _bom(inventory: Inventory, created: str) -> "Bom":
-    """All but the long lists: of those the library sorts one slowly, and the other in quadratic time."""
-    from cyclonedx.model.bom import Bom, BomMetaData  # noqa: PLC0415
-    from cyclonedx.model.component import Component, ComponentType  # noqa: PLC0415
-    from cyclonedx.model.tool import ToolRepository  # noqa: PLC0415
+def _json(item: Item) -> Any:  # noqa: ANN401  (JSON)
+    """A component as the library writes it.
 
-    writer = Component(name="wasmbuild", version=__version__, type=ComponentType.APPLICATION)
-    return Bom(
-        serial_number=identity(inventory, "cyclonedx"),
-        metadata=BomMetaData(
-            timestamp=datetime.fromisoformat(created),
-            tools=ToolRepository(components=[writer]),
-            component=_component(inventory.root),
-        ),
-    )
+    The document around them is written here: the library's imports all that a document may be about, sorts one
+    of the long lists slowly, and the other in quadratic time.
+    """
+    from cyclonedx.schema import SchemaVersion  # noqa: PLC0415  (takes 50 ms)
+    from cyclonedx.schema.schema import SCHEMA_VERSIONS  # noqa: PLC0415
+
+    view = SCHEMA_VERSIONS[SchemaVersion.V1_6]
+    return json.loads(_component(item).as_json(view_=view))  # type: ignore[attr-defined]  # by a decorator
 
 
 def _component(item: Item) -> "Component":

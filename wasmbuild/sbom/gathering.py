@@ -5,13 +5,16 @@ because an SBOM that leaves out something in silence is worse than none. Not her
 """
 
 import hashlib
+import mmap
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 from registry.digest import Digest
 from wasmbuild.sbom.collecting import MAX_ENTRIES, Collection
 from wasmbuild.sbom.inventory import About, Inventory, Item, ItemKind, RelationKind
 from wasmbuild.sbom.locked import take_packages
-from wasmbuild.sbom.locks import Package
 from wasmbuild.sbom.names import Interface, crate_purl, key_of, safe
 from wasmbuild.wasm.binary import Nested, read_all
 from wasmbuild.wasm.customs.dependencies import Dependency
@@ -19,6 +22,9 @@ from wasmbuild.wasm.customs.producers import Producer
 from wasmbuild.wasm.customs.sections import Customs, read_all_customs
 from wasmbuild.wasm.model import WasmBinary
 from wasmbuild.wasm.world import role
+
+if TYPE_CHECKING:
+    from wasmbuild.sbom.locks import Package
 
 __all__ = ["MAX_ENTRIES", "MAX_HASHED_DEPTH", "Known", "gather"]
 
@@ -38,17 +44,20 @@ class Known:
 
     name: str
     purl: str | None = None
-    packages: tuple[Package, ...] = ()
+    packages: "tuple[Package, ...]" = ()
 
 
-def gather(wasm: bytes, known: Known) -> Inventory:
-    """Read a file and all that is nested in it. Raises InvalidWasm, also for more than ``MAX_ENTRIES``."""
+def gather(wasm: bytes | mmap.mmap, known: Known, digest: Callable[[int, int], Digest] | None = None) -> Inventory:
+    """Read a file and all that is nested in it; ``digest`` gives the SHA-256 of a part, by its offset and size.
+
+    Raises InvalidWasm, also for more than ``MAX_ENTRIES``.
+    """
+    hashing = digest or partial(_hashed, wasm)
     found = read_all(wasm)
     customs = read_all_customs(wasm, (each.binary.sections for each in found))
     gathering = Collection()
-    with memoryview(wasm) as view:
-        for nested, says in zip(found, customs, strict=True):
-            _take_part(gathering, nested, says, _digest(view, nested))
+    for nested, says in zip(found, customs, strict=True):
+        _take_part(gathering, nested, says, _digest(hashing, nested))
     take_packages(gathering, _place(()), known.packages)
     root = gathering.items.pop(_place(()))
     root = replace(root, name=root.name or safe(known.name), purl=known.purl)
@@ -61,11 +70,15 @@ def _place(path: tuple[int, ...]) -> str:
     return "/".join(["wasm", *map(str, path)])
 
 
-def _digest(data: memoryview, nested: Nested) -> Digest | None:
+def _digest(hashing: Callable[[int, int], Digest], nested: Nested) -> Digest | None:
     if nested.binary.kind == "component" and len(nested.path) > MAX_HASHED_DEPTH:
         return None
-    with data[nested.offset : nested.offset + nested.binary.size] as content:
-        return Digest("sha256", hashlib.sha256(content).hexdigest())
+    return hashing(nested.offset, nested.binary.size)
+
+
+def _hashed(data: bytes | mmap.mmap, start: int, size: int) -> Digest:
+    with memoryview(data) as view, view[start : start + size] as part:
+        return Digest("sha256", hashlib.sha256(part).hexdigest())
 
 
 def _take_part(gathering: Collection, nested: Nested, customs: Customs, digest: Digest | None) -> None:

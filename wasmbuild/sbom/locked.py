@@ -7,22 +7,25 @@ names may be in the file, and is marked as such.
 
 from collections.abc import Container, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from wasmbuild.sbom.collecting import Collection
 from wasmbuild.sbom.inventory import About, Item, ItemKind
-from wasmbuild.sbom.locks import Ecosystem, Package
 from wasmbuild.sbom.names import key_of
+
+if TYPE_CHECKING:
+    from wasmbuild.sbom.locks import Ecosystem, Package
 
 __all__ = ["take_packages"]
 
-_TOLD: dict[ItemKind, Ecosystem] = {"crate": "cargo", "component": "wit"}
+_TOLD: "dict[ItemKind, Ecosystem]" = {"crate": "cargo", "component": "wit"}
 """What shows that a file says all by itself of some packages."""
 
 _CRATES_IO = "crates.io"
 _CRATES_IO_TOO = "crates-io"
 
 
-def take_packages(collection: Collection, root: str, packages: Sequence[Package]) -> None:
+def take_packages(collection: Collection, root: str, packages: "Sequence[Package]") -> None:
     """Add packages; ``root`` is the key of the file itself. Raises InvalidWasm for too many."""
     told = {_TOLD[item.kind] for item in collection.items.values() if item.kind in _TOLD}
     added = [each for each in packages if not _take_known(collection, each, told)]
@@ -41,7 +44,7 @@ def take_packages(collection: Collection, root: str, packages: Sequence[Package]
             collection.relate(root, "depends", each.key)
 
 
-def _take_known(collection: Collection, package: Package, told: Container[Ecosystem]) -> bool:
+def _take_known(collection: Collection, package: "Package", told: "Container[Ecosystem]") -> bool:
     """Whether the file has told of a package by itself, or of all of its kind, and then what the lock adds to that."""
     key = package.key
     if key not in collection.items and package.source == _CRATES_IO:
@@ -54,7 +57,7 @@ def _take_known(collection: Collection, package: Package, told: Container[Ecosys
     return True
 
 
-def _item(package: Package) -> Item:
+def _item(package: "Package") -> Item:
     group, _, name = package.name.rpartition("/") if package.ecosystem == "npm" else ("", "", package.name)
     if package.ecosystem == "wit":
         group, _, name = package.name.partition(":")
@@ -73,7 +76,7 @@ def _item(package: Package) -> Item:
     )
 
 
-def _tell(collection: Collection, package: Package) -> None:
+def _tell(collection: Collection, package: "Package") -> None:
     if package.ecosystem == "cargo":
         collection.tell(package.key, "wasmbuild:cargo:source", package.source)
     elif package.source:
@@ -82,11 +85,11 @@ def _tell(collection: Collection, package: Package) -> None:
         collection.tell(package.key, "wasmbuild:go:sum", package.sum)
 
 
-def _found(item: Item, package: Package) -> tuple[str, ...]:
+def _found(item: Item, package: "Package") -> tuple[str, ...]:
     return tuple(sorted({*item.found, package.file}))
 
 
-def _reached(packages: Sequence[Package]) -> set[str]:
+def _reached(packages: "Sequence[Package]") -> set[str]:
     """The keys to which a path leads from what the project itself names."""
     needs = {each.key: each.needs for each in packages}
     todo = [each.key for each in packages if each.direct]

@@ -36,13 +36,15 @@ class Basis(Enum):
 class Facts:
     """What there is about an artifact: ``place`` is ``host/repository``, and ``keys`` those who are trusted.
 
-    ``unreadable`` are the manifests of bundles that nobody can parse, which other clients pass over.
+    ``unreadable`` are the manifests of bundles that nobody can parse, which other clients pass over;
+    ``notation_only`` is that those who are trusted are for signatures of Notation alone.
     """
 
     place: str
     findings: tuple[Finding, ...]
     keys: Mapping[str, PublicKey]
     unreadable: frozenset[Digest] = frozenset()
+    notation_only: bool = False
 
     def of(self, kind: SignatureKind, *, signatures: bool) -> list[Finding]:
         """The signatures of a kind, or else the attestations."""
@@ -96,6 +98,8 @@ def _taken(facts: Facts, verifier: str, candidates: Sequence[Finding], how: str,
             return True, how if needs == "yes" else f"{how}, {needs}"
     if held:
         return False, f"it does not take keys of the kind that made {what}"
+    if candidates and facts.notation_only and candidates[0].kind is not SignatureKind.NOTATION:
+        return False, "whoever is trusted here signs for Notation alone: name a key or an identity, too"
     if candidates:
         return False, printable(candidates[0].reason or "", 300)
     return False, f"there is no {what}"

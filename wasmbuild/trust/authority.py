@@ -4,7 +4,7 @@ A key is one; so is an identity that a certificate authority vouches for. Which 
 signed, and how many, is for a verifier and a policy to say.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -19,12 +19,14 @@ class Signer:
     """Who made a signature that holds.
 
     ``identity`` is the fingerprint of a key, or what a certificate says; ``issuer`` who vouches for it.
-    ``signed_at`` is a time that somebody else than the signer has confirmed, None where nobody has.
+    ``signed_at`` is a time that somebody else than the signer has confirmed, None where nobody has. ``key`` is
+    the fingerprint of the key that made it, also where a certificate says whose it is: one key is one signer.
     """
 
     identity: str
     issuer: str | None = None
     signed_at: datetime | None = None
+    key: str | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, str | None]:
         """The fields of a command's document."""
@@ -58,7 +60,7 @@ class KeyAuthority:
         """Whether the key made a signature, whatever came along with it. Raises Rejected."""
         if not self.key.verify(proof.signature, proof.message, pss=proof.scheme is Scheme.NOTARY):
             raise Rejected(self._why(proof))
-        return Signer(self.name)
+        return Signer(self.name, key=self.name)
 
     def _why(self, proof: Proof) -> str:
         hint = proof.material.key_hint

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from wasmbuild.errors import InvalidKey
 from wasmbuild.trust.algorithms import Algorithm
 from wasmbuild.trust.keys import ENCRYPTED_LABELS, PUBLIC_LABEL, PublicKey
-from wasmbuild.trust.pem import read_block
+from wasmbuild.trust.pem import CERTIFICATE, read_block
 from wasmbuild.trust.pkcs8 import ENCRYPTED_PKCS8, open_private_key
 
 __all__ = ["Description", "Form", "describe"]
@@ -76,5 +77,8 @@ def describe(pem: bytes, password: Callable[[], bytes]) -> Description:
     label = read_block(pem).label
     if label == PUBLIC_LABEL:
         return Description(Form.PUBLIC, PublicKey.load(pem))
+    if "PRIVATE KEY" not in label:
+        hint = "openssl x509 -noout -text -in FILE" if label == CERTIFICATE else "a public or a private key is needed"
+        raise InvalidKey(f"this is a PEM file of another kind: {label}", hint=hint)
     form = {ENCRYPTED_PKCS8: Form.PKCS8, **dict.fromkeys(ENCRYPTED_LABELS, Form.ENCRYPTED)}.get(label, Form.PLAIN)
     return Description(form, open_private_key(pem, password).public)

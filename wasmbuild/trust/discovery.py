@@ -24,6 +24,7 @@ from wasmbuild.trust.simplesigning import MAX_PAYLOAD, SIMPLE_SIGNING
 from wasmbuild.trust.statement import COSIGN_SIGN, NOTARY_SIGN, SIGNATURES
 
 __all__ = [
+    "MAX_ATTESTATIONS",
     "MAX_BYTES",
     "MAX_PAYLOADS",
     "MAX_REFERRERS",
@@ -37,13 +38,16 @@ __all__ = [
 ]
 
 MAX_REFERRERS = 100
-"""Bundles and signatures of one artifact that we look at; notation's bound for signatures."""
+"""Signatures of one artifact, and bundles that do not say what they are, that we look at; notation's bound."""
 
 MAX_PAYLOADS = 100
-"""Different contents under one ``.sig`` or ``.att`` tag that we fetch; signers who say the same share theirs."""
+"""Different contents under one ``.sig`` tag that we fetch; signers who say the same share theirs."""
+
+MAX_ATTESTATIONS = 1000
+"""Attestations of one artifact that we look at in each form: one for each commit that gives the same bytes."""
 
 MAX_BYTES = 128 * 1024 * 1024
-"""Bytes of all that is fetched about one artifact."""
+"""Bytes of all that is looked at about one artifact; what several layers share is looked at for each of them."""
 
 _ATTESTED_TYPE = "predicateType"
 """The annotation of a layer under an ``.att`` tag that says what kind of statement is in it."""
@@ -92,8 +96,8 @@ def found_referrers(store: Referred, subject: Descriptor, wanted: Wanted = signa
 
     What only looks like a referrer (another subject, several layers), and what calls itself something
     that is not wanted, is passed over and not fetched. Raises DigestMismatch or SizeMismatch for content
-    that is not what it is listed as, GraphTooLarge for more than 100 referrers, ContentTooLarge, and
-    whatever the store raises when it cannot answer: none of that ever means "unsigned".
+    that is not what it is listed as, GraphTooLarge for more than 100 signatures or 1000 attestations,
+    ContentTooLarge, and whatever the store raises when it cannot answer: none of that ever means "unsigned".
     """
     return _fetched(_referring(store, subject, wanted))
 
@@ -104,7 +108,7 @@ def found_under_tag(
     """The signatures under the ``.sig`` tag of ``subject``, or attestations under ``.att``, as bytes of their digests.
 
     Layers of another media type are passed over. Raises as :func:`found_referrers` does, GraphTooLarge for
-    more than 1000 layers or 100 different contents, InvalidDocument for a tag that is no manifest.
+    more than 1000 layers or 100 different signed contents, InvalidDocument for a tag that is no manifest.
     """
     return _fetched(_tagged(store, subject, suffix, wanted))
 
@@ -119,17 +123,17 @@ def _fetched(tasks: Iterable[_Task]) -> list[Candidate]:
 
 
 class _Budget:
-    """Counts the bytes of what tasks fetch side by side."""
+    """Counts the bytes of what tasks find side by side; each candidate is parsed, whoever it shares them with."""
 
     def __init__(self) -> None:
         self._spent = 0
         self._lock = Lock()
 
     def spend(self, task: _Task) -> list[Candidate]:
-        """Run a task, whose candidates share one content. Raises GraphTooLarge for more than ``MAX_BYTES`` in all."""
+        """Run a task. Raises GraphTooLarge for more than ``MAX_BYTES`` in all."""
         candidates = task()
         with self._lock:
-            self._spent += len(candidates[0].content) if candidates else 0
+            self._spent += sum(len(candidate.content) for candidate in candidates)
             if self._spent > MAX_BYTES:
                 raise GraphTooLarge(
                     "the signatures and attestations are too large", cause=f"at most {MAX_BYTES} bytes are looked at"
@@ -156,11 +160,12 @@ def _referring(store: Referred, subject: Descriptor, wanted: Wanted) -> list[_Ta
         for entry in store.referrers(subject)
         if (kind := _kind(entry.artifact_type)) is not None and _may_be(_declared(kind, entry.annotations), wanted)
     ]
-    if len(listed) > MAX_REFERRERS:
-        raise GraphTooLarge(
-            f"{subject.digest} has {len(listed)} signatures and attestations",
-            cause=f"at most {MAX_REFERRERS} are looked at",
-        )
+    attestations = sum(_attests(entry) for entry in listed)
+    _bound(len(listed) - attestations, MAX_REFERRERS, f"{subject.digest} has {{}} signatures")
+    _bound(attestations, MAX_ATTESTATIONS, f"{subject.digest} has {{}} attestations")
+    _bound(
+        sum(entry.size for entry in listed), MAX_BYTES, f"the manifests that refer to {subject.digest} have {{}} bytes"
+    )
     return [partial(_referrer, store, entry, subject, wanted) for entry in listed]
 
 
@@ -175,12 +180,20 @@ def _tagged(store: Store, subject: Descriptor, suffix: Suffix, wanted: Wanted) -
     for layer in tagged_layers(manifest, media_type):
         if _may_be(layer.annotations.get(_ATTESTED_TYPE), wanted):
             distinct.setdefault(layer.digest, []).append(layer)
-    if len(distinct) > MAX_PAYLOADS:
-        raise GraphTooLarge(
-            f"{subject.digest} has {len(distinct)} signed contents under its .{suffix} tag",
-            cause=f"at most {MAX_PAYLOADS} are looked at",
-        )
+    most = MAX_PAYLOADS if suffix == "sig" else MAX_ATTESTATIONS
+    _bound(len(distinct), most, f"{subject.digest} has {{}} signed contents under its .{suffix} tag")
     return [partial(_layers, store, descriptor.plain(), layers, limit) for layers in distinct.values()]
+
+
+def _bound(count: int, most: int, what: str) -> None:
+    if count > most:
+        raise GraphTooLarge(what.format(count), cause=f"at most {most} are looked at")
+
+
+def _attests(entry: Descriptor) -> bool:
+    """Whether something on a list says of itself that it is no signature."""
+    declared = entry.annotations.get(PREDICATE_TYPE)
+    return entry.artifact_type != NOTARY_SIGNATURE and declared is not None and declared not in SIGNATURES
 
 
 def _layers(store: Store, manifest: Descriptor, layers: Sequence[Descriptor], limit: int) -> list[Candidate]:

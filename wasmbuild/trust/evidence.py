@@ -15,7 +15,7 @@ __all__ = ["Claim", "Evidence", "Finding", "Outcome"]
 
 
 class Outcome(Enum):
-    """What was found of a signature; there is no fourth."""
+    """What was found of what was asked for; there is no fourth."""
 
     VERIFIED = "verified"
     UNSIGNED = "unsigned"
@@ -72,11 +72,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was found about ``subject``, each by itself; ``asked`` are the names of those who are trusted."""
+    """What was found about ``subject``, each by itself; ``asked`` are the names of those who are trusted.
+
+    ``wanted`` are the predicate types that were asked for, in place of signatures; ``fault`` is why what holds is
+    not enough all the same: the bytes contradict it, say.
+    """
 
     subject: Digest
     asked: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
+    wanted: tuple[str, ...] = ()
+    fault: str | None = None
 
     @property
     def signatures(self) -> tuple[Finding, ...]:
@@ -90,19 +96,23 @@ class Evidence:
 
     @property
     def outcome(self) -> Outcome:
-        """What the signatures come to; one that holds is enough."""
-        return _outcome(self.signatures)
+        """What was asked for comes to, of several types the first that does not hold; one that holds is enough."""
+        if self.fault is not None:
+            return Outcome.INVALID
+        outcomes = [self.outcome_of(each) for each in self.wanted] or [_outcome(self.signatures)]
+        return next((each for each in outcomes if each is not Outcome.VERIFIED), Outcome.VERIFIED)
 
     @property
     def signers(self) -> tuple[Signer, ...]:
-        """Who has signed, each once, however many signatures they made and whenever."""
+        """Who has signed what was asked for, each once, however many signatures they made and whenever."""
         signers = {(each.identity, each.issuer): each for each in self._all_signers()}
         return tuple(signers.values())
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """A sentence for each signature that does not hold, also when another one does."""
-        return tuple(finding.reason for finding in self.signatures if finding.reason is not None)
+        """A sentence for each of what was asked for that does not hold, also when another one does."""
+        refused = tuple(finding.reason for finding in self._in_question() if finding.reason is not None)
+        return refused if self.fault is None else (*refused, self.fault)
 
     def of_type(self, predicate_type: str) -> tuple[Finding, ...]:
         """The attestations of a predicate type; of what nobody can read, those that a manifest says are of it."""
@@ -123,8 +133,14 @@ class Evidence:
             "attestations": [finding.to_json() for finding in self.attestations],
         }
 
+    def _in_question(self) -> tuple[Finding, ...]:
+        """The signatures, or the attestations of the types that were asked for in their place."""
+        if not self.wanted:
+            return self.signatures
+        return tuple(finding for kind in self.wanted for finding in self.of_type(kind))
+
     def _all_signers(self) -> list[Signer]:
-        return [finding.signer for finding in self.signatures if finding.signer is not None]
+        return [finding.signer for finding in self._in_question() if finding.signer is not None]
 
 
 def _outcome(findings: Sequence[Finding]) -> Outcome:

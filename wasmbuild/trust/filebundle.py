@@ -1,7 +1,9 @@
 """Bundles beside a file: a statement about the file's digest, or a signature over the file itself.
 
 ``cosign sign-blob`` writes the second kind, which has no statement: it says no more than that the file is
-the signer's. Artifacts of registries have bundles of statements alone, which are ``bundle``'s.
+the signer's, and that of WebAssembly only. Every other signature of a key is over some text, too, which is
+public: who saved that text as a file could show a signature over all of it. Artifacts of registries have
+bundles of statements alone, which are ``bundle``'s.
 """
 
 import hashlib
@@ -16,6 +18,7 @@ from wasmbuild.trust.encoding import from_base64
 from wasmbuild.trust.opened import Opened, open_candidate
 from wasmbuild.trust.proof import Proof, Rejected
 from wasmbuild.trust.statement import COSIGN_SIGN, Statement, Subject
+from wasmbuild.wasm.binary import MAGIC
 
 __all__ = ["open_beside"]
 
@@ -28,7 +31,8 @@ _HASHES = {"SHA2_256": "sha256", "SHA2_384": "sha384", "SHA2_512": "sha512"}
 def open_beside(file: bytes, candidate: Candidate) -> Opened:
     """Parse a candidate that lies beside a file, of which these are the bytes.
 
-    Raises InvalidDocument for one that is malformed, Rejected for one that is for another file.
+    Raises InvalidDocument for one that is malformed, Rejected for one that is for another file, or of a kind
+    that a file like this has not.
     """
     if not candidate.media_type.startswith(BUNDLE_TYPES) or len(candidate.content) > MAX_BUNDLE:
         return open_candidate(candidate)
@@ -38,6 +42,8 @@ def open_beside(file: bytes, candidate: Candidate) -> Opened:
     if value.keys() != _FIELDS or value["mediaType"] not in MEDIA_TYPES:
         raise InvalidDocument("the bundle is not of version 0.3, has fields that are not known, or lacks some")
     signature = _signature(value[_BARE], file)
+    if not file.startswith(MAGIC):
+        raise Rejected("it is over the file itself, which is not WebAssembly, and may be the text of another signature")
     subject = Subject({"sha256": Digest.of(file).encoded})
     proof = Proof(file, signature, material_of(value["verificationMaterial"]))
     return Opened(Statement((subject,), COSIGN_SIGN), proof)

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from registry.files import open_regular, storage_errors, sync_folder
+from registry.files import read_regular, storage_errors, sync_folder
+from registry.words import pasted
 from wasmbuild.errors import InvalidKey, TargetExists, UsageFailed
 from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.trust.pem import MAX_PEM
@@ -18,6 +19,9 @@ from wasmbuild.trust.pem import MAX_PEM
 __all__ = ["KeyFiles", "read_key_file", "write_key_pair", "write_private_file", "write_public_file"]
 
 _ENVIRONMENT = "env:"
+_PEM = "-----BEGIN"
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:")
+_NO_FILE = "a key that is no file can sign, and what is needed here is a file: docs/signers.md"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -33,19 +37,18 @@ def read_key_file(path: Path) -> bytes:
     """The bytes of a key file, or of the environment variable NAME for ``env://NAME``.
 
     A path has one slash where that has two; a file of such a name is reached as ``$PWD/env:/NAME``.
-    Raises InvalidKey when it cannot be read, is no regular file, or is too large to be one; UsageFailed
-    when what follows ``env://`` is no name.
+    Raises InvalidKey when it cannot be read, is no regular file, or is too large to be one, and for a key in
+    place of its file; UsageFailed when what follows ``env://`` is no name.
     """
     if path.parts[:1] == (_ENVIRONMENT,):
         return _from_environment("/".join(path.parts[1:]))
+    if _PEM in str(path):  # which an error about the path would show
+        raise InvalidKey("what is given is a key, and not the name of a file", hint="--key env://COSIGN_PRIVATE_KEY")
     try:
-        with open_regular(path) as file:
-            data = file.read(MAX_PEM + 1)
+        return read_regular(path, MAX_PEM)
     except OSError as error:
-        raise InvalidKey(f"the key {path} cannot be read", cause=error.strerror) from error
-    if len(data) > MAX_PEM:
-        raise InvalidKey(f"{path} is not a key", cause=f"it is larger than {MAX_PEM} bytes")
-    return data
+        hint = _NO_FILE if _SCHEME.match(str(path)) else None
+        raise InvalidKey(f"the key {path} cannot be read", cause=error.strerror, hint=hint) from error
 
 
 def write_key_pair(prefix: Path, key: PrivateKey, password: bytes) -> KeyFiles:
@@ -98,7 +101,7 @@ def _names(prefix: Path) -> KeyFiles:
     if prefix.name in {"", ".."}:
         raise UsageFailed(
             f"{str(prefix)!r} is a folder, and not the beginning of two file names",
-            hint=f"wasmbuild keys generate -o {prefix / 'wasmbuild'}",
+            hint=f"wasmbuild keys generate -o {pasted(prefix / 'wasmbuild')}",
         )
     return KeyFiles(prefix.with_name(f"{prefix.name}.key"), prefix.with_name(f"{prefix.name}.pub"))
 

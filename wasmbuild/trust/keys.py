@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self, cast
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -117,7 +117,7 @@ class PrivateKey:
         """Open what a key file holds; this is what takes the time. Raises InvalidKey."""
         try:
             key = serialization.load_der_private_key(open_sealed(locked, password), password=None)
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        except (ValueError, TypeError, InternalError, UnsupportedAlgorithm) as error:
             raise InvalidKey("this private key is malformed", cause="what is encrypted in it is not a key") from error
         return cls.of(key)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from registry.errors import Failure
 from registry.files import storage_errors
+from wasmbuild.errors import UsageFailed
 from wasmbuild.trust.keyfiles import read_key_file
 from wasmbuild.trust.keys import PublicKey
 
@@ -39,10 +40,13 @@ class KeyPair:
 def list_keys(folder: Path) -> tuple[KeyPair, ...]:
     """The pairs ``NAME.key`` and ``NAME.pub`` in a folder, not below it, by name; one file is enough.
 
-    Raises StorageFailed when the folder cannot be read.
+    Raises UsageFailed when there is no such folder, StorageFailed when it cannot be read.
     """
-    with storage_errors(f"{folder} could not be read"), os.scandir(folder) as entries:
-        files = {entry.name for entry in entries if entry.name.endswith((".key", ".pub"))}
+    with storage_errors(f"{folder} could not be read"):
+        if not folder.is_dir():
+            raise UsageFailed(f"there is no folder {folder}", hint="wasmbuild keys list FOLDER")
+        with os.scandir(folder) as entries:
+            files = {entry.name for entry in entries if entry.name.endswith((".key", ".pub"))}
     names = sorted({name.rpartition(".")[0] for name in files} - {""})
     return tuple(_pair(folder, name, files) for name in names[:MAX_PAIRS])
 

@@ -9,14 +9,14 @@ import secrets
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from wasmbuild.trust.der import INTEGER, NULL, OBJECT, OCTETS, SEQUENCE, element
+
 __all__ = ["ROUNDS", "encrypt_pkcs8"]
 
 ROUNDS = 600_000
 """Rounds of PBKDF2 with HMAC-SHA-256; about 0.2 s."""
 
 _BLOCK, _KEY = 16, 32
-
-_INTEGER, _OCTETS, _NULL, _OBJECT, _SEQUENCE = 0x02, 0x04, 0x05, 0x06, 0x30
 
 _PBES2 = bytes.fromhex("2a864886f70d01050d")
 _PBKDF2 = bytes.fromhex("2a864886f70d01050c")
@@ -31,24 +31,16 @@ def encrypt_pkcs8(der: bytes, password: bytes) -> bytes:
     padding = _BLOCK - len(der) % _BLOCK
     encryptor = Cipher(algorithms.AES(key), modes.CBC(start)).encryptor()
     encrypted = encryptor.update(der + bytes([padding]) * padding) + encryptor.finalize()
-    return _sequence(_scheme(salt, start), _element(_OCTETS, encrypted))
+    return _sequence(_scheme(salt, start), element(OCTETS, encrypted))
 
 
 def _scheme(salt: bytes, start: bytes) -> bytes:
-    rounds = _element(_INTEGER, ROUNDS.to_bytes(3))
-    hashed = _sequence(_element(_OBJECT, _HMAC_SHA256), _element(_NULL, b""))
-    derivation = _sequence(_element(_OBJECT, _PBKDF2), _sequence(_element(_OCTETS, salt), rounds, hashed))
-    cipher = _sequence(_element(_OBJECT, _AES_256_CBC), _element(_OCTETS, start))
-    return _sequence(_element(_OBJECT, _PBES2), _sequence(derivation, cipher))
+    rounds = element(INTEGER, ROUNDS.to_bytes(3))
+    hashed = _sequence(element(OBJECT, _HMAC_SHA256), element(NULL, b""))
+    derivation = _sequence(element(OBJECT, _PBKDF2), _sequence(element(OCTETS, salt), rounds, hashed))
+    cipher = _sequence(element(OBJECT, _AES_256_CBC), element(OCTETS, start))
+    return _sequence(element(OBJECT, _PBES2), _sequence(derivation, cipher))
 
 
 def _sequence(*elements: bytes) -> bytes:
-    return _element(_SEQUENCE, b"".join(elements))
-
-
-def _element(tag: int, content: bytes) -> bytes:
-    """One DER element (X.690)."""
-    if len(content) < 0x80:
-        return bytes([tag, len(content)]) + content
-    length = len(content).to_bytes((len(content).bit_length() + 7) // 8)
-    return bytes([tag, 0x80 | len(length)]) + length + content
+    return element(SEQUENCE, b"".join(elements))

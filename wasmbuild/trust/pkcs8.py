@@ -5,7 +5,7 @@ They are read to be imported and to be looked at; what signs is a key in cosign'
 
 from collections.abc import Callable
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from wasmbuild.errors import InvalidKey
@@ -40,7 +40,7 @@ def open_private_key(pem: bytes, password: Callable[[], bytes]) -> PrivateKey:
 def _plain(block: Block) -> PrivateKey:
     try:
         key = serialization.load_der_private_key(block.content, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, InternalError, UnsupportedAlgorithm):
         raise InvalidKey("this private key is malformed") from None  # the library's words may quote it
     return PrivateKey.of(key)
 
@@ -51,7 +51,7 @@ def _encrypted(block: Block, password: Callable[[], bytes]) -> PrivateKey:
         key = serialization.load_der_private_key(block.content, password())
     except UnsupportedAlgorithm as error:
         raise InvalidKey("this private key is encrypted in a way that is not known") from error
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, InternalError):
         raise InvalidKey(
             "the password does not open this key", hint="try again, or set WASMBUILD_KEY_PASSWORD"
         ) from None

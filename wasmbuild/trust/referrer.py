@@ -9,7 +9,6 @@ from functools import partial
 
 from registry.content import Pusher
 from registry.model import EMPTY, EMPTY_BYTES, Descriptor, Manifest, describe
-from wasmbuild.trust.bundle import BUNDLE
 
 __all__ = ["PREDICATE_TYPE", "Referrer", "attach"]
 
@@ -42,6 +41,8 @@ class Referrer:
 
 def attach(bundle: bytes, subject: Descriptor, predicate_type: str, created: str) -> Referrer:
     """The referrer that holds a bundle; ``created`` is RFC 3339."""
+    from wasmbuild.trust.bundle import BUNDLE  # noqa: PLC0415  (what is unsigned needs none of it)
+
     layer = describe(BUNDLE, bundle)
     manifest = Manifest(
         config=replace(EMPTY, artifact_type=BUNDLE),  # redundant, and what "cosign clean" looks at

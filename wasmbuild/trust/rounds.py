@@ -4,10 +4,9 @@ A few bytes of such a file can ask for hours. Not here: decrypting, which the li
 """
 
 from wasmbuild.errors import InvalidKey
+from wasmbuild.trust.der import OBJECT, SEQUENCE, Element, read
 
 __all__ = ["check_rounds"]
-
-_SEQUENCE, _INTEGER, _OBJECT = 0x30, 0x02, 0x06
 
 _PBES2 = bytes.fromhex("2a864886f70d01050d")
 _PBKDF2 = bytes.fromhex("2a864886f70d01050c")
@@ -26,9 +25,9 @@ def check_rounds(der: bytes) -> None:
     try:
         name, parameters = _derivation(der)
         if name == _PBKDF2:
-            bounded = _number(parameters[1]) <= _MAX_ROUNDS
+            bounded = _positive(parameters[1]) <= _MAX_ROUNDS
         elif name == _SCRYPT:
-            cost, block, parallel = (_number(each) for each in parameters[1:4])
+            cost, block, parallel = (_positive(each) for each in parameters[1:4])
             bounded = 128 * cost * block <= _MAX_SCRYPT_MEMORY and parallel <= _MAX_SCRYPT_PARALLEL
         else:
             raise _unknown()
@@ -38,53 +37,20 @@ def check_rounds(der: bytes) -> None:
         raise InvalidKey("this private key takes too long to decrypt", cause="its password was stretched too far")
 
 
-def _derivation(der: bytes) -> tuple[bytes, list[tuple[int, bytes]]]:
+def _derivation(der: bytes) -> tuple[bytes, list[Element]]:
     """The name of the function that makes a key of the password, and its parameters."""
-    scheme, parameters = _sequence(_sequence(_one(der))[0])[:2]
-    if scheme != (_OBJECT, _PBES2):
+    scheme, parameters = read(der).items(SEQUENCE)[0].items(SEQUENCE)[:2]
+    if scheme.expect(OBJECT).content != _PBES2:
         raise _unknown()
-    tag, name = (function := _sequence(_sequence(parameters)[0]))[0]
-    if tag != _OBJECT:
-        raise ValueError("no object identifier")
-    return name, _sequence(function[1])
+    name, given = parameters.items(SEQUENCE)[0].items(SEQUENCE)
+    return name.expect(OBJECT).content, given.items(SEQUENCE)
 
 
-def _one(data: bytes) -> tuple[int, bytes]:
-    elements = _elements(data)
-    if len(elements) != 1:
-        raise ValueError("not one element")
-    return elements[0]
-
-
-def _sequence(element: tuple[int, bytes]) -> list[tuple[int, bytes]]:
-    tag, content = element
-    if tag != _SEQUENCE:
-        raise ValueError("no sequence")
-    return _elements(content)
-
-
-def _elements(data: bytes) -> list[tuple[int, bytes]]:
-    """The DER elements (X.690) that follow each other, as tag and content."""
-    found, at = [], 0
-    while at < len(data):
-        tag, length, at = data[at], data[at + 1], at + 2
-        if length >= 0x80:
-            more = length & 0x7F
-            if not 1 <= more <= 3:
-                raise ValueError("a length that no key has")
-            length, at = int.from_bytes(data[at : at + more]), at + more
-        if at + length > len(data):
-            raise ValueError("longer than the data")
-        found.append((tag, data[at : at + length]))
-        at += length
-    return found
-
-
-def _number(element: tuple[int, bytes]) -> int:
-    tag, content = element
-    if tag != _INTEGER or not content:
-        raise ValueError("no number")
-    return int.from_bytes(content, signed=True)
+def _positive(element: Element) -> int:
+    number = element.number()
+    if number < 1:
+        raise ValueError("less than one")
+    return number
 
 
 def _unknown() -> InvalidKey:

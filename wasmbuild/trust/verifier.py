@@ -8,6 +8,7 @@ with its signatures.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from registry.digest import Digest
 from registry.errors import Failure
@@ -119,7 +120,7 @@ def require_attestation(evidence: Evidence, predicate_type: str, name: str) -> N
         cause = _listed([each.reason for each in evidence.of_type(predicate_type) if each.reason is not None])
         what = f"no attestation of {name} of type {wanted} is valid"
         failure = InvalidAttestation(what, cause=cause, hint=_trusted(evidence))
-    failure.details = evidence
+    failure.details = evidence if evidence.wanted else replace(evidence, wanted=(predicate_type,))
     raise failure
 
 

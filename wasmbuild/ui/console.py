@@ -56,10 +56,7 @@ class Console:
         """Print the result of a command: a text, or one JSON document."""
         self.hand_over()
         if self.format == "json":
-            import json  # noqa: PLC0415 - most commands print none
-
-            whole = {"schemaVersion": SCHEMA_VERSION, "command": command, **document}
-            text = json.dumps(whole, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
+            text = _json({"schemaVersion": SCHEMA_VERSION, "command": command, **document})
         print(text, flush=True)
 
     def hand_over(self) -> None:
@@ -121,7 +118,19 @@ def _document(failure: "Failure") -> dict[str, Any]:
     """The fields of a failure: what was found on the way, and the four lines that a person reads."""
     error = {"code": failure.code, "what": failure.what, "cause": failure.cause, "hint": failure.hint}
     found = failure.details.to_json() if failure.details else {}
-    return {"outcome": "failed", **found, "error": {**error, "side": failure.side}}
+    return {"outcome": failure.outcome, **found, "error": {**error, "side": failure.side}}
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    """A document that any terminal may show, and that stdout can write: what it cannot is escaped, as JSON has it."""
+    import json  # noqa: PLC0415 - most commands print none
+    import re  # noqa: PLC0415
+
+    writes_all = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    text = json.dumps(document, ensure_ascii=not writes_all, indent=2 if sys.stdout.isatty() else None)
+    return re.sub(
+        r"[^\x00-\x7e]", lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text
+    )
 
 
 def _color() -> bool:

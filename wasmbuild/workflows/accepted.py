@@ -39,13 +39,17 @@ _MOST_BYTES = 16 * 1024 * 1024
 
 
 def user_state(environment: Mapping[str, str]) -> Path:
-    """The file in the user's state folder."""
+    """The file in the user's state folder. Raises InvalidConfiguration for a user without a home."""
     named = environment.get(STATE_VARIABLE)
     if named:
         return Path(named) / "trust.json"
     if sys.platform == "linux":  # what platformdirs says there
-        base = environment.get("XDG_STATE_HOME", "").strip() or str(Path("~/.local/state").expanduser())
-        return Path(base) / "wasmbuild" / "trust.json"
+        try:
+            base = Path(environment.get("XDG_STATE_HOME", "").strip() or Path("~/.local/state").expanduser())
+        except RuntimeError as error:  # a container's user that nobody has named
+            said = "nobody says where to keep what was accepted: this user has no home folder"
+            raise InvalidConfiguration(said, hint=f"{STATE_VARIABLE}=FOLDER") from error
+        return base / "wasmbuild" / "trust.json"
     from platformdirs import user_state_path  # noqa: PLC0415  (elsewhere this costs nothing)
 
     return user_state_path("wasmbuild", appauthor=False) / "trust.json"
@@ -97,8 +101,11 @@ class JsonMemory:
             after = changed(before)
             if after != before:
                 repositories = dict(sorted({**known, name: accepted_json(after)}.items()))
-                document = canonical_json({"schemaVersion": _VERSION, "repositories": repositories})
-                write_atomically(self.path, document + b"\n", mode=0o600)
+                document = canonical_json({"schemaVersion": _VERSION, "repositories": repositories}) + b"\n"
+                if len(document) > _MOST_BYTES:  # nobody could read it again
+                    said = f"{self.path} cannot keep more of what was accepted"
+                    raise InvalidConfiguration(said, cause=f"it would be larger than {_MOST_BYTES} bytes")
+                write_atomically(self.path, document, mode=0o600)
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -5,6 +5,7 @@ what refers to it, needs no signature of its own: see ``companion_tags``. Nothin
 the repository that is asked about, and nothing is remembered.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["PolicyRule", "SignedRule", "TagAdmission", "open_admission"]
 
+_LOGGER = logging.getLogger(__name__)
 _OURS = "of this registry"
 _WAY = "push by digest, sign that, and set the tag then; wasmbuild push --sign does all three"
+_OTHER_WAY = "sign it with a key that this registry trusts, and set the tag then"
+_POLICY_WAY = "push by digest, sign and attest that as the policy asks, and set the tag then"
 
 Rule = Callable[[Question, Sequence[str]], None]
 """Raises Unsigned, InvalidSignature or PolicyDenied when some tags may not mean what is asked about."""
@@ -82,14 +86,16 @@ class PolicyRule:
 
     def __call__(self, question: Question, tags: Sequence[str], /) -> None:
         """Raises PolicyDenied."""
-        from wasmbuild.trust.discovery import all_wanted, found  # noqa: PLC0415  (with cryptography)
+        from wasmbuild.trust.discovery import all_wanted, found, signatures_wanted  # noqa: PLC0415  (with cryptography)
         from wasmbuild.trust.policy.judging import judge  # noqa: PLC0415
         from wasmbuild.trust.policy.verdict import Situation, require_policy  # noqa: PLC0415
 
         name, moment = f"{self.registry}/{question.repository}", self.clock()
         scope = self.policy.scope_for(name)
-        nothing = scope is None or scope[1].accepts_anything
-        candidates = [] if nothing else found(question.content, question.descriptor, all_wanted)
+        candidates = []
+        if scope is not None and not scope[1].accepts_anything:
+            wanted = all_wanted if scope[1].attestations else signatures_wanted
+            candidates = found(question.content, question.descriptor, wanted)
         for tag in tags:
             verdict = judge(self.policy, Situation(question.descriptor, name, tag, candidates, moment))
             # Where the policy is on this machine is nobody's business who pushes.
@@ -135,6 +141,8 @@ def _policy(table: Table, folder: Path) -> PolicyRule:
             "has no-rollback, pin-tags or new-capabilities: what was accepted before is not kept here",
             "leave these rules to those who pull; access.immutable pins tags on the server",
         )
+    for scope in (each for each in policy.scopes if each.accepts_anything):
+        _LOGGER.warning("tags of %s are set on anything: unsafe-accept-anything", ", ".join(scope.patterns))
     return PolicyRule(policy, host)
 
 
@@ -148,4 +156,5 @@ def _is_host(text: str) -> bool:
 def _said(failure: Failure) -> str:
     """One sentence for whoever pushed: what is wrong, why, and what to do."""
     why = f": {'; '.join(failure.cause.splitlines())}" if failure.cause else ""
-    return f"{failure.what}{why}; {_WAY}"
+    ways = {PolicyDenied: _POLICY_WAY, InvalidSignature: _OTHER_WAY}
+    return f"{failure.what}{why}; {ways.get(type(failure), _WAY)}"

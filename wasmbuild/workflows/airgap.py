@@ -5,14 +5,14 @@ whether it is the right one, and names it. Artifacts are moved by ``archives``, 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
 from registry.content import read_all
 from registry.errors import Failure, InvalidDocument
-from registry.files import open_regular, storage_errors, write_atomically
+from registry.files import read_regular, storage_errors, write_atomically
 from registry.graph import push_bytes, read_document
 from registry.model import EMPTY, EMPTY_BYTES, TITLE, Descriptor, Manifest, describe, is_document
 from registry.stores.layout import LayoutStore
@@ -27,6 +27,7 @@ __all__ = [
     "TRUST",
     "TrustFile",
     "carries_trust",
+    "left_behind",
     "pack_trust",
     "read_files",
     "trust_in",
@@ -65,7 +66,7 @@ class TrustFile:
 def read_files(given: Iterable[tuple[str, Path]]) -> tuple[TrustFile, ...]:
     """Read files of some kinds, and see that each is what it is said to be.
 
-    Raises UsageFailed for what cannot be read or carried, InvalidKey, InvalidDocument, InvalidProject.
+    Raises UsageFailed for what cannot be read or carried, InvalidKey, InvalidProject.
     """
     files = tuple(_read(kind, path) for kind, path in given)
     names = [file.name for file in files]
@@ -77,20 +78,30 @@ def read_files(given: Iterable[tuple[str, Path]]) -> tuple[TrustFile, ...]:
     return tuple(sorted(files, key=lambda file: (file.kind, file.name)))
 
 
+def left_behind(files: Sequence[TrustFile]) -> tuple[tuple[str, str], ...]:
+    """Names of policies, each with a file that it names and will not find beside it. Raises InvalidProject."""
+    from wasmbuild.tables import parse_table  # noqa: PLC0415  (few carry a policy)
+    from wasmbuild.trust.policy.parties import named_files  # noqa: PLC0415
+
+    beside = {file.name for file in files}
+    policies = [file for file in files if file.kind == "policy"]
+    named = ((file.name, named_files(parse_table(file.name, file.content).table("authorities"))) for file in policies)
+    return tuple((policy, each) for policy, found in named for each in found if each.removeprefix("./") not in beside)
+
+
 def _read(kind: str, path: Path) -> TrustFile:
     if not _NAME.fullmatch(path.name):
         raise UsageFailed(f"{path} cannot be carried under its name", hint="letters, digits, dots, - and _ are fine")
     try:
-        with open_regular(path) as file:
-            content = file.read(MAX_FILE + 1)
+        content = read_regular(path, MAX_FILE)
     except OSError as error:
         raise UsageFailed(f"{path} cannot be read", cause=error.strerror) from error
-    if len(content) > MAX_FILE:
-        raise UsageFailed(f"{path} is larger than {MAX_FILE} bytes")
     if b"PRIVATE KEY" in content:
         raise InvalidKey(f"{path} has a private key in it, which goes nowhere", hint="use the .pub file beside it")
     try:
         _CHECKS[kind](path, content)
+    except InvalidDocument as failure:
+        raise UsageFailed(f"{path} is no {kind}: {failure.what}", cause=failure.cause) from failure
     except Failure as failure:
         failure.what = f"{path} is no {kind}: {failure.what}"
         raise
@@ -170,16 +181,16 @@ def trust_in(archive: ListedStore) -> tuple[TrustFile, ...]:
 
 
 def unpack_trust(archive: ListedStore, folder: Path, sink: Sink) -> tuple[Path, ...]:
-    """Write the files that an archive carries to a folder, in which none of them may be yet.
+    """Write the files that an archive carries to a folder, which is new or empty: the archive chose their names.
 
     Raises TargetExists, StorageFailed, and what :func:`trust_in` raises.
     """
     files = trust_in(archive)
-    for file in files:
-        if (folder / file.name).exists() or (folder / file.name).is_symlink():
-            raise TargetExists(f"{folder / file.name} is there already", hint="name a new folder")
     with storage_errors(f"{folder} could not be written"):
         folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            cause = "the archive names the files, and what they are called may mean something there"
+            raise TargetExists(f"{folder} has something in it", cause=cause, hint="name a new folder")
         for file in files:
             write_atomically(folder / file.name, file.content)
             sink(Note("info", f"{file.kind} {file.name}{_fingerprint(file)}"))

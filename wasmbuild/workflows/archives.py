@@ -20,12 +20,12 @@ from registry.model import INDEX_TYPES, Descriptor, is_document
 from registry.reference import valid_tag
 from registry.stores.archive import ArchiveStore
 from registry.stores.archiving import staging_beside, write_archive
-from registry.stores.listed import REF_NAME
-from registry.words import printable
+from registry.stores.listed import REF_NAME, ListedStore
+from registry.words import pasted, printable
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink, step
 from wasmbuild.workflows.airgap import TRUST, TrustFile, carries_trust, pack_trust, unpack_trust
-from wasmbuild.workflows.cosigntags import REFERRERS_TAG, CosignTags
+from wasmbuild.workflows.cosigntags import REFERRERS_TAG, CosignTags, is_companion
 from wasmbuild.workflows.places import Name, checked_tags, reading, set_tags, writing
 from wasmbuild.workflows.remote import counted, observed, resolved
 
@@ -120,11 +120,11 @@ def load(file: Path, destination: str, *, tags: Iterable[str], registries: Regis
     if name.tag is not None or name.digest is not None:
         raise UsageFailed(
             f"{destination} is one artifact, and a file may have many",
-            hint=f"wasmbuild load {file} {name.where} --tag TAG",
+            hint=f"wasmbuild load {pasted(file)} {pasted(name.where)} --tag TAG",
         )
     _check_file(file, name.where)
     with on_side("source"), ArchiveStore(file) as archive:
-        roots = _meant(archive, str(file), wanted) if wanted else _listed(archive)
+        roots = _meant(archive, str(file), wanted) if wanted else _listed(archive, str(file), _own_tags(archive))
         if not roots:
             raise ContentNotFound(f"{file} has no artifacts")
         with on_side("destination"), writing(name, registries) as place:
@@ -173,10 +173,10 @@ def artifacts_in(name: Name) -> Iterator[tuple[Store, tuple[Artifact, ...]]]:
     with reading(name, Registries()) as place:
         if name.tag is not None or name.digest is not None:
             roots = [_Root(place.resolve(), (name.tag,) if name.tag else ())]
-        elif isinstance(place.store, ArchiveStore):
-            roots = _listed(place.store)
+        elif isinstance(place.store, ListedStore):
+            roots = _listed(place.store, str(name.path), place.store.tags())
         else:
-            roots = _meant(place.store, place.name, _own_tags(place.store))
+            raise UsageFailed(f"{name.where} is not an archive")
         yield place.store, _moved(place.name, roots, CopyReport()).artifacts
 
 
@@ -200,7 +200,8 @@ def _with_named(roots: Sequence[_Root], named: CosignTags | None) -> list[_Root]
     """The documents to tag: first what stands beside others, so that nobody sees them without it."""
     found = sorted(named.found.items()) if named else []
     known = {tag for root in roots for tag in root.tags}
-    return [*(_Root(document, (tag,)) for tag, document in found if tag not in known), *roots]
+    ordered = sorted(roots, key=lambda root: not (root.tags and all(map(is_companion, root.tags))))
+    return [*(_Root(document, (tag,)) for tag, document in found if tag not in known), *ordered]
 
 
 def _moved(name: str, roots: Sequence[_Root], report: CopyReport) -> Moved:
@@ -228,15 +229,15 @@ def _own_tags(store: Store) -> Iterator[str]:
             yield tag
 
 
-def _listed(archive: ArchiveStore) -> list[_Root]:
-    """All that an archive has, whoever wrote it: what has a tag, and what is listed without one."""
-    _check_tags(archive)
+def _listed(archive: ListedStore, name: str, tags: Iterable[str]) -> list[_Root]:
+    """All that an archive has, whoever wrote it: what has one of the tags, and what is listed without one."""
+    _check_tags(archive, name)
     named: dict[str, Descriptor] = {}
-    for text in _own_tags(archive):
+    for text in tags:
         tag, descriptor = text if valid_tag(text) else text.rpartition(":")[2], archive.resolve(text)
         if not valid_tag(tag) or named.setdefault(tag, descriptor).digest != descriptor.digest:
             raise InvalidDocument(
-                f"{archive.path} does not say under which tags to load it",
+                f"{name} does not say under which tags to load it",
                 cause=f"it has {printable(text, 120)}",
                 hint="load one at a time, with --tag",
             )
@@ -250,16 +251,16 @@ def _listed(archive: ArchiveStore) -> list[_Root]:
     return roots + [_Root(entry, ()) for entry in rest]
 
 
-def _check_tags(archive: ArchiveStore) -> None:
+def _check_tags(archive: ListedStore, name: str) -> None:
     """Refuse an archive in which one tag means two things: nobody would notice which of them is loaded."""
     known: dict[str, Digest] = {}
     for entry in archive.entries():
         tag = entry.annotations.get(REF_NAME)
         if tag is not None and known.setdefault(tag, entry.digest) != entry.digest:
-            raise InvalidDocument(f"{archive.path} has two artifacts with one tag", cause=printable(tag, 120))
+            raise InvalidDocument(f"{name} has two artifacts with one tag", cause=printable(tag, 120))
 
 
-def _stands_alone(archive: ArchiveStore, entry: Descriptor) -> bool:
+def _stands_alone(archive: ListedStore, entry: Descriptor) -> bool:
     """Whether an entry is there for its own sake, and not for what it refers to, which brings it along."""
     if REF_NAME in entry.annotations or not is_document(entry.media_type):
         return False

@@ -11,7 +11,7 @@ from typing import Any
 
 from registry.client.registries import Registries
 from registry.errors import InvalidDocument
-from registry.files import open_regular
+from registry.files import read_regular
 from registry.model import Descriptor, load_json
 from registry.reference import Reference
 from wasmbuild.created import creation_time
@@ -121,12 +121,9 @@ def parse_forms(text: str | None) -> tuple[SignatureKind, ...]:
 def read_predicate(file: Path, predicate_type: str) -> Predicate:
     """The predicate in a file: one JSON object, of at most 16 MiB, in which no key is twice. Raises UsageFailed."""
     try:
-        with open_regular(file) as stream:
-            data = stream.read(MAX_PREDICATE + 1)
+        data = read_regular(file, MAX_PREDICATE)
     except OSError as error:
         raise UsageFailed(f"{file} cannot be read", cause=error.strerror) from error
-    if len(data) > MAX_PREDICATE:
-        raise UsageFailed(f"{file} is too large for a predicate", cause=f"one has at most {MAX_PREDICATE} bytes")
     try:
         content = load_json(data, str(file))
     except InvalidDocument as failure:

@@ -5,31 +5,36 @@ Without anybody who is trusted it is a list of what claims to be attested. Not h
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from registry.client.registries import Registries
+from registry.digest import Digest
 from registry.errors import Failure
+from registry.model import Descriptor
 from registry.reference import Reference
-from registry.words import printable
+from registry.words import pasted, printable
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink, step
 from wasmbuild.trust.attesting import essence
-from wasmbuild.trust.candidate import Candidate
+from wasmbuild.trust.candidate import Candidate, SignatureKind
 from wasmbuild.trust.discovery import attestations_wanted, found
 from wasmbuild.trust.evidence import Evidence, Finding
 from wasmbuild.trust.opened import open_candidate
 from wasmbuild.trust.predicates import short_name
 from wasmbuild.trust.proof import Rejected
+from wasmbuild.trust.statement import Statement
 from wasmbuild.trust.verifier import Verifier
 from wasmbuild.workflows.attest import required_attestations
+from wasmbuild.workflows.demand import refusal_of
 from wasmbuild.workflows.remote import Remote
 
 if TYPE_CHECKING:
     from wasmbuild.trust.authority import Authority
 
-__all__ = ["Listed", "attested_predicate", "list_attestations"]
+__all__ = ["Listed", "ambiguous", "attested_predicate", "kept_to", "list_attestations", "statements_of"]
 
+_SHOWN = 5
 _NOT_VERIFIED = "not verified"
 
 
@@ -73,11 +78,14 @@ def list_attestations(
     reference: Reference,
     authorities: "Sequence[Authority]",
     predicate_type: str | None = None,
+    manifest: Digest | None = None,
     *,
     registries: Registries,
     sink: Sink,
 ) -> Listed:
     """Find what is attested of what a reference means now, of all types or of one, and judge it.
+
+    With ``manifest`` only what is in that one.
 
     Raises what the client raises, and what is found where attestations should be and is none.
     """
@@ -85,7 +93,7 @@ def list_attestations(
     wanted = attestations_wanted if predicate_type is None else predicate_type.__eq__
     with step(sink, "verify" if authorities else "list", remote.pinned.short):
         candidates = found(remote.repository, remote.descriptor, wanted)
-        evidence = _judged(remote, authorities, candidates)
+        evidence = kept_to(_judged(remote, authorities, candidates), manifest)
     findings = [each for each in evidence.attestations if predicate_type in {None, each.predicate_type}]
     return Listed(remote, evidence, tuple(sorted(findings, key=_place)), bool(authorities))
 
@@ -95,15 +103,41 @@ def attested_predicate(listed: Listed, predicate_type: str) -> bytes:
 
     Raises InvalidAttestation for none, UsageFailed for several that say different things.
     """
-    held = required_attestations(listed.evidence, predicate_type)
-    said = {essence(each.claim.statement): each.claim.statement for each in held if each.claim and each.claim.statement}
+    with refusal_of(listed.remote):
+        held = required_attestations(listed.evidence, predicate_type)
+    said = {essence(statement): (statement, finding) for statement, finding in statements_of(held)[::-1]}
     if len(said) != 1:
-        raise UsageFailed(
+        raise ambiguous(
             f"{listed.reference} has {len(said)} attestations of that type which hold, and say different things",
-            hint="--format json lists them; trust fewer keys",
+            [finding.manifest for _, finding in said.values()],
+            f"wasmbuild attestations {listed.reference} --type {pasted(short_name(predicate_type))}"
+            " --key wasmbuild.pub -o predicate.json",
         )
-    (statement,) = said.values()
+    ((statement, _),) = said.values()
     return json.dumps(statement.predicate, indent=2, ensure_ascii=False).encode() + b"\n"
+
+
+def kept_to(evidence: Evidence, manifest: Digest | None) -> Evidence:
+    """The same of what one manifest has alone, where one is named."""
+    if manifest is None:
+        return evidence
+    kept = (each for each in evidence.findings if each.manifest is not None and each.manifest.digest == manifest)
+    return replace(evidence, findings=tuple(kept))
+
+
+def statements_of(held: Sequence[Finding]) -> list[tuple[Statement, Finding]]:
+    """What each of those that hold says; bundles, which have a manifest of their own, come first."""
+    found = [(each.claim.statement, each) for each in held if each.claim and each.claim.statement]
+    return sorted(found, key=lambda said: (said[1].kind is not SignatureKind.BUNDLE, _place(said[1])))
+
+
+def ambiguous(what: str, manifests: Sequence[Descriptor | None], command: str) -> UsageFailed:
+    """That several things are there of which one is asked for, and the command that asks for the first of them."""
+    digests = sorted({str(each.digest) for each in manifests if each is not None})
+    more = [f"and {len(digests) - _SHOWN} more"] if len(digests) > _SHOWN else []
+    cause = "\n".join([*(f"in {digest}" for digest in digests[:_SHOWN]), *more])
+    shared = "they share the manifest of the .att tag: trust fewer keys"
+    return UsageFailed(what, cause=cause or None, hint=f"{command} --manifest {digests[0]}" if digests[1:] else shared)
 
 
 def _place(finding: Finding) -> tuple[str, str, str]:

@@ -32,6 +32,7 @@ class Beside:
         self._listed: dict[Digest, list[Descriptor]] = {}
         self._there: set[Digest] = set()
         self._lock = Lock()
+        self._once = Lock()
 
     def fetch(self, descriptor: Descriptor, /) -> VerifyingReader:
         """As the store does."""
@@ -39,21 +40,19 @@ class Beside:
 
     def exists(self, descriptor: Descriptor, /) -> bool:
         """Whether the store has it; what it had once, it has."""
-        with self._lock:
-            known = descriptor.digest in self._there
-        found = known or self._store.exists(descriptor)
+        found = self._has_seen(descriptor) or self._store.exists(descriptor)
         if found:
             self._note(descriptor)
         return found
 
     def push(self, descriptor: Descriptor, body: Opener, /) -> None:
         """As the store does, unless that has it; the empty config is nearly always there."""
-        with self._lock:
-            known = descriptor.digest in self._there
-        if known or (descriptor.digest == EMPTY.digest and self.exists(descriptor)):
-            return
-        self._store.push(descriptor, body)
-        self._note(descriptor)
+        if descriptor.digest == EMPTY.digest:
+            with self._once:
+                if not self.exists(descriptor):
+                    self._push(descriptor, body)
+        elif not self._has_seen(descriptor):
+            self._push(descriptor, body)
 
     def push_all(self, contents: Sequence[tuple[Descriptor, bytes]]) -> None:
         """Push blobs side by side; who pushes one of them again sends nothing. Raises what the store raises first."""
@@ -76,10 +75,19 @@ class Beside:
 
     def referrers(self, subject: Descriptor, artifact_type: str | None = None, /) -> list[Descriptor]:
         """What referred to it when that was first asked."""
-        if subject.digest not in self._listed:
-            self._listed[subject.digest] = self._store.referrers(subject)
-        listed: Iterable[Descriptor] = self._listed[subject.digest]
+        with self._once:
+            if subject.digest not in self._listed:
+                self._listed[subject.digest] = self._store.referrers(subject)
+            listed: Iterable[Descriptor] = self._listed[subject.digest]
         return [entry for entry in listed if artifact_type in (None, entry.artifact_type)]
+
+    def _push(self, descriptor: Descriptor, body: Opener) -> None:
+        self._store.push(descriptor, body)
+        self._note(descriptor)
+
+    def _has_seen(self, descriptor: Descriptor) -> bool:
+        with self._lock:
+            return descriptor.digest in self._there
 
     def _note(self, descriptor: Descriptor) -> None:
         with self._lock:

@@ -4,12 +4,15 @@ Not here: the predicate (``wasmbuild.trust.capability``), and who signs it (``at
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.client.registries import Registries
+from registry.content import Fetcher
+from registry.digest import Digest
 from registry.errors import ContentTooLarge
 from registry.files import storage_errors
 from registry.graph import read_document
@@ -45,8 +48,6 @@ _MOST_MANIFESTS = 100
 def capability_claim(wasm: bytes | Path) -> CapabilityClaim:
     """What a file asks for and offers. Raises InvalidWasm; OSError for a file that cannot be read."""
     if isinstance(wasm, bytes):
-        from registry.digest import Digest  # noqa: PLC0415
-
         return CapabilityClaim.of(read(wasm), Digest.of(wasm))
     binary, digest = read_mapped(wasm, read)
     return CapabilityClaim.of(binary, digest)
@@ -66,48 +67,72 @@ def said_of_remote(reference: Reference, registries: Registries, sink: Sink) -> 
 
     remote = Remote.resolve(reference, registries)
     with step(sink, "read", remote.pinned.short):
-        layers = {layer.digest: layer for layer in _layers(remote)}
+        layers = {layer.digest: layer for layer in _layers(remote.repository, remote.descriptor)}
         if len(layers) != 1:
             raise UsageFailed(
                 f"{remote.pinned} is an index with {len(layers)} files", hint="attest each of its manifests, by digest"
             )
         (layer,) = layers.values()
-        with _fetched(remote, layer) as file:
+        with _fetched(remote.repository, layer) as file:
             predicate = capability_predicate(file)
     own = Subject({layer.digest.algorithm: layer.digest.encoded}, layer.annotations.get(TITLE))
     return remote.pinned, Said(predicate, (own,))
 
 
-def compare_claims(remote: Remote, evidence: "Evidence", sink: Sink) -> tuple[CapabilityClaim, ...]:
+def compare_claims(
+    store: Fetcher, artifact: Descriptor, short: str, evidence: "Evidence", sink: Sink, *, all_files: bool = False
+) -> tuple[CapabilityClaim, ...]:
     """Hold each capability attestation that somebody trusted has signed against the bytes; the claims, all true.
 
-    Asks the registry for nothing where there is none. Of an index, each has to be about a file of it. Raises
-    InvalidAttestation, ContentTooLarge, UnknownArtifact, StorageFailed, InvalidWasm, and what the client raises.
+    Asks the store for nothing where there is none; ``short`` is for a line of progress. Of an index, each has
+    to be about a file of it, and with ``all_files`` each file needs one. Raises InvalidAttestation,
+    ContentTooLarge, UnknownArtifact, StorageFailed, InvalidWasm, and what the store raises.
     """
-    claims = _claims(evidence)
-    if not claims:
-        return ()
-    with step(sink, "compare", remote.pinned.short):
-        layers = {layer.digest: layer for layer in _layers(remote)}
-        only = next(iter(layers.values())) if len(layers) == 1 else None
-        for claim in claims:
-            layer = layers.get(claim.digest, only)
-            if layer is None:
-                raise InvalidAttestation(
-                    "a capability attestation is about no file of the index", cause=f"it is for {claim.digest}"
-                )
-            with _fetched(remote, layer) as file:
-                claim.hold_against(capability_claim(file))
-    return claims
+    with _fault_of(evidence):
+        claims = _claims(evidence)
+        if claims:
+            with step(sink, "compare", short):
+                layers = {layer.digest: layer for layer in _layers(store, artifact)}
+                _compare(store, claims, layers, all_files=all_files)
+        return claims
 
 
 def check_file(evidence: "Evidence", file: Path) -> None:
     """The same for a file that is here. Raises InvalidAttestation, InvalidWasm; OSError when it cannot be read."""
-    claims = _claims(evidence)
-    if claims:
-        found = capability_claim(file)
+    with _fault_of(evidence):
+        claims = _claims(evidence)
+        found = capability_claim(file) if claims else None
         for claim in claims:
+            assert found is not None
             claim.hold_against(found)
+
+
+@contextmanager
+def _fault_of(evidence: "Evidence") -> Iterator[None]:
+    """Let what is not true be a fault of the evidence: the signature under it holds."""
+    try:
+        yield
+    except InvalidAttestation as failure:
+        failure.details = replace(evidence, fault=str(failure))
+        raise
+
+
+def _compare(
+    store: Fetcher, claims: Sequence[CapabilityClaim], layers: Mapping[Digest, Descriptor], *, all_files: bool
+) -> None:
+    only = next(iter(layers.values())) if len(layers) == 1 else None
+    for claim in claims:
+        layer = layers.get(claim.digest, only)
+        if layer is None:
+            raise InvalidAttestation(
+                "a capability attestation is about no file of the index", cause=f"it is for {claim.digest}"
+            )
+        with _fetched(store, layer) as file:
+            claim.hold_against(capability_claim(file))
+    unsaid = [digest for digest in layers if digest not in {claim.digest for claim in claims}]
+    if all_files and unsaid:
+        what = "nothing is attested of the capabilities of a file of the index"
+        raise InvalidAttestation(what, cause=f"it has {unsaid[0]}")
 
 
 def _claims(evidence: "Evidence") -> tuple[CapabilityClaim, ...]:
@@ -121,19 +146,23 @@ def _claims(evidence: "Evidence") -> tuple[CapabilityClaim, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _layers(remote: Remote) -> Iterator[Descriptor]:
-    """The wasm files of an artifact: of an index, those of the manifests that it lists itself."""
-    document = read_document(remote.repository, remote.descriptor)[1]
+def _layers(store: Fetcher, artifact: Descriptor) -> Iterator[Descriptor]:
+    """The wasm files of an artifact: of an index, those of the manifests that it lists.
+
+    Raises UnknownArtifact for an index within an index: what is in there would not be looked at.
+    """
+    document = read_document(store, artifact)[1]
     if isinstance(document, Manifest):
         yield wasm_layer(document)
         return
     for entry in _listed(document):
-        manifest = read_document(remote.repository, entry)[1]
-        if isinstance(manifest, Manifest):
-            try:
-                yield wasm_layer(manifest)
-            except UnknownArtifact:
-                continue  # an index may list other things beside
+        manifest = read_document(store, entry)[1]
+        if isinstance(manifest, Index):
+            raise UnknownArtifact(f"{artifact.digest} has an index within the index", cause=str(entry.digest))
+        try:
+            yield wasm_layer(manifest)
+        except UnknownArtifact:
+            continue  # an index may list other things beside
 
 
 def _listed(index: Index) -> list[Descriptor]:
@@ -144,7 +173,7 @@ def _listed(index: Index) -> list[Descriptor]:
 
 
 @contextmanager
-def _fetched(remote: Remote, layer: Descriptor) -> Iterator[Path]:
+def _fetched(store: Fetcher, layer: Descriptor) -> Iterator[Path]:
     """The file, whose digest has been verified, for as long as it is looked at."""
     if layer.size > MAX_FILE:
         raise ContentTooLarge(
@@ -153,7 +182,7 @@ def _fetched(remote: Remote, layer: Descriptor) -> Iterator[Path]:
         )
     with storage_errors("there is no room for the file"), tempfile.TemporaryDirectory(prefix="wasmbuild-") as folder:
         path = Path(folder) / "file.wasm"
-        with path.open("wb") as file, remote.repository.fetch(layer) as reader:
+        with path.open("wb") as file, store.fetch(layer) as reader:
             for chunk in reader:
                 file.write(chunk)
         yield path

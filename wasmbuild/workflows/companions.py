@@ -5,7 +5,8 @@ Each is made by one entry of a table. Not here: how something is signed (``attes
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +14,7 @@ from registry.digest import Digest
 from registry.errors import DigestMismatch, Failure
 from registry.model import TITLE
 from registry.reference import Reference
+from registry.workers import Workers
 from wasmbuild.artifact import Packed
 from wasmbuild.events import Note, Sink
 from wasmbuild.trust.predicates import CYCLONEDX, SPDX
@@ -22,7 +24,18 @@ if TYPE_CHECKING:
     from wasmbuild.sbom.locks import Package
     from wasmbuild.workflows.build import Built
 
-__all__ = ["MAKERS", "Companion", "Document", "Maker", "SbomForm", "Source", "Wanted", "companions", "names"]
+__all__ = [
+    "MAKERS",
+    "Companion",
+    "Document",
+    "Maker",
+    "SbomForm",
+    "Source",
+    "Wanted",
+    "begin_companions",
+    "companions",
+    "names",
+]
 
 _PREDICATE_TYPE = "in-toto.io/predicate-type"
 """What BuildKit annotates statements with that nobody signed."""
@@ -87,11 +100,34 @@ Maker = Callable[[Source], Companion | None]
 """Makes a companion, or None when it is not wanted or there is nothing to say. Raises Failure."""
 
 
+def begin_companions(source: Source, *, signed: bool) -> Callable[[], tuple[Companion, ...]]:
+    """Begin to make all that is to be attached beside other work; what is given back waits for it.
+
+    What asks a build's tools is made at once: no process is left behind when the other work fails. Raises, then or
+    at the end, as :func:`companions`.
+    """
+    if source.built is not None:
+        now = companions(source, signed=signed)
+        return lambda: now
+    made: list[tuple[Companion, ...]] = []
+    workers = Workers(1)
+    workers.add(partial(companions, source, signed=signed), made.append)
+
+    def finished() -> tuple[Companion, ...]:
+        workers.run()
+        return made[0]
+
+    return finished
+
+
 def companions(source: Source, *, signed: bool) -> tuple[Companion, ...]:
     """All that is to be attached. What cannot be made is a warning: a push does not fail for an SBOM.
 
     Raises DigestMismatch when the file is not what is pushed.
     """
+    # What nobody signs is not worked out.
+    wanted = replace(source.wanted, capabilities=source.wanted.capabilities and signed)
+    source = replace(source, wanted=wanted)
     made: list[Companion] = []
     for words, make in MAKERS.items():
         try:

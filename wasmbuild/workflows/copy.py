@@ -1,6 +1,6 @@
 """``copy``: an artifact from one place to another, as it is, with what goes along with it if that is wanted."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from wasmbuild.workflows.platforms import Platform, find_manifest
 from wasmbuild.workflows.remote import counted, observed
 
 if TYPE_CHECKING:
-    from wasmbuild.workflows.enforcing import PolicyDemand
+    from wasmbuild.workflows.enforcing import PolicyDemand, Subject
 
 __all__ = ["Along", "Copied", "copy_artifact"]
 
@@ -74,7 +74,8 @@ def copy_artifact(
     with on_side("source"), reading(origin, registries) as have:
         asked = have.resolve()
         if demand is not None:
-            _insist(demand, have, asked, origin, target, sink)
+            for subject in _subjects(have, asked, origin, target, wanted):
+                demand.insist(subject, sink)
         root = _meant(have, asked, along.platform, sink)
         named = CosignTags(have.store) if along.cosign_tags else None
         with on_side("destination"), writing(target, registries) as want:
@@ -103,21 +104,21 @@ def _tags(origin: Name, target: Name, more: Iterable[str]) -> tuple[str, ...]:
     return wanted
 
 
-def _insist(demand: "PolicyDemand", place: Place, root: Descriptor, origin: Name, target: Name, sink: Sink) -> None:
-    """Judge the very content that is copied: the source by its name in a registry, else by the destination's."""
+def _subjects(place: Place, root: Descriptor, origin: Name, target: Name, tags: tuple[str, ...]) -> "Iterator[Subject]":
+    """The very content that is copied, as what is judged: by its name in a registry, else by all that it becomes."""
     from wasmbuild.workflows.enforcing import Subject  # noqa: PLC0415  (with cryptography)
 
-    named = origin if origin.kind == "registry" else target if target.kind == "registry" else None
-    if named is None:
-        demand.insist(Subject(place.store, root, place.pinned(root)), sink)
-        return
-    tag = named.tag if named is origin else target.tag or origin.tag
-    asked = Reference.parse(named.where)
-    if named is origin:
-        asked = replace(asked, tag=tag, digest=origin.digest)
+    if origin.kind == "registry":
+        asked = replace(Reference.parse(origin.where), tag=origin.tag, digest=origin.digest)
+        yield Subject.of(place.store, root, asked)
+    elif target.kind == "registry":
+        becomes = Reference.parse(target.where)
+        for tag in tags:
+            yield Subject.of(place.store, root, replace(becomes, tag=tag))
+        if not tags:
+            yield Subject.of(place.store, root, becomes.pinned(root.digest))
     else:
-        asked = replace(asked, tag=tag, digest=root.digest if tag is None else None)
-    demand.insist(Subject.of(place.store, root, asked), sink)
+        yield Subject(place.store, root, place.pinned(root))
 
 
 def _meant(place: Place, root: Descriptor, platform: Platform | None, sink: Sink) -> Descriptor:

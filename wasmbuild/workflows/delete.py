@@ -20,6 +20,7 @@ from registry.errors import (
 )
 from registry.model import Descriptor
 from registry.reference import Reference
+from registry.words import pasted
 from registry.workers import Workers
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink, step
@@ -51,7 +52,7 @@ def parse_target(text: str) -> Reference:
             hint=f"wasmbuild delete {name}:{reference.tag}\nwasmbuild delete {name}@{reference.digest}",
         )
     if reference.selector is None:
-        raise UsageFailed(f"{text} names neither a tag nor a digest", hint=f"wasmbuild tags {text}")
+        raise UsageFailed(f"{text} names neither a tag nor a digest", hint=f"wasmbuild tags {pasted(text)}")
     return reference
 
 

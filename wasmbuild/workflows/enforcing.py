@@ -7,16 +7,18 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 from registry.content import Store
 from registry.digest import Digest
 from registry.graph import read_document
 from registry.model import Descriptor
 from registry.reference import Reference
+from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink, step
 from wasmbuild.trust.authority import Authority
 from wasmbuild.trust.candidate import Candidate
+from wasmbuild.trust.capability import CAPABILITIES_V1
 from wasmbuild.trust.clock import now
 from wasmbuild.trust.discovery import all_wanted, found, signatures_wanted
 from wasmbuild.trust.evidence import Evidence
@@ -25,13 +27,12 @@ from wasmbuild.trust.policy.model import Policy, Scope
 from wasmbuild.trust.policy.verdict import Accepted, Situation, Verdict, require_policy
 from wasmbuild.trust.verifier import Verifier, require
 from wasmbuild.workflows.accepted import Memory, memory_at, merged, user_state
+from wasmbuild.workflows.demand import refusal_of
 from wasmbuild.workflows.remote import DEFAULT_TAG, Remote
 from wasmbuild.workflows.versions import version_named
 
 if TYPE_CHECKING:
     from semver import Version
-
-    from registry.client.repository import Repository
 
 __all__ = ["PolicyDemand", "Subject"]
 
@@ -55,10 +56,14 @@ class Subject:
         """An artifact that somebody calls by a reference."""
         return cls(store, descriptor, str(asked.pinned(descriptor.digest)), asked)
 
+    def to_json(self) -> dict[str, Any]:
+        """The fields that a result about it has."""
+        return {"reference": self.shown, "descriptor": self.descriptor.to_json()}
+
     @property
-    def said(self) -> str:
-        """What a person called it."""
-        return str(self.asked) if self.asked else self.shown
+    def said(self) -> str | None:
+        """What a person called it, in a registry."""
+        return str(self.asked) if self.asked else None
 
     @property
     def short(self) -> str:
@@ -96,13 +101,13 @@ class PolicyDemand:
 
     def insist(self, subject: Subject, sink: Sink) -> Evidence:
         """The same of an artifact anywhere."""
-        with step(sink, "verify", subject.short):
+        with refusal_of(subject), step(sink, "verify", subject.short):
             situation = self._situation(subject)
             verdict = judge(self.policy, situation)
             require_policy(verdict, subject.shown, subject.said)
             if self.also:
                 require(Verifier(self.also).verify(subject.descriptor, situation.candidates), subject.shown)
-            _compare(subject, verdict.evidence, sink)
+            self._compare(subject, verdict.evidence, sink)
             self._remember(situation, subject)
         self._tell(verdict, sink)
         return verdict.evidence
@@ -114,14 +119,21 @@ class PolicyDemand:
     def approve(self, subject: Subject, sink: Sink) -> Verdict:
         """Let a person's word count for what is new: the capabilities, and what the tag means now.
 
-        Everything else has to hold. Returns the verdict after that. Raises PolicyDenied, InvalidAttestation.
+        Everything else has to hold. Returns the verdict after that. Raises PolicyDenied, InvalidAttestation, and
+        UsageFailed where no rule asks for approvals.
         """
+        chosen = self.policy.scope_for(subject.name)
+        if chosen is not None and not (chosen[1].pin_tags or chosen[1].approve_capabilities):
+            said = f"the scope {chosen[0]} of {self.policy.file} has neither new-capabilities nor pin-tags"
+            raise UsageFailed(f"nothing of {subject.shown} needs approval", cause=said)
         situation = self._situation(subject)
         asked = judge(self.policy, situation)
-        new = Accepted(None, self._tags(subject), asked.capabilities)
+        approves = chosen is not None and chosen[1].approve_capabilities
+        new = Accepted(None, self._tags(subject), asked.capabilities if approves else frozenset())
         verdict = judge(self.policy, replace(situation, before=merged(situation.before, new)))
-        require_policy(verdict, subject.shown, subject.said)
-        _compare(subject, verdict.evidence, sink)
+        with refusal_of(subject):
+            require_policy(verdict, subject.shown, subject.said)
+            self._compare(subject, verdict.evidence, sink)
         if subject.name is not None:
             self.memory().change(subject.name, lambda before: merged(before, new))
         return verdict
@@ -169,6 +181,15 @@ class PolicyDemand:
         pins = chosen is not None and chosen[1].pin_tags
         return {subject.tag: subject.descriptor.digest} if pins and subject.tag else {}
 
+    def _compare(self, subject: Subject, evidence: Evidence, sink: Sink) -> None:
+        """Hold attested capabilities, where they are asked for, against the bytes. Raises InvalidAttestation."""
+        chosen = self.policy.scope_for(subject.name)
+        if chosen is None or CAPABILITIES_V1 not in {rule.predicate_type for rule in chosen[1].attestations}:
+            return
+        from wasmbuild.workflows.capability_claim import compare_claims  # noqa: PLC0415  (few ask for it)
+
+        compare_claims(subject.store, subject.descriptor, subject.short, evidence, sink, all_files=True)
+
     def _tell(self, verdict: Verdict, sink: Sink) -> None:
         if verdict.unsafe:
             said = f"the policy {verdict.policy} accepts anything from {verdict.scope}: nothing was verified"
@@ -177,16 +198,6 @@ class PolicyDemand:
         for reason in dict.fromkeys(verdict.evidence.reasons):
             sink(Note("warning", reason))
         sink(Note("info", f"fulfils the policy {verdict.policy}, scope {verdict.scope}"))
-
-
-def _compare(subject: Subject, evidence: Evidence, sink: Sink) -> None:
-    """Hold what is attested of capabilities against the bytes. Raises InvalidAttestation."""
-    if subject.asked is None or not any(finding.holds for finding in evidence.attestations):
-        return
-    from wasmbuild.workflows.capability_claim import compare_claims  # noqa: PLC0415  (few attest it)
-
-    repository = cast("Repository", subject.store)  # a layout, too, has all that is asked of it
-    compare_claims(Remote(subject.asked, repository, subject.descriptor), evidence, sink)
 
 
 def _version(subject: Subject, scope: Scope) -> "Version | None":

@@ -16,12 +16,16 @@ from wasmbuild.build.runner import run
 from wasmbuild.errors import Failure, ToolFailed, UsageFailed
 from wasmbuild.events import Event, ToolOutput
 
-__all__ = ["Checkout", "check_out", "checkout_of", "public_url"]
+__all__ = ["QUIET", "SAFE", "Checkout", "check_out", "checkout_of", "inherited", "public_url"]
 
 _SECONDS = 300
 _LIMITS = Limits(output=256 * 1024)
-_SAFE = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "core.quotePath=true")
-_QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
+SAFE = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "core.quotePath=true")
+"""Options of git that keep it from starting programs which a repository names; filters are not among these."""
+
+QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
+"""Variables that keep git from writing, asking, and speaking to anybody."""
+
 _NO_SETTINGS = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_ATTR_NOSYSTEM": "1"}
 _WHERE = ("rev-parse", "--show-toplevel", "HEAD^{commit}", "--symbolic-full-name", "HEAD")
 _SETTINGS = ("GIT_CONFIG", "GIT_ATTR")
@@ -76,7 +80,7 @@ def public_url(remote: str) -> str | None:
     except ValueError:
         return None
     host = parts.netloc.rpartition("@")[2]
-    if parts.scheme not in _REMOTE_SCHEMES or not host:
+    if parts.scheme not in _REMOTE_SCHEMES or not host or "@" in parts.path:  # there may be another URL in it
         return None
     return f"{parts.scheme}://{host}{parts.path}"
 
@@ -85,8 +89,10 @@ def check_out(repository: Path, commit: str, scratch: Path, tree: Path, environm
     """Write the files of a commit into ``tree``, a new folder, without a trace in the repository.
 
     The user's settings do not count for it, so that no filter has a say. ``scratch`` is a folder to work in.
-    Raises UsageFailed when the folder is no repository or does not have the commit.
+    Raises UsageFailed when there is no such folder, it is no repository or does not have the commit.
     """
+    if not repository.is_dir():
+        raise UsageFailed(f"there is no folder {repository}", hint="name a checkout of the sources: --source FOLDER")
     common = _maybe(repository, ("rev-parse", "--path-format=absolute", "--git-common-dir"), environment)
     if not common or _COMMIT.fullmatch(commit) is None:
         raise UsageFailed(
@@ -129,9 +135,9 @@ def _ask(folder: Path, arguments: Sequence[str], environment: Mapping[str, str])
 
     try:
         completed = run(
-            ["git", *_SAFE, "-C", str(folder.absolute()), *arguments],
+            ["git", *SAFE, "-C", str(folder.absolute()), *arguments],
             cwd=Path("/"),
-            env={**_inherited(environment), **_QUIET},
+            env={**inherited(environment), **QUIET},
             sink=keep,
             timeout_seconds=_SECONDS,
             tool="git",
@@ -144,7 +150,7 @@ def _ask(folder: Path, arguments: Sequence[str], environment: Mapping[str, str])
     return lines
 
 
-def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
+def inherited(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables without those that would send git to another repository, or make it talk about itself."""
     return {
         name: text for name, text in environment.items() if not name.startswith("GIT_") or name.startswith(_SETTINGS)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry.errors import Unreachable
-from registry.files import open_regular
+from registry.errors import InvalidDocument, Unreachable
+from registry.files import read_regular
 from registry.words import printable
 from wasmbuild.errors import ExtraMissing, UsageFailed
 
@@ -38,8 +38,8 @@ class Identified:
 def trusted_identities(wanted: Identified) -> "tuple[IdentityAuthority, ...]":
     """Everybody whom a person named; none when they named nobody at all.
 
-    Raises UsageFailed when an identity comes without its issuer, or the other way round;
-    InvalidDocument for a malformed trusted root, ExtraMissing and Unreachable where there is none.
+    Raises UsageFailed when an identity comes without its issuer, or the other way round, and
+    for a malformed trusted root, ExtraMissing and Unreachable where there is none.
     """
     if not wanted.identities and not wanted.identity_patterns:
         if wanted.issuer or wanted.issuer_pattern or wanted.trusted_root:
@@ -57,19 +57,21 @@ def trusted_identities(wanted: Identified) -> "tuple[IdentityAuthority, ...]":
 def load_trusted_root(file: Path | None) -> "TrustedRoot":
     """The trusted root in a file, or sigstore's own for None.
 
-    Raises UsageFailed for a file that cannot be read, InvalidDocument for a malformed one, and without
-    a file ExtraMissing, and Unreachable when sigstore's cannot be had.
+    Raises UsageFailed for a file that cannot be read, or is none, and without a file ExtraMissing, and
+    Unreachable when sigstore's cannot be had.
     """
     from wasmbuild.trust.sigstore.trusted_root import MAX_TRUSTED_ROOT, TrustedRoot  # noqa: PLC0415  (cryptography)
 
     if file is None:
         return TrustedRoot.parse(_public_good())
     try:
-        with open_regular(file) as opened:
-            data = opened.read(MAX_TRUSTED_ROOT + 1)
+        data = read_regular(file, MAX_TRUSTED_ROOT)
     except OSError as error:
         raise UsageFailed(f"the trusted root {file} cannot be read", cause=error.strerror) from error
-    return TrustedRoot.parse(data)
+    try:
+        return TrustedRoot.parse(data)
+    except InvalidDocument as failure:
+        raise UsageFailed(f"{file} is no trusted root: {failure.what}", cause=failure.cause) from failure
 
 
 def _issuer(wanted: Identified) -> "Expected":

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from registry.files import open_regular
+from registry.errors import Unreachable
+from registry.files import read_regular
 from registry.words import printable
 from wasmbuild.errors import ExtraMissing, SigningFailed, UsageFailed
 from wasmbuild.trust.statement import Statement
@@ -23,6 +24,8 @@ __all__ = ["IdentitySigner", "open_identity"]
 _MAX_TOKEN = 64 * 1024
 _MAX_CONFIG = 1024 * 1024
 _VARIABLE = "env://"
+_USE = "--identity-token FILE, or env://NAME"
+_PRIVATE = "with services of your own: --trust-config FILE"
 _INSTALL = "pip install 'wasmbuild[sigstore]'"
 
 
@@ -60,14 +63,19 @@ class IdentitySigner:
 def _said(error: Exception) -> str:
     """An error of sigstore's package and the one behind it, which often says more."""
     behind = error.__cause__ or error.__context__
-    return f"{type(error).__name__}: {error}" + (f" ({type(behind).__name__}: {behind})" if behind else "")
+    return _named(error) + (f" ({_named(behind)})" if behind else "")
+
+
+def _named(error: BaseException) -> str:
+    """What kind of error it is, and its words, on one line; some have none."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
 
 
 def open_identity(token: str | None, config: Path | None) -> IdentitySigner:
     """Whoever a token names: in a file, in a variable (``env://NAME``), or for None the machine's own.
 
     ``config`` is a trust configuration of private services (``clienttrustconfig.v0.1``); sigstore's
-    public ones for None. Raises ExtraMissing, UsageFailed, SigningFailed.
+    public ones for None. Raises ExtraMissing, UsageFailed, SigningFailed, and Unreachable for the public ones.
     """
     try:
         import sigstore.models  # noqa: PLC0415  (an extra)
@@ -92,8 +100,10 @@ def _services(text: str | None) -> Any:  # noqa: ANN401 - sigstore's
     try:
         return ClientTrustConfig.production() if text is None else ClientTrustConfig.from_json(text)
     except Exception as error:  # of TUF, of JSON, of models: it has no class of its own
-        what = "sigstore's services cannot be found" if text is None else "the trust configuration is malformed"
-        raise SigningFailed(what, cause=printable(_said(error))) from error
+        cause = printable(_said(error))
+        if text is None:
+            raise Unreachable("sigstore's services cannot be found", cause=cause, hint=_PRIVATE) from error
+        raise UsageFailed("the trust configuration is malformed", cause=cause) from error
 
 
 def _ambient() -> str:
@@ -108,7 +118,7 @@ def _ambient() -> str:
         raise UsageFailed(
             "this machine has no identity of its own, and none is given",
             cause="jobs of GitHub Actions (with id-token: write) and of GitLab (SIGSTORE_ID_TOKEN) have one",
-            hint="--identity-token FILE, or env://NAME",
+            hint=_USE,
         )
     return found
 
@@ -116,19 +126,16 @@ def _ambient() -> str:
 def _given(token: str) -> str:
     if token.startswith(_VARIABLE):
         name = token.removeprefix(_VARIABLE)
-        text = os.environ.get(name) if name else None
+        text = os.environ.get(name, "").strip() if name else ""
         if not text:
-            raise UsageFailed(f"the variable {printable(name, 80)} holds no identity token")
-        return text.strip()
-    return _read(Path(token), _MAX_TOKEN, "identity token").decode("ascii", "replace").strip()
+            which = f"the variable {printable(name, 80)}" if name else f"{_VARIABLE} names no variable, and"
+            raise UsageFailed(f"{which} holds no identity token", hint=_USE)
+        return text
+    return _read(Path(token), _MAX_TOKEN, "identity token", _USE).decode("ascii", "replace").strip()
 
 
-def _read(file: Path, limit: int, what: str) -> bytes:
+def _read(file: Path, limit: int, what: str, hint: str | None = None) -> bytes:
     try:
-        with open_regular(file) as opened:
-            data = opened.read(limit + 1)
+        return read_regular(file, limit)
     except OSError as error:
-        raise UsageFailed(f"the {what} cannot be read", cause=error.strerror) from error
-    if len(data) > limit:
-        raise UsageFailed(f"the {what} is larger than {limit} bytes")
-    return data
+        raise UsageFailed(f"the {what} cannot be read", cause=error.strerror, hint=hint) from error

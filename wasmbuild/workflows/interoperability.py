@@ -68,10 +68,13 @@ def interoperability(
     remote = Remote.resolve(reference, registries)
     with step(sink, "look", remote.pinned.short):
         candidates = found(remote.repository, remote.descriptor, all_wanted)
+    from wasmbuild.trust.notation.authority import CertificateAuthority  # noqa: PLC0415  (few have one)
+
     evidence = Verifier(authorities or (_Anybody(),)).verify(remote.descriptor, candidates)
     keys = {each.name: each.key for each in authorities if isinstance(each, KeyAuthority)}
     unreadable = frozenset(filter(None, map(_unreadable, candidates)))
-    facts = Facts(remote.pinned.name, evidence.findings, keys, unreadable)
+    notation_only = bool(authorities) and all(isinstance(each, CertificateAuthority) for each in authorities)
+    facts = Facts(remote.pinned.name, evidence.findings, keys, unreadable, notation_only)
     return Interoperability(remote, verdicts(facts), bool(authorities))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from registry.words import printable
 from wasmbuild.errors import UsageFailed
 
-__all__ = ["local_file"]
+__all__ = ["is_local_file", "local_file"]
 
 _LOOKED_AT = 1000
 """How many files of a folder are looked at for one that was meant."""
@@ -36,6 +36,11 @@ def local_file(artifact: str) -> Path | None:
             f"{artifact} is the folder of a project, and a file or a reference is needed", hint=_built(path)
         )
     return None
+
+
+def is_local_file(text: str) -> bool:
+    """Whether a text is the path of a file, where only a reference will do; one that names its host is a reference."""
+    return not _names_a_host(text) and _is_file(Path(text))
 
 
 def _names_a_host(artifact: str) -> bool:

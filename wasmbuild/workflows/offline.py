@@ -3,27 +3,28 @@
 Who is trusted is said beside the archive, never in it.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import os
+from dataclasses import dataclass, replace
 from typing import Any
 
 from registry.content import Store
 from registry.errors import ContentNotFound
 from registry.reference import Reference
-from wasmbuild.errors import UsageFailed
-from wasmbuild.events import Note, Sink, step
-from wasmbuild.trust.authority import Authority
-from wasmbuild.trust.discovery import attestations_wanted, found, signatures_wanted
-from wasmbuild.trust.evidence import Evidence
-from wasmbuild.trust.verifier import Verifier, require, require_attestation
+from registry.words import pasted
+from wasmbuild.errors import PolicyDenied, Unsigned, UsageFailed
+from wasmbuild.events import Sink
+from wasmbuild.trust.evidence import Evidence, Outcome
 from wasmbuild.workflows.archives import Artifact, artifacts_in
 from wasmbuild.workflows.companion_tags import companion_fault, looks_like_companion
-from wasmbuild.workflows.demand import Demand, SignedBy
+from wasmbuild.workflows.demand import Demand, SignedBy, refusal_of
 from wasmbuild.workflows.enforcing import PolicyDemand, Subject
 from wasmbuild.workflows.places import Name
 from wasmbuild.workflows.verify import Saying
+from wasmbuild.workflows.verify_report import tell_held
 
 __all__ = ["Offline", "VerifiedArtifact", "verify_offline"]
+
+_NAMED = "where rules are for a repository, say which it is from: --as HOST/REPOSITORY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +46,10 @@ class Offline:
     artifacts: tuple[VerifiedArtifact, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The document of the command."""
-        return {"outcome": "verified", "artifacts": [each.to_json() for each in self.artifacts]}
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """Who must have signed or attested, and what."""
-
-    authorities: Sequence[Authority]
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    types: tuple[str, ...] = ()
-
-    def check(self, subject: Subject, sink: Sink) -> Evidence:
-        """The evidence. Raises Unsigned, InvalidSignature, InvalidAttestation."""
-        with step(sink, "verify", subject.short):
-            wanted = attestations_wanted if self.types else signatures_wanted
-            candidates = found(subject.store, subject.descriptor, wanted)
-            evidence = Verifier(self.authorities, self.annotations).verify(subject.descriptor, candidates)
-            if not self.types:
-                require(evidence, subject.shown)
-            for each in self.types:
-                require_attestation(evidence, each, subject.shown)
-        for reason in dict.fromkeys(finding.reason for finding in evidence.findings if finding.reason):
-            sink(Note("warning", reason))
-        return evidence
+        """The document of the command; a policy may accept what nothing is signed about, and then that is said."""
+        held = (any(finding.holds for finding in each.evidence.findings) for each in self.artifacts)
+        outcome = Outcome.VERIFIED if all(held) else Outcome.UNSIGNED
+        return {"outcome": outcome.value, "artifacts": [each.to_json() for each in self.artifacts]}
 
 
 def verify_offline(text: str, demand: Demand, name: str | None, sink: Sink) -> Offline:
@@ -83,6 +63,7 @@ def verify_offline(text: str, demand: Demand, name: str | None, sink: Sink) -> O
     asked = None if name is None else Reference.parse(name)
     if asked is not None and asked.digest is not None:
         raise UsageFailed(f"{name} has a digest, and the archive decides it", hint=f"--as {asked.name}")
+    _check_file(place)
     with artifacts_in(place) as (store, artifacts):
         own = [each for each in artifacts if not _is_beside(store, each)]
         if not own:
@@ -90,23 +71,54 @@ def verify_offline(text: str, demand: Demand, name: str | None, sink: Sink) -> O
         return Offline(tuple(VerifiedArtifact(each, _check(demand, store, each, asked, sink)) for each in own))
 
 
+def _check_file(place: Name) -> None:
+    """See that something is there, of the kind that was said. Raises UsageFailed, as for any file that is named."""
+    if place.path is None:
+        return
+    if not os.path.exists(place.path):  # noqa: PTH110 - of a name that is too long, too
+        raise UsageFailed(f"{place.path} cannot be read", cause="there is no such file or folder")
+    if place.kind == "oci-archive" and place.path.is_dir():
+        hint = f"if it is an OCI image layout: wasmbuild verify --offline {pasted(f'oci:{place.path}')} …"
+        raise UsageFailed(f"{place.path} is a folder, and no archive", hint=hint)
+
+
 def _check(demand: Demand, store: Store, artifact: Artifact, asked: Reference | None, sink: Sink) -> Evidence:
-    subject = Subject(store, artifact.descriptor, artifact.reference, _named(asked, artifact))
+    try:
+        evidence = _insist(demand, store, artifact, asked, sink)
+    except Unsigned as failure:
+        where = f"{asked.name if asked else 'HOST/REPOSITORY'}@{artifact.descriptor.digest}"
+        failure.hint = f"sign it where it is from, and save it again: wasmbuild sign {where} --key wasmbuild.key"
+        raise
+    except PolicyDenied as failure:
+        failure.hint = _NAMED if asked is None else None  # no registry can be asked what the policy says of it
+        raise
+    tell_held(evidence, sink)
+    return evidence
+
+
+def _insist(demand: Demand, store: Store, artifact: Artifact, asked: Reference | None, sink: Sink) -> Evidence:
+    descriptor, shown = artifact.descriptor, artifact.reference
     if isinstance(demand, PolicyDemand):
-        return demand.insist(subject, sink)
-    if isinstance(demand, Saying):
-        return _Wanted(demand.authorities, demand.annotations, demand.types).check(subject, sink)
+        first, *more = [Subject(store, descriptor, shown, named) for named in _named(asked, artifact)]
+        evidence = demand.insist(first, sink)
+        for subject in more:
+            demand.insist(subject, sink)
+        return evidence
     if isinstance(demand, SignedBy):
-        return _Wanted(demand.authorities).check(subject, sink)
+        demand = Saying(tuple(demand.authorities))
+    if isinstance(demand, Saying):
+        with refusal_of(artifact):
+            return demand.insist(store, descriptor, shown, shown, sink)
     raise UsageFailed("what is asked for cannot be asked of an archive")
 
 
-def _named(asked: Reference | None, artifact: Artifact) -> Reference | None:
-    """What a policy is told: a tag of the archive's own counts where the person has named none."""
+def _named(asked: Reference | None, artifact: Artifact) -> list[Reference | None]:
+    """What a policy is told: all tags of the archive's own count where the person has named none, each by itself."""
     if asked is None or asked.tag is not None:
-        return asked
-    tag = next(iter(artifact.tags), None)
-    return replace(asked, tag=tag, digest=None if tag else artifact.descriptor.digest)
+        return [asked]
+    if not artifact.tags:
+        return [replace(asked, digest=artifact.descriptor.digest)]
+    return [replace(asked, tag=tag) for tag in artifact.tags]
 
 
 def _is_beside(store: Store, artifact: Artifact) -> bool:

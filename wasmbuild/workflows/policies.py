@@ -5,12 +5,14 @@ where there is none. Not here: what it does (``wasmbuild.workflows.enforcing``).
 """
 
 import os
+import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wasmbuild.errors import TargetExists, UsageFailed
+from wasmbuild.errors import InvalidProject, TargetExists, UsageFailed
 from wasmbuild.events import Note, Sink
 
 if TYPE_CHECKING:
@@ -25,12 +27,23 @@ POLICY_FILE = "trust-policy.toml"
 
 
 def user_policy() -> Path | None:
-    """The user's own policy, if there is one. Raises InvalidProject as :func:`configuration_path` does."""
+    """The user's own policy, if there is one.
+
+    Raises InvalidProject as :func:`configuration_path` does, and when nobody can tell: that is not "none".
+    """
     from wasmbuild.configuration import configuration_path  # noqa: PLC0415  (who names a policy needs none)
 
     configuration = configuration_path()
     path = configuration.parent / POLICY_FILE
-    return path if str(configuration) != os.devnull and os.path.lexists(path) else None
+    if str(configuration) == os.devnull:
+        return None
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise InvalidProject(f"{path} cannot be read", cause=error.strerror) from error
+    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +73,15 @@ class ChosenPolicy:
         if self.none:
             sink(Note("warning", f"the trust policy {path} is not applied"))
             return None
+        _warn_of_strangers(path, sink)
         return read_demand(path, also)
+
+
+def _warn_of_strangers(path: Path, sink: Sink) -> None:
+    """A policy that anybody on the machine can change holds back nobody of them."""
+    with suppress(OSError):  # whoever reads it says what is wrong
+        if os.name == "posix" and path.stat().st_mode & stat.S_IWOTH:
+            sink(Note("warning", f"anybody on this machine can change the trust policy {path}: chmod o-w {path}"))
 
 
 def read_demand(path: Path, also: "Sequence[Authority]" = ()) -> "PolicyDemand":
@@ -73,16 +94,13 @@ def read_demand(path: Path, also: "Sequence[Authority]" = ()) -> "PolicyDemand":
 
 def imported_policy(path: Path) -> str:
     """Our own text of a policy of notation or of containers. Raises UsageFailed, InvalidDocument."""
-    from registry.files import open_regular  # noqa: PLC0415  (once in the life of a policy)
+    from registry.files import read_regular  # noqa: PLC0415  (once in the life of a policy)
     from wasmbuild.trust.policy.importing import MAX_IMPORTED, import_policy  # noqa: PLC0415
 
     try:
-        with open_regular(path) as file:
-            data = file.read(MAX_IMPORTED + 1)
+        data = read_regular(path, MAX_IMPORTED)
     except OSError as error:
         raise UsageFailed(f"{path} cannot be read", cause=error.strerror) from error
-    if len(data) > MAX_IMPORTED:
-        raise UsageFailed(f"{path} is larger than {MAX_IMPORTED} bytes")
     return import_policy(data, str(path))
 
 

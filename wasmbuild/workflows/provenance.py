@@ -27,7 +27,7 @@ from wasmbuild.trust.statement import Predicate
 from wasmbuild.workflows.build import Built
 from wasmbuild.workflows.builders import builder_of
 from wasmbuild.workflows.caching import LOCAL
-from wasmbuild.workflows.git import Checkout, checkout_of
+from wasmbuild.workflows.git import Checkout, checkout_of, inherited
 from wasmbuild.workflows.planning import DEPENDENCIES
 from wasmbuild.workflows.since import changed_files, touches
 
@@ -119,7 +119,7 @@ def _is_dirty(built: Built, environment: Mapping[str, str]) -> bool:
     """Whether anything that decides the file is not as it was committed; also where git cannot say."""
     making, planned = built.making, built.compiled.planned
     try:
-        changed = changed_files(planned.root, "HEAD", environment)
+        changed = changed_files(planned.root, "HEAD", inherited(environment))
     except Failure:
         return True
     inputs = [file.path for file in built.compiled.inputs]

@@ -5,8 +5,7 @@ Where nobody is trusted, any is taken, and said to be verified by nobody. Not he
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 from registry.content import read_all
 from registry.errors import ContentTooLarge, Failure, GraphTooLarge, InvalidDocument
@@ -14,7 +13,8 @@ from registry.model import Manifest, parse_document
 from wasmbuild.errors import InvalidAttestation
 from wasmbuild.events import Note, Sink, step
 from wasmbuild.trust.authority import Authority, Signer
-from wasmbuild.trust.discovery import MAX_REFERRERS, found
+from wasmbuild.trust.discovery import MAX_ATTESTATIONS, found
+from wasmbuild.trust.evidence import Evidence
 from wasmbuild.trust.opened import open_candidate
 from wasmbuild.trust.predicates import PROVENANCE
 from wasmbuild.trust.proof import Rejected
@@ -22,10 +22,8 @@ from wasmbuild.trust.provenance import Provenance, highest_level
 from wasmbuild.trust.statement import IN_TOTO, Statement
 from wasmbuild.trust.verifier import Verifier, require_attestation
 from wasmbuild.workflows.attest import MAX_PREDICATE
+from wasmbuild.workflows.demand import Refused, refusal_of
 from wasmbuild.workflows.remote import Remote
-
-if TYPE_CHECKING:
-    from wasmbuild.trust.evidence import Evidence
 
 __all__ = ["Origin", "find_origin"]
 
@@ -44,7 +42,7 @@ class Origin:
 
 
 def find_origin(
-    remote: Remote, authorities: Sequence[Authority], sink: Sink, evidence: "Evidence | None" = None
+    remote: Remote, authorities: Sequence[Authority], sink: Sink, evidence: Evidence | None = None
 ) -> Origin:
     """The provenance of what ``remote`` is: signed by one of ``authorities``, or among ``evidence`` that holds.
 
@@ -56,17 +54,18 @@ def find_origin(
         if authorities:
             candidates = found(remote.repository, remote.descriptor, PROVENANCE.__eq__)
             evidence = Verifier(authorities).verify(remote.descriptor, candidates)
-            require_attestation(evidence, PROVENANCE, str(remote.pinned))
+            with refusal_of(remote):
+                require_attestation(evidence, PROVENANCE, str(remote.pinned))
         said = _held(evidence) if evidence is not None else []
         if not said and not authorities:
             said = [(statement, None) for statement in _unverified(remote)]
-        origin = _newest(said, remote)
+        origin = _newest(said, remote, evidence or Evidence(remote.descriptor.digest, ()))
     if origin.signer is None:
         sink(Note("warning", "nobody who is trusted says how it was built: name whom you trust with --key"))
     return origin
 
 
-def _held(evidence: "Evidence") -> list[tuple[Statement, Signer | None]]:
+def _held(evidence: Evidence) -> list[tuple[Statement, Signer | None]]:
     return [
         (finding.claim.statement, finding.signer)
         for finding in evidence.of_type(PROVENANCE)
@@ -82,7 +81,7 @@ def _unverified(remote: Remote) -> Iterator[Statement]:
         except (Failure, Rejected):
             continue
     listed = remote.repository.referrers(remote.descriptor, IN_TOTO)
-    if len(listed) > MAX_REFERRERS:
+    if len(listed) > MAX_ATTESTATIONS:
         raise GraphTooLarge(f"{remote.pinned} has {len(listed)} statements that nobody signed")
     for entry in listed:
         try:
@@ -100,9 +99,10 @@ def _about(remote: Remote, statement: Statement) -> Iterator[Statement]:
         yield statement
 
 
-def _newest(said: Iterable[tuple[Statement, Signer | None]], remote: Remote) -> Origin:
+def _newest(said: Iterable[tuple[Statement, Signer | None]], remote: Remote, evidence: Evidence) -> Origin:
     """The one whose build ended last; those of other kinds of builds are passed over where there is one of ours."""
     origins: list[Origin] = []
+    evidence = replace(evidence, wanted=(PROVENANCE,))
     failure = InvalidAttestation(
         f"{remote.pinned} has no provenance", hint="push attaches it to what it builds: wasmbuild push --help"
     )
@@ -110,7 +110,8 @@ def _newest(said: Iterable[tuple[Statement, Signer | None]], remote: Remote) -> 
         try:
             origins.append(Origin(Provenance.parse(statement.predicate), signer))
         except InvalidAttestation as malformed:
-            failure = malformed
+            failure, evidence = malformed, replace(evidence, fault=str(malformed))
     if not origins:
+        failure.details = Refused(remote, evidence)
         raise failure
     return max(origins, key=lambda origin: origin.provenance.run.finished or "")

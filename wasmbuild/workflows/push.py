@@ -1,14 +1,12 @@
 """``push``: content, manifest, what is said of it, signatures, and the tags last, so that nobody sees half of it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.client.registries import Registries
 from registry.copying import CopyReport, copy, on_side
-from registry.errors import RegistryRefused
 from registry.reference import Reference
 from wasmbuild.artifact import Packed
 from wasmbuild.created import creation_time
@@ -27,6 +25,11 @@ if TYPE_CHECKING:
     from wasmbuild.workflows.unsigned import Unsigned
 
 __all__ = ["Destination", "Pushed", "push"]
+
+
+def _none() -> "tuple[Companion, ...]":
+    """The companions of a push that attaches nothing."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,63 +101,31 @@ def push(  # noqa: PLR0913 - each of them is a choice of the caller's
     *,
     key: "Signatory | None",
     kinds: "tuple[SignatureKind, ...] | None" = None,
-    companions: "Sequence[Companion]" = (),
+    companions: "Callable[[], tuple[Companion, ...]]" = _none,
     sink: Sink,
     environment: Mapping[str, str],
     concurrency: int = 4,
 ) -> Pushed:
     """Push an artifact and its ``companions``, its signatures when there is a key, and then the tags.
 
-    Signatures and attestations are in all forms or ``kinds``. Raises UsageFailed for a malformed
-    SOURCE_DATE_EPOCH, and what the client raises.
+    The companions are asked for when the artifact is there, so that they may be made meanwhile. Signatures and
+    attestations are in all forms or ``kinds``. Raises UsageFailed for a malformed SOURCE_DATE_EPOCH, what making
+    companions raises, and what the client raises.
     """
     created = creation_time(environment)
     repository, manifest = destination.repository, source.manifest
     remote = Remote(destination.reference, repository, manifest)
     report = copy(source, repository, manifest, hooks=observed(sink), concurrency=concurrency)
     pushed = Pushed(remote, destination.tags, report)
-    if key is not None or companions:
-        with on_side("destination"), _excused(companions):
-            pushed = _beside(pushed, key, kinds, companions, created, sink)
+    made = companions()
+    if key is not None or made:
+        from wasmbuild.workflows.pushed_beside import put_beside  # noqa: PLC0415 - with all that signing needs
+
+        with on_side("destination"):
+            beside = put_beside(remote, key, kinds, made, created, sink)
+        pushed = replace(
+            pushed, documents=beside.documents, attestations=beside.attestations, signatures=beside.signatures
+        )
     with on_side("destination"), step(sink, "tag", destination.shown):
         repository.tag_all(manifest, destination.tags)
     return pushed
-
-
-@contextmanager
-def _excused(companions: "Sequence[Companion]") -> Iterator[None]:
-    """Tell how to push without what a registry refuses."""
-    try:
-        yield
-    except RegistryRefused as failure:
-        if companions:
-            failure.hint = failure.hint or "--sbom none --provenance none --no-capabilities pushes without them"
-        raise
-
-
-def _beside(
-    pushed: Pushed,
-    key: "Signatory | None",
-    kinds: "tuple[SignatureKind, ...] | None",
-    companions: "Sequence[Companion]",
-    created: str,
-    sink: Sink,
-) -> Pushed:
-    """Put everything beside the artifact; what refers to it is listed once."""
-    from wasmbuild.workflows.beside import Beside  # noqa: PLC0415
-    from wasmbuild.workflows.unsigned import attach_documents  # noqa: PLC0415
-
-    remote = pushed.remote
-    store = Beside(remote.repository)
-    documents = attach_documents(store, remote.descriptor, companions, created, sink, signed=key is not None)
-    if key is None:
-        return replace(pushed, documents=documents)
-    from wasmbuild.workflows.attest import Said, attach_attestations  # noqa: PLC0415 - imports cryptography
-    from wasmbuild.workflows.sign import ALL_KINDS, Attached, Wish, attach_signatures  # noqa: PLC0415
-
-    where = Attached(store, remote.pinned, remote.descriptor)
-    wish = Wish(key, created, kinds or ALL_KINDS)
-    said = [Said(each.predicate, each.subjects) for each in companions]
-    attestations = attach_attestations(where, said, wish, sink) if said else ()
-    signatures = attach_signatures(where, wish, sink)
-    return replace(pushed, documents=documents, attestations=attestations, signatures=signatures)

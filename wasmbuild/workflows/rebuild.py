@@ -120,7 +120,9 @@ def _built_again(provenance: Provenance, again: Again, setting: Setting) -> byte
     source, parameters = provenance.source, provenance.parameters
     if source is None:
         raise InvalidAttestation(
-            "the provenance names no commit to build from", cause="it was built outside of a repository of git"
+            "the provenance names no commit to build from",
+            cause="it was built outside of a repository of git, or before its first commit",
+            hint="git init && git add . && git commit -m sources, and then push it again",
         )
     if source.annotations.get(DIRTY) == "true":
         setting.sink(Note("warning", "it was built from sources that were not as in the commit"))

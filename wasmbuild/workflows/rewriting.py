@@ -11,7 +11,7 @@ from typing import Any
 
 from registry.errors import InvalidReference
 from registry.reference import Reference
-from registry.words import printable
+from registry.words import pasted, printable
 from wasmbuild.errors import UsageFailed
 from wasmbuild.tables import closest
 from wasmbuild.wasm.binary import read, read_all
@@ -162,5 +162,5 @@ def _no_file(name: str, verb: str) -> UsageFailed:
     return UsageFailed(
         f"there is no file {name[:120]}",
         cause=f"{verb} takes a file of this machine: an artifact in a registry is what it is",
-        hint=f"wasmbuild pull {name[:120]} -o FILE.wasm" if "/" in name else None,
+        hint=f"wasmbuild pull {pasted(name[:120])} -o FILE.wasm" if "/" in name else None,
     )

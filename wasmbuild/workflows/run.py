@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from registry.words import pasted
 from wasmbuild.caches import Caches
 from wasmbuild.errors import Failure, GuestFailed, TargetExists
 from wasmbuild.events import Note, Sink
@@ -64,7 +65,7 @@ class Prepared:
             return GuestFailed(
                 f"{self.program.name} answers HTTP requests, and run runs commands",
                 cause="it exports wasi:http/incoming-handler, and no wasi:cli/run",
-                hint=f"wasmbuild serve-http {self.artifact}",
+                hint=f"wasmbuild serve-http {pasted(self.artifact)}",
             )
         return self.decision.failure(self.artifact)
 

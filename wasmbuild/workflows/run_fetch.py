@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from registry.client.registries import Registries
 from registry.errors import DigestMismatch
+from registry.words import pasted
 from wasmbuild.caches import Caches
 from wasmbuild.errors import Unsigned, UsageFailed
 from wasmbuild.events import Sink
@@ -54,7 +55,7 @@ def refuse_unsigned(file: Path, policy: "RunPolicy | None") -> NoReturn:
         raise Unsigned(
             f"{file} is a file, and files are not signed",
             cause=f"{policy.where('signature', 'keys')} asks for a signature, which artifacts in a registry have",
-            hint=f"wasmbuild push HOST/REPOSITORY:TAG {file} --sign --key wasmbuild.key",
+            hint=f"wasmbuild push HOST/REPOSITORY:TAG {pasted(file)} --sign --key wasmbuild.key",
         )
     raise UsageFailed(f"{file} is a file, and a key verifies artifacts in a registry")
 

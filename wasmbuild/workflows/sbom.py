@@ -6,24 +6,30 @@ Not here: how a file is read (``wasmbuild.sbom``), and how the document gets to 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from registry.client.registries import Registries
 from registry.reference import Reference
-from wasmbuild.caches import Caches
 from wasmbuild.created import creation_time
-from wasmbuild.errors import UsageFailed
+from wasmbuild.errors import InvalidWasm, UsageFailed
 from wasmbuild.events import Sink
 from wasmbuild.project import PROJECT_FILE
 from wasmbuild.sbom import cyclonedx, spdx
 from wasmbuild.sbom.gathering import Known, gather
-from wasmbuild.sbom.locks import Package
+from wasmbuild.sbom.inventory import Inventory
+from wasmbuild.wasm.mapped import mapped
 from wasmbuild.workflows.locals import local_file
-from wasmbuild.workflows.wasmtools import content
+
+if TYPE_CHECKING:
+    from wasmbuild.caches import Caches
+    from wasmbuild.sbom.locks import Package
 
 __all__ = ["Form", "Sbom", "Subject", "artifact_known", "make_sbom", "open_subject"]
 
 Form = Literal["cyclonedx", "spdx"]
+
+MAX_FILE = 1024**3
+"""Bytes of a file that is read for an SBOM."""
 
 _FORMS: Mapping[Form, tuple[str, Callable[..., str]]] = {
     "cyclonedx": (cyclonedx.MEDIA_TYPE, cyclonedx.write),
@@ -55,7 +61,7 @@ def open_subject(
     target: str | None = None,
     *,
     environment: Mapping[str, str],
-    caches: Callable[[], Caches],
+    caches: "Callable[[], Caches]",
     registries: Callable[[], Registries],
     sink: Sink,
 ) -> Subject:
@@ -83,7 +89,7 @@ def open_subject(
     return Subject(fetched.path, str(fetched.reference), artifact_known(fetched.reference))
 
 
-def artifact_known(reference: Reference, packages: tuple[Package, ...] = ()) -> Known:
+def artifact_known(reference: Reference, packages: "tuple[Package, ...]" = ()) -> Known:
     """What is known of the file of an artifact by its digest; ``packages`` are of the locks that it was built with."""
     return Known(reference.repository.rpartition("/")[2], _purl(reference), packages)
 
@@ -94,9 +100,19 @@ def make_sbom(subject: Subject, form: Form, environment: Mapping[str, str]) -> S
     The same file, known by the same, and the same SOURCE_DATE_EPOCH give the same document.
     """
     created = creation_time(environment)
-    inventory = gather(content(subject.path), subject.known)
+    inventory = _gathered(subject)
     media_type, write = _FORMS[form]
     return Sbom(media_type, str(inventory.digest), len(inventory.items), write(inventory, created))
+
+
+def _gathered(subject: Subject) -> Inventory:
+    try:
+        with mapped(subject.path) as opened:
+            if len(opened.data) > MAX_FILE:
+                raise InvalidWasm(f"{subject.path} is too large", cause=f"it has more than {MAX_FILE} bytes")
+            return gather(opened.data, subject.known, opened.digest)
+    except OSError as error:
+        raise UsageFailed(f"{subject.path} cannot be read", cause=error.strerror) from error
 
 
 def _project(artifact: str) -> Path | None:

@@ -4,32 +4,38 @@ Not here: one that is made of the bytes (``sbom``), and how attestations are jud
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from registry.client.registries import Registries
 from registry.content import read_all
+from registry.digest import Digest
 from registry.errors import GraphTooLarge, InvalidDocument
 from registry.graph import read_document
 from registry.model import Descriptor, Manifest, load_json
 from registry.reference import Reference
-from wasmbuild.errors import InvalidAttestation, UsageFailed
+from wasmbuild.errors import InvalidAttestation
 from wasmbuild.events import Sink, step
 from wasmbuild.sbom import cyclonedx, spdx
+from wasmbuild.trust.predicates import CYCLONEDX, SPDX
+from wasmbuild.workflows.demand import Refused, refusal_of
 from wasmbuild.workflows.remote import Remote
 
 if TYPE_CHECKING:
     from wasmbuild.trust.authority import Authority
+    from wasmbuild.trust.evidence import Evidence
+    from wasmbuild.workflows.demand import Demand
     from wasmbuild.workflows.sbom import Form
 
-__all__ = ["AttachedSbom", "attached_sbom"]
+__all__ = ["AttachedSbom", "Wanted", "attached_sbom"]
 
 MAX_SBOM = 64 * 1024 * 1024
 """Bytes of an SBOM that is attached as it is."""
 
 _MEDIA_TYPES: "dict[Form, str]" = {"cyclonedx": cyclonedx.MEDIA_TYPE, "spdx": spdx.MEDIA_TYPE}
 _NAMES: "dict[Form, str]" = {"cyclonedx": "CycloneDX", "spdx": "SPDX"}
+_TYPES: "dict[Form, str]" = {"cyclonedx": CYCLONEDX, "spdx": SPDX}
 _MOST = 20
 
 
@@ -47,48 +53,77 @@ class AttachedSbom:
         return {"name": str(self.reference), "mediaType": self.media_type, "verified": self.verified}
 
 
-def attached_sbom(
-    reference: Reference, form: "Form", authorities: "Sequence[Authority]", *, registries: Registries, sink: Sink
-) -> AttachedSbom:
-    """The SBOM of a form that is attached to what a reference means now.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which SBOM: its form, who must have attested it, what the artifact must fulfil, and the manifest it is in."""
 
-    With ``authorities`` it is the one that one of them has attested, without any the one that anybody attached.
-    Raises InvalidAttestation when there is none, UsageFailed when there are several that differ, and what the
-    client raises.
+    form: "Form"
+    authorities: "Sequence[Authority]" = ()
+    demand: "Demand | None" = None
+    manifest: Digest | None = None
+
+
+def attached_sbom(reference: Reference, wanted: Wanted, *, registries: Registries, sink: Sink) -> AttachedSbom:
+    """The SBOM that is attached to what a reference means now.
+
+    With ``authorities`` it is the one that one of them has attested; else one that what fulfils the demand has
+    shown to hold; else the one that anybody attached. Raises what the demand raises, InvalidAttestation when there
+    is none, UsageFailed when there are several that differ, and what the client raises.
     """
     remote = Remote.resolve(reference, registries)
-    text = _attested(remote, form, authorities, sink) if authorities else _raw(remote, form)
-    return AttachedSbom(remote.pinned, _MEDIA_TYPES[form], text, bool(authorities))
+    evidence = wanted.demand.check(remote, sink) if wanted.demand is not None else None
+    if wanted.authorities:
+        evidence = _judged(remote, wanted, sink)
+    vouched = evidence is not None and any(each.holds for each in evidence.of_type(_TYPES[wanted.form]))
+    if evidence is not None and (vouched or wanted.authorities):
+        return AttachedSbom(remote.pinned, _MEDIA_TYPES[wanted.form], _attested(remote, wanted, evidence), True)
+    return AttachedSbom(remote.pinned, _MEDIA_TYPES[wanted.form], _raw(remote, wanted), False)
 
 
-def _attested(remote: Remote, form: "Form", authorities: "Sequence[Authority]", sink: Sink) -> str:
+def _judged(remote: Remote, wanted: Wanted, sink: Sink) -> "Evidence":
     from wasmbuild.trust.discovery import found  # noqa: PLC0415  (with cryptography)
-    from wasmbuild.trust.predicates import CYCLONEDX, SPDX  # noqa: PLC0415
-    from wasmbuild.trust.verifier import Verifier, require_attestation  # noqa: PLC0415
+    from wasmbuild.trust.verifier import Verifier  # noqa: PLC0415
 
-    wanted = CYCLONEDX if form == "cyclonedx" else SPDX
     with step(sink, "verify", remote.pinned.short):
-        candidates = found(remote.repository, remote.descriptor, wanted.__eq__)
-        evidence = Verifier(authorities).verify(remote.descriptor, candidates)
-        require_attestation(evidence, wanted, str(remote.pinned))
-    held = [each for each in evidence.attestations if each.holds and each.predicate_type == wanted]
-    predicates = [each.claim.statement.predicate for each in held if each.claim and each.claim.statement]
-    return _only({_text(dict(each)) for each in predicates}, remote, form)
+        candidates = found(remote.repository, remote.descriptor, _TYPES[wanted.form].__eq__)
+        return Verifier(wanted.authorities).verify(remote.descriptor, candidates)
 
 
-def _raw(remote: Remote, form: "Form") -> str:
-    media_type = _MEDIA_TYPES[form]
+def _attested(remote: Remote, wanted: Wanted, evidence: "Evidence") -> str:
+    from wasmbuild.workflows.attest import required_attestations  # noqa: PLC0415  (with cryptography)
+    from wasmbuild.workflows.attestations import kept_to, statements_of  # noqa: PLC0415
+
+    with refusal_of(remote):
+        held = required_attestations(kept_to(evidence, wanted.manifest), _TYPES[wanted.form])
+    texts: dict[str, Descriptor | None] = {}
+    for statement, finding in statements_of(held):
+        texts.setdefault(_text(dict(statement.predicate)), finding.manifest)
+    return _only(texts, remote, wanted)
+
+
+def _raw(remote: Remote, wanted: Wanted) -> str:
+    media_type = _MEDIA_TYPES[wanted.form]
     listed = remote.repository.referrers(remote.descriptor, media_type)
     listed = [entry for entry in listed if entry.artifact_type == media_type]
+    listed = [entry for entry in listed if wanted.manifest in {None, entry.digest}]
     if len(listed) > _MOST:
         raise GraphTooLarge(f"{remote.pinned} has {len(listed)} SBOMs", cause=f"at most {_MOST} are looked at")
-    layers = [layer for entry in listed for layer in _layers(remote, entry, media_type)]
+    layers = {layer.digest: (layer, entry) for entry in listed for layer in _layers(remote, entry, media_type)}
     if not layers:
-        raise InvalidAttestation(
-            f"no SBOM in the form of {_NAMES[form]} is attached to {remote.pinned}",
-            hint=f"wasmbuild sbom {remote.pinned}  makes one from the bytes",
-        )
-    return _only({_read(remote, layer) for layer in {each.digest: each for each in layers}.values()}, remote, form)
+        raise _missing(remote, wanted)
+    return _only({_read(remote, layer): entry for layer, entry in layers.values()}, remote, wanted)
+
+
+def _missing(remote: Remote, wanted: Wanted) -> InvalidAttestation:
+    from wasmbuild.trust.evidence import Evidence  # noqa: PLC0415  (with cryptography)
+
+    where = f" in {wanted.manifest}" if wanted.manifest else ""
+    failure = InvalidAttestation(
+        f"no SBOM in the form of {_NAMES[wanted.form]} is attached to {remote.pinned}{where}",
+        hint=f"wasmbuild sbom {remote.pinned}  makes one from the bytes",
+    )
+    failure.details = Refused(remote, Evidence(remote.descriptor.digest, (), wanted=(_TYPES[wanted.form],)))
+    return failure
 
 
 def _layers(remote: Remote, entry: Descriptor, media_type: str) -> list[Descriptor]:
@@ -113,12 +148,17 @@ def _text(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def _only(texts: set[str], remote: Remote, form: "Form") -> str:
+def _only(texts: "Mapping[str, Descriptor | None]", remote: Remote, wanted: Wanted) -> str:
+    """The one text, of those by the manifests that have them. Raises UsageFailed for several."""
     if len(texts) != 1:
-        raise UsageFailed(
-            f"{len(texts)} different SBOMs in the form of {_NAMES[form]} are attached to {remote.pinned}",
-            cause="which of them is meant is not clear",
-            hint=f"wasmbuild discover {remote.pinned}",
+        from wasmbuild.workflows.attestations import ambiguous  # noqa: PLC0415  (with cryptography)
+
+        form = "" if wanted.form == "cyclonedx" else f" --format {wanted.form}"
+        trusted = " --key wasmbuild.pub" if wanted.authorities else ""
+        raise ambiguous(
+            f"{len(texts)} different SBOMs in the form of {_NAMES[wanted.form]} are attached to {remote.pinned}",
+            list(texts.values()),
+            f"wasmbuild sbom {remote.pinned} --attached{form}{trusted}",
         )
     (text,) = texts
     return text

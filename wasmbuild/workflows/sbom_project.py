@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.errors import Failure
-from registry.words import printable
+from registry.words import pasted
 from wasmbuild.build.tree import SourceTree
 from wasmbuild.errors import InvalidProject, UsageFailed
 from wasmbuild.events import Note, Sink
@@ -62,7 +62,7 @@ def known_of_project(folder: Path, target: str | None, refining: Refining) -> tu
     part = _chosen(workspace, target)
     file = _file(part)
     if not file.is_file():
-        raise UsageFailed(f"{part.label} is not built yet", hint=f"wasmbuild build {printable(str(folder))}")
+        raise UsageFailed(f"{part.label} is not built yet", hint=f"wasmbuild build {pasted(folder)}")
     language = _language(part)
     packages = lock_packages(part.project.root, language)
     if packages and language in REFINED:
@@ -100,7 +100,7 @@ def _chosen(workspace: Workspace, target: str | None) -> Part:
     raise UsageFailed(
         "an SBOM is of one target",
         cause=f"this project has {', '.join(list(parts)[:20])}",
-        hint=f"wasmbuild sbom . --target {next(iter(parts))}" if parts else None,
+        hint=f"wasmbuild sbom . --target {pasted(next(iter(parts)))}" if parts else None,
     )
 
 

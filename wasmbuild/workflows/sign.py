@@ -1,16 +1,14 @@
 """``sign``: signatures beside an artifact that a registry has, in each form that verifiers read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from registry.client.registries import Registries
 from registry.content import Store
-from registry.copying import copy
 from registry.model import Descriptor
 from registry.reference import Reference
-from registry.stores.memory import MemoryStore
 from wasmbuild.created import EPOCH_VARIABLE, creation_time
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink, step
@@ -24,7 +22,8 @@ from wasmbuild.trust.referrer import Referrer
 from wasmbuild.trust.signer import Signatory, sign, sign_payload
 from wasmbuild.trust.simplesigning import MAX_PAYLOAD, Payload
 from wasmbuild.trust.verifier import Claim, Verifier
-from wasmbuild.workflows.remote import Remote, observed
+from wasmbuild.workflows.beside import Beside
+from wasmbuild.workflows.remote import Remote
 
 if TYPE_CHECKING:
     from wasmbuild.trust.notation.signing import Credential
@@ -182,6 +181,8 @@ def attach_signatures(where: Attached, wish: Wish, sink: Sink) -> tuple[Signatur
     Raises UsageFailed for annotations that are too long, what :func:`add_layer` raises, and what the
     store raises.
     """
+    store = where.repository if isinstance(where.repository, Beside) else Beside(where.repository)
+    where = replace(where, repository=store)
     kinds = _possible(where.subject, wish.kinds, sink)
     payload = Payload(where.subject.digest, where.reference.name, wish.annotations)
     if len(payload.encode()) > MAX_PAYLOAD:
@@ -191,7 +192,7 @@ def attach_signatures(where: Attached, wish: Wish, sink: Sink) -> tuple[Signatur
     known = {kind: _known(where, wish, kind) for kind in kinds}
     if not all(known.values()):
         with step(sink, "sign", where.reference.short):
-            made = {kind: known[kind] or _attach(where, wish, kind, payload, sink) for kind in kinds}
+            made = {kind: known[kind] or _attach(where, wish, kind, payload) for kind in kinds}
     else:
         sink(Note("info", f"{where.reference.short} is signed by this key already"))
         made = {kind: found for kind, found in known.items() if found is not None}
@@ -241,15 +242,11 @@ def _says_the_same(claim: Claim, where: Attached, wish: Wish, kind: SignatureKin
     return same_name and dict(claim.annotations) == dict(wish.annotations)
 
 
-def _attach(where: Attached, wish: Wish, kind: SignatureKind, payload: Payload, sink: Sink) -> Descriptor:
+def _attach(where: Attached, wish: Wish, kind: SignatureKind, payload: Payload) -> Descriptor:
     if kind is SignatureKind.LEGACY:
         layer, data = sign_payload(payload, wish.key)
         return add_layer(where.repository, where.subject.digest, layer, data)
-    referrer = _referrer(where, wish, kind)
-    made = MemoryStore()
-    referrer.push_to(made)
-    copy(made, where.repository, referrer.manifest, hooks=observed(sink))
-    return referrer.manifest
+    return _referrer(where, wish, kind).push_to(where.repository)
 
 
 def _referrer(where: Attached, wish: Wish, kind: SignatureKind) -> Referrer:

@@ -28,7 +28,8 @@ ENTRY_POINTS = "wasmbuild.signers"
 """The group of signers that other packages bring."""
 
 _COMMAND = "command"
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):(?!//)(.+)", re.DOTALL)
+_HINT = "docs/signers.md has those that there may be"
+_SCHEME = re.compile(r"(?!env://)([a-z][a-z0-9+.-]+):(.+)", re.DOTALL)
 """What is no file: ``env://NAME`` is read as one, and a file of such a name is ``./name:rest``."""
 
 
@@ -91,7 +92,7 @@ def check_signatory(text: str, environment: Mapping[str, str] = os.environ) -> N
 def _parted(text: str) -> tuple[str, str]:
     """A scheme and what follows it; no scheme for a file, which a name with a colon may be, too."""
     found = _SCHEME.fullmatch(text)
-    if found is None or (found[1] != _COMMAND and Path(text).exists()):
+    if found is None or (found[1] != _COMMAND and os.path.lexists(text)):
         return "", text
     return found[1], found[2]
 
@@ -119,8 +120,8 @@ def _entry(scheme: str) -> "EntryPoint":
     found = list(entry_points(group=ENTRY_POINTS, name=scheme))
     if not found:
         known = sorted({entry.name for entry in entry_points(group=ENTRY_POINTS)} | {_COMMAND})
-        cause = f"there is no such file, and signers are installed for {', '.join(f'{name}:' for name in known)}"
-        raise UsageFailed(f"there is no key {scheme}:…", cause=cause, hint="wasmbuild keys generate")
+        cause = f"signers are installed for {', '.join(f'{name}:' for name in known)}, and there is no such file"
+        raise UsageFailed(f"no signer for {scheme}: is installed", cause=cause, hint=_HINT)
     if len(found) > 1:
         packages = ", ".join(sorted(entry.dist.name if entry.dist else "?" for entry in found))
         raise UsageFailed(f"several packages bring a signer {scheme}", cause=packages, hint="uninstall all but one")

@@ -1,6 +1,7 @@
 """Since: which targets have changed after a revision of git, so that only these are built.
 
-What git knows is asked of git: files that differ from the revision, and those that it does not know yet.
+What git knows is asked of git: files that differ from the revision, and those that it does not know yet. No
+program that a repository names is started for it: no hook, no monitor, and no filter of its own settings.
 """
 
 import os
@@ -15,6 +16,7 @@ from wasmbuild.build.tree import IGNORED_FOLDERS
 from wasmbuild.errors import ToolFailed, UsageFailed
 from wasmbuild.events import Event, ToolOutput
 from wasmbuild.project import PROJECT_FILE
+from wasmbuild.workflows.git import QUIET, SAFE, inherited
 
 __all__ = ["MAX_CHANGED", "changed_files", "touches", "with_dependents"]
 
@@ -26,9 +28,12 @@ _MAX_BYTES = 256 * 1024 * 1024
 _CHANGED = re.compile(r"[ABCDMTUX]\t(.+)")
 _UNKNOWN = re.compile(r"\? (.+)")
 _REVISION = re.compile(r"[0-9a-f]{40,64}")
-# A repository may name programs that git would start; none is needed here.
-_GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=true")
-_DIFF = ("diff", "--name-status", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", "--submodule=short")
+_DIFF = ("diff", "--name-status", "--no-renames", "--no-ext-diff", "--ignore-submodules=dirty", "--submodule=short")
+_FILTERS = ("config", "--includes", "--name-only", "--get-regexp", r"^filter\..*\.(clean|process|required)$")
+_SUBMODULES = ("config", "--file", ".gitmodules", "--get-regexp", r"^submodule\..*\.path$")
+_NOTHING_FOUND = 1
+_DEEPEST = 8
+"""Submodules within submodules that are looked at."""
 
 
 def changed_files(root: Path, revision: str, environment: Mapping[str, str]) -> frozenset[Path]:
@@ -37,14 +42,49 @@ def changed_files(root: Path, revision: str, environment: Mapping[str, str]) -> 
     Of a submodule, and of another repository inside this one, git names the folder alone.
     Raises UsageFailed when ``root`` is in no repository, there is no such revision, or there is no git.
     """
+    return _changed(root, revision, environment, _DEEPEST)
+
+
+def _changed(root: Path, revision: str, environment: Mapping[str, str], deeper: int) -> frozenset[Path]:
     top = Path(os.path.realpath(_one_line(root, ("rev-parse", "--show-toplevel"), environment)))
     commit = _one_line(
         root, ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}"), environment, _REVISION
     )
-    differing = _lines(top, (*_DIFF, commit, "--"), environment)
+    differing = _lines(top, (*_DIFF, commit, "--"), {**environment, **_without_filters(top, environment)})
     unknown = _lines(top, ("ls-files", "--others", "--exclude-standard", "-t"), environment)
     found = {*_paths(differing, _CHANGED), *_paths(unknown, _UNKNOWN)}
-    return frozenset(top / path for path in found)
+    inside = {path for path in _submodules(top, environment) if _is_changed(top / path, environment, deeper)}
+    return frozenset(top / path for path in found | inside)
+
+
+def _without_filters(top: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Variables that turn off the filters of a repository's own settings; those of the user are the user's."""
+    scopes = ("--local", "--worktree")
+    names = {name for scope in scopes for name in _found(top, (_FILTERS[0], scope, *_FILTERS[1:]), environment)}
+    before = environment.get("GIT_CONFIG_COUNT", "0")
+    first = int(before) if before.isdecimal() else 0
+    settings = {"GIT_CONFIG_COUNT": str(first + len(names))}
+    for number, name in enumerate(sorted(names), first):
+        settings[f"GIT_CONFIG_KEY_{number}"] = name
+        settings[f"GIT_CONFIG_VALUE_{number}"] = "false" if name.endswith(".required") else ""
+    return settings
+
+
+def _submodules(top: Path, environment: Mapping[str, str]) -> Iterator[str]:
+    """The submodules that are there: git would look into them with whatever filters they name."""
+    for line in _found(top, _SUBMODULES, environment) if (top / ".gitmodules").is_file() else ():
+        path = line.partition(".path ")[2]
+        folder = top / path
+        if path and (folder / ".git").exists() and top in Path(os.path.realpath(folder)).parents:
+            yield path
+
+
+def _is_changed(folder: Path, environment: Mapping[str, str], deeper: int) -> bool:
+    own = inherited(environment)
+    try:
+        return deeper == 0 or bool(_changed(folder, "HEAD", own, deeper - 1))
+    except UsageFailed:
+        return True
 
 
 def touches(changed: Iterable[Path], root: Path, inputs: Iterable[str], lock: Path) -> bool:
@@ -114,7 +154,14 @@ def _one_line(
     return found[-1]
 
 
-def _lines(root: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+def _found(root: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """What is in settings, which may be nothing."""
+    return _lines(root, arguments, environment, (0, _NOTHING_FOUND))
+
+
+def _lines(
+    root: Path, arguments: Sequence[str], environment: Mapping[str, str], expected: Sequence[int] = (0,)
+) -> list[str]:
     """What git says; raises UsageFailed in its own words."""
     lines: list[str] = []
 
@@ -126,9 +173,9 @@ def _lines(root: Path, arguments: Sequence[str], environment: Mapping[str, str])
 
     try:
         completed = run(
-            [*_GIT, "-C", str(root), *arguments],
+            ["git", *SAFE, "-C", str(root), *arguments],
             cwd=Path("/"),
-            env=environment,
+            env={**environment, **QUIET},
             sink=keep,
             timeout_seconds=_SECONDS,
             tool="git",
@@ -136,7 +183,7 @@ def _lines(root: Path, arguments: Sequence[str], environment: Mapping[str, str])
         )
     except ToolFailed as error:
         raise UsageFailed("--since needs git, which cannot be asked", cause=error.cause or error.what) from error
-    if completed.exit_code != 0:
+    if completed.exit_code not in expected:
         raise UsageFailed("git cannot say what has changed", cause="\n".join(completed.tail[-5:]) or None)
     return lines
 

@@ -13,7 +13,8 @@ from registry.graph import read_document
 from registry.model import EMPTY, TITLE, Descriptor, Manifest, describe
 from wasmbuild.events import Sink, step
 from wasmbuild.trust.predicates import MAX_PREDICATE
-from wasmbuild.trust.referrer import Referrer
+from wasmbuild.trust.proof import Rejected
+from wasmbuild.trust.referrer import PREDICATE_TYPE, Referrer
 from wasmbuild.trust.statement import IN_TOTO, Statement
 from wasmbuild.workflows.companions import Companion, Document
 
@@ -80,14 +81,17 @@ def _referrer(document: Document, subject: Descriptor, created: str) -> Referrer
 
 
 def _said_before(store: Store, subject: Descriptor, companion: Companion) -> Descriptor | None:
-    """The manifest of an unsigned statement that says the same at another time."""
+    """The manifest of a statement that says the same, at another time, whether somebody has signed it or nobody."""
     if companion.document is None or companion.document.media_type != IN_TOTO:
         return None
     from wasmbuild.trust.attesting import essence  # noqa: PLC0415  (with cryptography; a file that is pushed needs none)
 
-    wanted = essence(Statement.parse(companion.document.data))
-    listed = store.referrers(subject, IN_TOTO)
-    for entry in listed[-_MOST_COMPARED:]:
+    said = Statement.parse(companion.document.data)
+    wanted = essence(said)
+    listed = store.referrers(subject)
+    bare = [each for each in listed if each.artifact_type == IN_TOTO]
+    signed = [each for each in listed if each.annotations.get(PREDICATE_TYPE) == said.predicate_type]
+    for entry in (*signed[-_MOST_COMPARED:], *bare[-_MOST_COMPARED:]):
         statement = _statement_in(store, entry)
         if statement is not None and essence(statement) == wanted:
             return entry.plain()
@@ -95,11 +99,17 @@ def _said_before(store: Store, subject: Descriptor, companion: Companion) -> Des
 
 
 def _statement_in(store: Store, entry: Descriptor) -> Statement | None:
-    """The statement of somebody's referrer, if it is one."""
+    """The statement of somebody's referrer, if it is one; who signed it, and whether that holds, is not asked."""
+    from wasmbuild.trust.bundle import BUNDLE_TYPES, MAX_BUNDLE, Bundle  # noqa: PLC0415
+
     try:
         document = read_document(store, entry)[1]
         if not isinstance(document, Manifest) or len(document.layers) != 1:
             return None
-        return Statement.parse(read_all(store, document.layers[0], _MAX_STATEMENT))
-    except (ContentTooLarge, InvalidDocument):
+        layer = document.layers[0]
+        if layer.media_type.startswith(BUNDLE_TYPES):
+            envelope = Bundle.parse(read_all(store, layer, MAX_BUNDLE)).envelope
+            return Statement.parse(envelope.payload) if envelope.payload_type == IN_TOTO else None
+        return Statement.parse(read_all(store, layer, _MAX_STATEMENT))
+    except (ContentTooLarge, InvalidDocument, Rejected):
         return None

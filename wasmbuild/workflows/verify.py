@@ -1,24 +1,27 @@
 """``verify``: that an artifact fulfils a demand, and what was found of its signatures."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.client.registries import Registries
-from registry.errors import Details, Failure
+from registry.content import Store
+from registry.errors import Failure
+from registry.model import Descriptor
 from registry.reference import Reference
+from wasmbuild.errors import InvalidKey, PolicyDenied
 from wasmbuild.events import Note, Sink, step
 from wasmbuild.trust.authority import Authority, KeyAuthority
-from wasmbuild.trust.candidate import Candidate
-from wasmbuild.trust.discovery import attestations_wanted, found, signatures_wanted
+from wasmbuild.trust.capability import CAPABILITIES_V1
+from wasmbuild.trust.discovery import Wanted, attestations_wanted, found, signatures_wanted
 from wasmbuild.trust.evidence import Evidence, Outcome
 from wasmbuild.trust.keyfiles import read_key_file
 from wasmbuild.trust.keys import PublicKey
 from wasmbuild.trust.verifier import Verifier, require, require_attestation
-from wasmbuild.workflows.demand import Demand
+from wasmbuild.workflows.demand import Demand, Refused, refusal_of
 from wasmbuild.workflows.remote import Remote
-from wasmbuild.workflows.verify_report import held_words
+from wasmbuild.workflows.verify_report import tell_held
 
 if TYPE_CHECKING:
     from wasmbuild.trust.policy.verdict import Verdict
@@ -30,13 +33,11 @@ __all__ = ["Saying", "Verified", "load_public_key", "trusted_keys", "verify_remo
 class Verified:
     """An artifact, and the evidence about it, whether that was enough or not.
 
-    ``types`` are the attestations that were asked for, by their predicate types, in place of signatures;
     ``denied`` is what a policy came to that is not fulfilled.
     """
 
     remote: Remote
     evidence: Evidence
-    types: tuple[str, ...] = ()
     denied: "Verdict | None" = None
 
     @property
@@ -45,12 +46,9 @@ class Verified:
         return self.remote.pinned
 
     @property
-    def outcome(self) -> Outcome:
-        """What was asked for came to: the worst, of several types, and never verified where a policy denied it."""
-        if self.denied is not None:
-            return Outcome.INVALID if self.evidence.findings else Outcome.UNSIGNED
-        outcomes = [self.evidence.outcome_of(each) for each in self.types] or [self.evidence.outcome]
-        return next((each for each in outcomes if each is not Outcome.VERIFIED), Outcome.VERIFIED)
+    def outcome(self) -> str:
+        """What was asked for came to, in a word."""
+        return self.evidence.outcome.value if self.denied is None else PolicyDenied.outcome
 
     @property
     def looked_at(self) -> tuple[str, ...]:
@@ -61,9 +59,8 @@ class Verified:
 
     def to_json(self) -> dict[str, Any]:
         """The document of the command."""
-        evidence = {**self.evidence.to_json(), "outcome": self.outcome.value, "lookedAt": list(self.looked_at)}
-        judged = {} if self.denied is None else {"policy": _judged(self.denied)}
-        return {**self.remote.to_json(), **evidence, **judged}
+        found = Refused(self.remote, self.evidence, self.denied).to_json()
+        return {**found, "lookedAt": list(self.looked_at)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,28 +73,40 @@ class Saying:
 
     def check(self, remote: Remote, sink: Sink, /) -> Evidence:
         """The evidence. Raises Unsigned, InvalidSignature or InvalidAttestation, also for what the bytes contradict."""
-        with step(sink, "verify", remote.pinned.short):
-            verifier = Verifier(self.authorities, self.annotations)
-            evidence = verifier.verify(remote.descriptor, self._candidates(remote))
-            if not self.types:
-                require(evidence, str(remote.pinned))
-            for each in self.types:
-                require_attestation(evidence, each, str(remote.pinned))
-        if any(finding.holds for finding in evidence.attestations):
-            from wasmbuild.workflows.capability_claim import compare_claims  # noqa: PLC0415  (few attest it)
+        with refusal_of(remote):
+            return self.insist(remote.repository, remote.descriptor, str(remote.pinned), remote.pinned.short, sink)
 
-            compare_claims(remote, evidence, sink)
+    def insist(self, store: Store, artifact: Descriptor, shown: str, short: str, sink: Sink) -> Evidence:
+        """The same of an artifact anywhere, which is called ``shown``, and ``short`` in a line of progress."""
+        with step(sink, "verify", short):
+            evidence = self._evidence(store, artifact, self.types.__contains__ if self.types else signatures_wanted)
+            if self.types and evidence.outcome is Outcome.UNSIGNED:
+                evidence = self._evidence(store, artifact, attestations_wanted)  # to say what there is instead
+            if not self.types:
+                require(evidence, shown)
+            for each in self.types:
+                require_attestation(evidence, each, shown)
+        if CAPABILITIES_V1 in self.types:
+            from wasmbuild.workflows.capability_claim import compare_claims  # noqa: PLC0415  (few ask for it)
+
+            compare_claims(store, artifact, short, evidence, sink)
         for reason in dict.fromkeys(finding.reason for finding in evidence.findings if finding.reason):
             sink(Note("warning", reason))
         return evidence
 
-    def _candidates(self, remote: Remote) -> list[Candidate]:
-        return found(remote.repository, remote.descriptor, attestations_wanted if self.types else signatures_wanted)
+    def _evidence(self, store: Store, artifact: Descriptor, wanted: Wanted) -> Evidence:
+        judged = Verifier(self.authorities, self.annotations).verify(artifact, found(store, artifact, wanted))
+        return replace(judged, wanted=self.types)
 
 
 def load_public_key(file: Path) -> PublicKey:
-    """The public key in a file. Raises InvalidKey."""
-    return PublicKey.load(read_key_file(file))
+    """The public key in a file. Raises InvalidKey, which names the file: it may be one of several."""
+    data = read_key_file(file)
+    try:
+        return PublicKey.load(data)
+    except InvalidKey as failure:
+        what = f"{file} cannot verify: {failure.what}"
+        raise InvalidKey(what, cause=failure.cause, hint=failure.hint) from failure
 
 
 def trusted_keys(files: "tuple[Path, ...]") -> tuple[KeyAuthority, ...]:
@@ -111,29 +120,11 @@ def verify_remote(reference: Reference, demand: Demand, *, registries: Registrie
     Raises what that raises otherwise; what it says of the evidence is then a Verified, as the failure's details.
     """
     remote = Remote.resolve(reference, registries)
-    types = demand.types if isinstance(demand, Saying) else ()
     try:
-        verified = Verified(remote, demand.check(remote, sink), types)
+        verified = Verified(remote, demand.check(remote, sink))
     except Failure as failure:
-        failure.details = _as_verified(remote, failure.details, types)
+        if isinstance(failure.details, Refused):
+            failure.details = Verified(remote, failure.details.evidence, failure.details.denied)
         raise
-    for finding in verified.evidence.findings:
-        if finding.holds:
-            sink(Note("info", held_words(finding)))
+    tell_held(verified.evidence, sink)
     return verified
-
-
-def _as_verified(remote: Remote, details: Details | None, types: tuple[str, ...]) -> Details | None:
-    """What a demand says of the evidence, as one kind of thing."""
-    from wasmbuild.trust.policy.verdict import Verdict  # noqa: PLC0415  (few artifacts are denied)
-
-    if isinstance(details, Evidence):
-        return Verified(remote, details, types)
-    if isinstance(details, Verdict):
-        return Verified(remote, details.evidence, denied=details)
-    return details
-
-
-def _judged(verdict: "Verdict") -> dict[str, Any]:
-    """What a policy came to, without the findings, which are in the document already."""
-    return {key: value for key, value in verdict.to_json().items() if key != "findings"}

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.client.registries import Registries
 from registry.digest import Digest
@@ -14,7 +14,7 @@ from registry.errors import ContentTooLarge, DigestMismatch, Failure
 from registry.files import open_regular
 from registry.model import Descriptor, describe
 from registry.reference import Reference
-from registry.words import printable
+from registry.words import pasted, printable
 from wasmbuild.artifact import wasm_layer
 from wasmbuild.errors import InvalidSignature, UsageFailed
 from wasmbuild.events import Note, Sink
@@ -25,9 +25,13 @@ from wasmbuild.trust.evidence import Evidence
 from wasmbuild.trust.filebundle import open_beside
 from wasmbuild.trust.verifier import Verifier, require, require_attestation
 from wasmbuild.workflows.capability_claim import check_file
-from wasmbuild.workflows.demand import Demand
+from wasmbuild.workflows.demand import Demand, Refused
 from wasmbuild.workflows.platforms import find_manifest
 from wasmbuild.workflows.remote import Remote
+from wasmbuild.workflows.verify_report import tell_held
+
+if TYPE_CHECKING:
+    from wasmbuild.trust.policy.verdict import Verdict
 
 __all__ = ["VerifiedFile", "verify_against", "verify_bundle"]
 
@@ -46,7 +50,7 @@ class VerifiedFile:
     content: Descriptor
     evidence: Evidence
     remote: Remote | None = None
-    types: tuple[str, ...] = ()
+    denied: "Verdict | None" = None
 
     @property
     def text(self) -> str:
@@ -56,11 +60,9 @@ class VerifiedFile:
     def to_json(self) -> dict[str, Any]:
         """The document of the command."""
         named = {"file": str(self.file), "digest": str(self.content.digest), "size": self.content.size}
-        artifact = self.remote.to_json() if self.remote else {}
-        found = self.evidence.to_json()
-        if self.types:
-            found["outcome"] = self.evidence.outcome_of(*self.types).value
-        return {**named, **artifact, **found}
+        if self.remote is not None:
+            return {**named, **Refused(self.remote, self.evidence, self.denied).to_json()}
+        return {**named, **self.evidence.to_json()}
 
 
 def verify_against(
@@ -79,11 +81,14 @@ def verify_against(
             f"{file} is not the file of {remote.pinned}", cause=f"it is {found}, and not {layer.digest}"
         )
     try:
-        return VerifiedFile(file, layer.plain(), demand.check(remote, sink), remote)
+        evidence = demand.check(remote, sink)
     except Failure as failure:
-        if isinstance(failure.details, Evidence):
-            failure.details = VerifiedFile(file, layer.plain(), failure.details, remote)
+        if isinstance(failure.details, Refused):
+            found_out = failure.details
+            failure.details = VerifiedFile(file, layer.plain(), found_out.evidence, remote, found_out.denied)
         raise
+    tell_held(evidence, sink)
+    return VerifiedFile(file, layer.plain(), evidence, remote)
 
 
 def verify_bundle(
@@ -97,13 +102,15 @@ def verify_bundle(
     candidate = Candidate(SignatureKind.BUNDLE, BUNDLE, _read(bundle, MAX_BUNDLE))
     verifier = Verifier(authorities, opening=partial(open_beside, content))
     described = describe(_WASM, content)
-    verified = VerifiedFile(
-        file, described, verifier.verify(described, [candidate]), types=(predicate_type,) if predicate_type else ()
+    evidence = replace(
+        verifier.verify(described, [candidate]), wanted=(predicate_type,) if predicate_type is not None else ()
     )
+    verified = VerifiedFile(file, described, evidence)
     try:
         _require(verified, bundle)
     except Failure as failure:
-        failure.details = verified
+        found_out = failure.details
+        failure.details = replace(verified, evidence=found_out) if isinstance(found_out, Evidence) else verified
         raise
     sink(Note("info", f"{bundle} vouches for {described.digest}"))
     return verified
@@ -111,17 +118,18 @@ def verify_bundle(
 
 def _require(verified: VerifiedFile, bundle: Path) -> None:
     """Insist on what was asked for. Raises InvalidSignature, InvalidAttestation."""
-    for each in verified.types:
+    types = verified.evidence.wanted
+    for each in types:
         require_attestation(verified.evidence, each, str(verified.file))
     check_file(verified.evidence, verified.file)
     attested = verified.evidence.attestations
-    if not verified.types and attested:
+    if not types and attested:
         raise InvalidSignature(
             f"{bundle} is no signature of {verified.file}",
             cause=f"it attests something: {printable(attested[0].predicate_type or '', 200)}",
-            hint=f"wasmbuild verify-file {verified.file} --bundle {bundle} --type TYPE …",
+            hint=f"wasmbuild verify-file {pasted(verified.file)} --bundle {pasted(bundle)} --type TYPE …",
         )
-    if not verified.types:
+    if not types:
         require(verified.evidence, str(verified.file))
 
 

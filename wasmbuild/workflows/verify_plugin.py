@@ -50,7 +50,8 @@ class Asked:
             raise UsageFailed(f"{wanted} is asked about, and {descriptor.digest} is described")
         if reference.digest not in (None, wanted):
             raise UsageFailed(f"{wanted} is asked about, and {reference.digest} is in its name")
-        return cls(replace(reference, digest=None), descriptor)
+        # The digest is asked for in any case; what a tag must mean is judged where there is one.
+        return cls(replace(reference, digest=None) if reference.tag else reference, descriptor)
 
 
 def verify_asked(asked: Asked, demand: Demand, *, registries: Registries, sink: Sink) -> "Evidence":

@@ -3,12 +3,13 @@
 from typing import TYPE_CHECKING
 
 from registry.words import printable
-from wasmbuild.trust.evidence import Finding
+from wasmbuild.events import Note, Sink
+from wasmbuild.trust.evidence import Evidence, Finding
 
 if TYPE_CHECKING:
     from wasmbuild.workflows.verify import Verified
 
-__all__ = ["held_words", "report"]
+__all__ = ["report", "tell_held"]
 
 _MOST = 200
 """Letters of a text that others wrote."""
@@ -20,10 +21,10 @@ def report(verified: "Verified") -> str:
     lines = [
         f"artifact  {verified.reference}",
         f"type      {printable(verified.remote.descriptor.media_type, _MOST)}",
-        f"outcome   {verified.outcome.value}",
+        f"outcome   {verified.outcome}",
         *_list("trusted", evidence.asked),
         *_list("looked at", verified.looked_at),
-        *_list("wanted", verified.types),
+        *_list("wanted", evidence.wanted),
     ]
     if verified.denied is not None:
         lines += ["", f"policy    {_text(verified.denied.policy)}"]
@@ -37,7 +38,13 @@ def report(verified: "Verified") -> str:
     return "\n".join(lines)
 
 
-def held_words(finding: Finding) -> str:
+def tell_held(evidence: Evidence, sink: Sink) -> None:
+    """Say what holds, each once."""
+    for words in dict.fromkeys(_held(finding) for finding in evidence.findings if finding.holds):
+        sink(Note("info", words))
+
+
+def _held(finding: Finding) -> str:
     """What a signature or an attestation that holds comes to, in a line."""
     what = "signature" if finding.is_signature else f"attestation of type {_text(finding.predicate_type)}"
     who = f" by {_text(finding.signer.identity)}" if finding.signer else ""
@@ -52,7 +59,8 @@ def _finding(number: int, finding: Finding) -> list[str]:
     if not finding.is_signature:
         lines.append(f"   type        {_text(finding.predicate_type)}")
     if finding.reason is not None:
-        lines.append(f"   reason      {printable(finding.reason, 4 * _MOST)}")
+        why = finding.reason.partition(" does not hold: ")[2] or finding.reason  # which the line above says
+        lines.append(f"   reason      {printable(why, 4 * _MOST)}")
     return lines + _said(finding)
 
 

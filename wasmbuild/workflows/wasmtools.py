@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from registry.files import open_regular
+from registry.files import FileTooLarge, read_regular
 from registry.words import printable
 from wasmbuild.build.action import Action, Argument
 from wasmbuild.caches import Caches
@@ -98,13 +98,11 @@ def content(file: Path | bytes) -> bytes:
     if isinstance(file, bytes):
         return file
     try:
-        with open_regular(file) as opened:
-            wasm = opened.read(MAX_WRITTEN + 1)
+        return read_regular(file, MAX_WRITTEN)
+    except FileTooLarge as error:
+        raise InvalidWasm(f"{file} is too large", cause=error.strerror) from error
     except OSError as error:
         raise UsageFailed(f"{file} cannot be read", cause=error.strerror) from error
-    if len(wasm) > MAX_WRITTEN:
-        raise InvalidWasm(f"{file} is too large", cause=f"it has more than {MAX_WRITTEN} bytes")
-    return wasm
 
 
 def require(wasm: bytes, kind: str, hint: str) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from registry.admission import NOT_ADMITTED
 from registry.digest import Digest
 from registry.errors import InvalidDocument
 from registry.model import MAX_MANIFEST, Descriptor, parse_document
@@ -122,7 +123,7 @@ class Manifests:
         for name in names:
             refused = Change("tag-refused", repository, str(digest), tag=name, reason=reason)
             self._services.observing.refused(replace(refused, principal=permit.principal))
-        raise Refusal(403, "DENIED", reason, details=names)
+        raise Refusal(403, "DENIED", f"{NOT_ADMITTED}{reason}", details=names)
 
     async def _store(self, permit: Permit, repository: str, new: NewManifest, names: tuple[str, ...]) -> None:
         due = self._services.due()

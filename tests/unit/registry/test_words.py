@@ -1,10 +1,11 @@
+import shlex
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.words import printable
+from registry.words import pasted, printable
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,13 @@ def test_of_a_long_text_only_the_beginning_is_looked_at():
     began = time.process_time()
     assert len(printable(text)) == 601
     assert time.process_time() - began < 0.1
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"], exclude_characters="\x00"), min_size=1))
+def test_what_is_pasted_is_one_word(word):
+    assert shlex.split(f"wasmbuild verify {pasted(word)}")[2:] == [word]
+
+
+def test_what_is_pasted_is_printable():
+    assert pasted("a\x1b[2J;b") == "'a\\x1b[2J;b'"
+    assert pasted("ghcr.io/acme/hello:1.0.0@sha256:ab") == "ghcr.io/acme/hello:1.0.0@sha256:ab"

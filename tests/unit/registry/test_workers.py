@@ -119,6 +119,19 @@ def test_ctrl_c_ends_the_work():
     signal.signal(signal.SIGINT, before)
 
 
+def test_threads_that_nothing_wakes_are_waited_for_once(monkeypatch):
+    monkeypatch.setattr("registry.workers._FAREWELL", 0.1)
+    workers, gate = Workers(21), threading.Event()
+    for _ in range(20):
+        workers.add(gate.wait, lambda _: None)
+    workers.add(lambda: 1 / 0, lambda _: None)
+    began = time.monotonic()
+    with pytest.raises(ZeroDivisionError):
+        workers.run()
+    assert time.monotonic() - began < 1
+    gate.set()
+
+
 def test_outside_of_any_work_nothing_is_abandoned():
     check_abandoned()
     began = time.monotonic()

@@ -444,6 +444,12 @@ def test_bounds_and_what_is_no_file(tmp_path, monkeypatch):
         lock_packages(tmp_path)
 
 
+def nested(depth, count):
+    """A package far down that asks for many."""
+    entry = {"version": "1.0.0", "dependencies": {f"x{number}": "1" for number in range(count)}}
+    return json.dumps({"lockfileVersion": 3, "packages": {("node_modules/a/" * depth)[:-1]: entry}})
+
+
 @pytest.mark.parametrize(
     ("file", "content"),
     [
@@ -456,6 +462,9 @@ def test_bounds_and_what_is_no_file(tmp_path, monkeypatch):
         ("Cargo.lock", '[[package]]\nname = "a"\nversion = "1"\ndependencies = ["a", "a", "a"]\n' * 2_000),
         ("uv.lock", '[[package]]\nname = "a"\nversion = "1"\ndependencies = [{name = "a"}]\n' * 1_000),
         ("package-lock.json", json.dumps({"lockfileVersion": 3, "packages": {"a/node_modules/" * 40_000: {}}})),
+        ("package-lock.json", nested(270, 20_000)),
+        ("Cargo.lock", f"{'a.' * 50_000}a = 1\n"),
+        ("uv.lock", f"""[{"'a' . " * 50_000}a]\n"""),
     ],
 )
 def test_what_is_made_to_take_long_does_not(tmp_path, file, content):

@@ -45,16 +45,27 @@ def attestation(who, kind, predicate, subject=SUBJECT):
     return candidate(Statement((Subject({"sha256": subject.digest.encoded}),), kind, predicate), who)
 
 
-def provenance(who, *, builder="https://ci.example/1", source=SOURCE, finished=None, commit="gitCommit"):
+def provenance(
+    who,
+    *,
+    builder="https://ci.example/1",
+    source=SOURCE,
+    finished=None,
+    commit="gitCommit",
+    more=(),
+    build_type="t",
+    **parameters,
+):
     metadata = {"finishedOn": finished} if finished else {}
     dependencies = [
         {"uri": "pkg:pypi/ziglang@1", "digest": {"sha256": "00"}},
         {"uri": f"{source}@refs/heads/main", "digest": {commit: "ab" * 20}},
+        *more,
     ]
     predicate = {
         "buildDefinition": {
-            "buildType": "t",
-            "externalParameters": {"target": "x"},
+            "buildType": build_type,
+            "externalParameters": {"target": "x", **parameters},
             "resolvedDependencies": dependencies,
         },
         "runDetails": {"builder": {"id": builder}, "metadata": metadata},

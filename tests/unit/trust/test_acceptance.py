@@ -80,6 +80,13 @@ def test_an_attestation_in_one_form_is_for_those_who_read_that():
     assert takers(both) == NEW | {"cosign 2.0 to 2.5 verify-attestation"}
 
 
+def test_who_is_for_notation_alone_says_nothing_of_cosign():
+    findings = (finding(SignatureKind.BUNDLE, holds=False), finding(SignatureKind.NOTATION, NOTARY_SIGN, holds=False))
+    said = {each.verifier: each.reason for each in verdicts(Facts(PLACE, findings, {}, notation_only=True))}
+    assert "name a key or an identity" in said["cosign 3"]
+    assert said["notation 1"] == "it was made with another key"
+
+
 def test_podman_wants_the_name_of_where_it_pulls_from():
     said = accepted(finding(SignatureKind.LEGACY, name="r.io/elsewhere\x1b"))
     assert takers(said) == NEW | OF_TAG - {"podman, skopeo (policy.json)"}

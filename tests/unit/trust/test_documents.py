@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from registry.digest import Digest
 from registry.errors import InvalidDocument
 from registry.model import OCI_MANIFEST, Descriptor, Manifest, parse_document
-from wasmbuild.trust.bundle import MAX_BUNDLE, Bundle
+from wasmbuild.trust.bundle import MAX_BUNDLE, Bundle, material_of
 from wasmbuild.trust.dsse import Envelope, pae
 from wasmbuild.trust.encoding import from_base64
 from wasmbuild.trust.keys import PrivateKey
@@ -144,7 +144,6 @@ BROKEN_BUNDLES = {
     "payload-type-a-number": mutated("dsseEnvelope", "payloadType", value=1),
     "envelope-with-more": mutated("dsseEnvelope", "extra", value=1),
     "same-key-twice": SIGNED.bundle_bytes[:-1] + b',"mediaType":"x"}',
-    "too-large": b" " * (MAX_BUNDLE + 1),
     "nested": b"[" * 100_000,
 }
 
@@ -275,6 +274,26 @@ def test_any_statement_can_be_sealed():
     bundle = Bundle.parse(sign_statement(statement, KEY))
     assert Statement.parse(bundle.envelope.payload) == statement
     assert KEY.public.verify(bundle.envelope.signature, bundle.envelope.signed_bytes)
+
+
+def test_a_subject_is_its_digest_by_its_own_algorithm():
+    digest = Digest.of(b"an artifact", "sha256")
+    assert Subject({"sha1": "00", "sha256": digest.encoded}).is_about(digest)
+    for other in ({"sha3_256": digest.encoded}, {"sha512": digest.encoded}, {"sha256": "00"}):
+        assert not Subject(other).is_about(digest)
+
+
+def test_what_a_log_says_of_a_certificate_comes_with_its_proof():
+    said = {"certificate": {"rawBytes": "AAAA"}, "tlogEntries": [{"logIndex": "1"}]}
+    with pytest.raises(InvalidDocument, match="no proof of inclusion"):
+        material_of(said)
+    said["tlogEntries"][0]["inclusionProof"] = {}
+    assert len(material_of(said).log_entries) == 1
+
+
+def test_a_bundle_that_is_too_large_is_not_parsed():
+    with pytest.raises(InvalidDocument, match="is larger than"):
+        Bundle.parse(b" " * (MAX_BUNDLE + 1))
 
 
 def test_a_sha512_subject_is_named_by_sha512():

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from registry.model import describe
 from wasmbuild.trust.authority import KeyAuthority
-from wasmbuild.trust.bundle import BUNDLE
+from wasmbuild.trust.bundle import BUNDLE, MAX_BUNDLE
 from wasmbuild.trust.candidate import Candidate, SignatureKind
+from wasmbuild.trust.dsse import pae
 from wasmbuild.trust.filebundle import open_beside
 from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.trust.signer import sign_statement
-from wasmbuild.trust.statement import Statement, Subject
+from wasmbuild.trust.simplesigning import Payload
+from wasmbuild.trust.statement import IN_TOTO, Statement, Subject
 from wasmbuild.trust.verifier import Outcome, Verifier
 
 KEY, OTHER_KEY = PrivateKey.generate(), PrivateKey.generate()
@@ -81,6 +83,7 @@ BAD = {
         "malformed",
     ),
     "nonsense": (b"nonsense", "malformed"),
+    "too large": (b" " * (MAX_BUNDLE + 1), "is larger than"),
 }
 
 
@@ -90,6 +93,16 @@ def test_says_why_a_bundle_does_not_hold(defect):
     evidence = verified(bundle)
     assert evidence.outcome is Outcome.INVALID
     assert reason in evidence.reasons[0]
+
+
+def test_the_text_of_another_signature_is_no_signed_file():
+    """The key has signed these very bytes, as what they say and not as a file."""
+    statement = Statement.signature_of(describe("t", FILE).digest, "a.wasm").encode()
+    payload = Payload(describe("t", FILE).digest, "a.wasm").encode()
+    for text in (pae(IN_TOTO, statement), payload, b"eyJ.eyJ", b"any other text"):
+        evidence = verified(bare(text), text)
+        assert evidence.outcome is Outcome.INVALID
+        assert "not WebAssembly" in evidence.reasons[0]
 
 
 def test_a_statement_about_the_file_verifies():

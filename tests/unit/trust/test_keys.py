@@ -5,6 +5,7 @@ import os
 import stat
 import threading
 from pathlib import Path
+from time import process_time
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
@@ -17,7 +18,7 @@ from registry.errors import StorageFailed
 from wasmbuild.errors import InvalidKey, TargetExists, UsageFailed
 from wasmbuild.trust.keyfiles import read_key_file, write_key_pair
 from wasmbuild.trust.keys import PrivateKey, PublicKey
-from wasmbuild.trust.pem import read_block, write_block
+from wasmbuild.trust.pem import read_block, read_certificates, write_block
 
 KEY = PrivateKey.generate()
 SEALED = KEY.encrypt(b"secret")
@@ -103,6 +104,7 @@ WRONG_KINDS = {
     "scrypt-too-costly": (altered(["kdf", "params", "N"], 2**30), "scrypt parameters"),
     "scrypt-too-cheap": (altered(["kdf", "params", "N"], 2), "scrypt parameters"),
     "scrypt-n-is-a-list": (altered(["kdf", "params", "N"], [65536]), "scrypt parameters"),
+    "scrypt-n-is-a-float": (altered(["kdf", "params", "N"], 65536.0), "scrypt parameters"),
     "scrypt-r-16": (altered(["kdf", "params", "r"], 16), "scrypt parameters"),
     "scrypt-p-2": (altered(["kdf", "params", "p"], 2), "scrypt parameters"),
     "other-kdf": (altered(["kdf", "name"], "argon2"), "way that is not known"),
@@ -161,6 +163,26 @@ def test_a_public_key_is_named_by_the_hash_of_its_der():
 def test_says_why_a_file_is_not_a_public_key(pem, reason):
     with pytest.raises(InvalidKey, match=reason):
         PublicKey.load(pem)
+
+
+def test_a_chain_is_of_certificates_alone():
+    certificate = write_block("CERTIFICATE", b"x")
+    assert read_certificates(certificate * 2) == (b"x", b"x")
+    for data in (certificate + KEY.public.pem, KEY.public.pem, certificate * 21, b""):
+        with pytest.raises(InvalidKey, match="certificate chain: it does not have 1 to 20"):
+            read_certificates(data)
+
+
+def test_a_pem_file_of_white_space_is_refused_at_once():
+    """It comes from registries, too; a pattern that may part white space in several ways takes days for it."""
+    began = process_time()
+    for beginning in ("-----BEGIN CERTIFICATE-----", "-----BEGIN PUBLIC KEY-----\n"):
+        for more in (" " * 60000, "\n" * 60000 + "-----END", "A " * 30000):
+            with pytest.raises(InvalidKey):
+                read_certificates((beginning + more).encode())
+            with pytest.raises(InvalidKey):
+                read_block((beginning + more).encode())
+    assert process_time() - began < 1
 
 
 def test_signatures_are_those_of_the_library():
@@ -244,11 +266,21 @@ def test_of_two_writers_at_once_one_wins_whole(tmp_path):
 
 
 def test_a_key_file_that_cannot_be_read(tmp_path):
-    with pytest.raises(InvalidKey, match="cannot be read"):
-        read_key_file(tmp_path / "missing.key")
+    for name, hinted in ((str(tmp_path / "missing.key"), False), ("awskms:///alias/x", True)):
+        with pytest.raises(InvalidKey, match="cannot be read") as caught:
+            read_key_file(Path(name))
+        assert ("docs/signers.md" in (caught.value.hint or "")) is hinted
     (tmp_path / "big").write_bytes(b"x" * 70_000)
     with pytest.raises(InvalidKey, match="larger"):
         read_key_file(tmp_path / "big")
+
+
+def test_a_key_in_place_of_its_file_is_not_shown():
+    for text in (plain_pem(ec.generate_private_key(ec.SECP256R1())), SEALED):
+        with pytest.raises(InvalidKey, match="not the name of a file") as caught:
+            read_key_file(Path(text.decode()))
+        failure = caught.value
+        assert text.decode().splitlines()[1][:20] not in f"{failure.what}{failure.cause}{failure.hint}"
 
 
 @pytest.mark.parametrize("prefix", ["", ".", "..", "/", "sub/.."])

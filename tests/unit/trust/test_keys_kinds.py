@@ -23,6 +23,7 @@ from wasmbuild.trust.pbes2 import encrypt_pkcs8
 from wasmbuild.trust.pem import read_block, write_block
 from wasmbuild.trust.pkcs8 import open_private_key
 from wasmbuild.trust.rounds import check_rounds
+from wasmbuild.trust.sealed import seal
 
 RSA = rsa.generate_private_key(65537, 2048)
 KINDS = {
@@ -206,6 +207,20 @@ def test_reads_what_openssl_wrote_before():
         assert open_private_key(plain(KINDS[kind], older), nobody).public == PublicKey.of(KINDS[kind].public_key())
 
 
+def test_a_key_that_the_library_trips_over_is_malformed():
+    """An Ed25519 key that is a byte short raises something of its own, which is no ValueError."""
+    whole = bytearray(read_block(plain(KINDS[Algorithm.ED25519])).content)
+    for at in (1, 13, 15):  # the lengths of all that the last byte is in
+        whole[at] -= 1
+    short = bytes(whole[:-1])
+    with pytest.raises(InvalidKey, match="malformed"):
+        open_private_key(write_block("PRIVATE KEY", short), nobody)
+    with pytest.raises(InvalidKey, match="does not open"):
+        open_private_key(write_block("ENCRYPTED PRIVATE KEY", encrypt_pkcs8(short, b"secret")), lambda: b"secret")
+    with pytest.raises(InvalidKey, match="malformed"):
+        PrivateKey.load(write_block("ENCRYPTED SIGSTORE PRIVATE KEY", seal(short, b"")), b"")
+
+
 def test_the_wrong_password_and_none():
     key = PrivateKey.of(KINDS[Algorithm.P256])
     with pytest.raises(InvalidKey, match="password does not open"):
@@ -215,12 +230,13 @@ def test_the_wrong_password_and_none():
 
 
 def number(value):
-    return b"\x02\x04" + value.to_bytes(4)
+    content = value.to_bytes(value.bit_length() // 8 + 1)
+    return b"\x02" + bytes([len(content)]) + content
 
 
 def sequence(*parts):
     content = b"".join(parts)
-    return b"\x30\x81" + bytes([len(content)]) + content
+    return b"\x30" + bytes([len(content)]) + content
 
 
 def asking(function, *parameters, scheme="2a864886f70d01050d"):
@@ -250,6 +266,7 @@ def test_work_is_bounded_before_it_is_done():
         (asking(PBKDF2, number(1), scheme="2a864886f70d010503"), "way that is not known"),
         (asking(PBKDF2, number(1)) + b"\x05\x00", "malformed"),
         (b"\x30\x84\xff\xff\xff\xff", "malformed"),
+        (asking(SCRYPT, b"\x02\x01\xff", number(8), number(1)), "malformed"),
         (b"\x30\x80", "malformed"),
         (b"", "malformed"),
     ],
@@ -284,6 +301,13 @@ def test_a_key_is_described_by_its_public_half():
     key = PrivateKey.of(KINDS[Algorithm.RSA])
     files = {Form.ENCRYPTED: SEALED, Form.PKCS8: key.pkcs8(b"pw"), Form.PLAIN: key.pkcs8(None)}
     assert {form: describe(pem, lambda: b"pw").form for form, pem in files.items()} == {form: form for form in files}
+
+
+@pytest.mark.parametrize(("label", "hint"), [("CERTIFICATE", "openssl x509"), ("DH PARAMETERS", "a public or a")])
+def test_what_is_no_key_is_not_asked_for_a_password(label, hint):
+    with pytest.raises(InvalidKey, match=f"another kind: {label}") as caught:
+        describe(write_block(label, b"1"), nobody)
+    assert caught.value.hint.startswith(hint)
 
 
 def test_what_podman_and_notation_cannot_verify_is_said():
@@ -348,5 +372,5 @@ def test_lists_the_pairs_of_a_folder(tmp_path):
         "fingerprint": None,
         "problem": "this is not a key",
     }
-    with pytest.raises(StorageFailed, match="could not be read"):
+    with pytest.raises(UsageFailed, match="there is no folder"):
         list_keys(tmp_path / "missing")

@@ -1,5 +1,6 @@
 """Envelopes of the Notary Project: what is read, what is refused, and that no byte of them can be changed."""
 
+import base64
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from registry.errors import InvalidDocument
 from registry.model import OCI_MANIFEST, describe
 from tests.certified import (
     KEYS,
+    LABELS,
     LEAF,
     NOW,
     SCHEME,
@@ -31,9 +33,11 @@ from wasmbuild.trust.candidate import Candidate, SignatureKind
 from wasmbuild.trust.keys import PrivateKey, PublicKey
 from wasmbuild.trust.notation.authority import CertificateAuthority
 from wasmbuild.trust.notation.envelope import COSE, JWS, MAX_ENVELOPE
-from wasmbuild.trust.notation.opening import parse_envelope
+from wasmbuild.trust.notation.opening import open_envelope, parse_envelope
 from wasmbuild.trust.notation.signing import Credential
-from wasmbuild.trust.proof import Rejected
+from wasmbuild.trust.policy.counting import Held, count
+from wasmbuild.trust.policy.model import Party
+from wasmbuild.trust.proof import Rejected, Scheme
 from wasmbuild.trust.statement import NOTARY_SIGN
 from wasmbuild.trust.verifier import Verifier
 
@@ -58,8 +62,8 @@ def candidate(envelope, media_type=None):
     return Candidate(SignatureKind.NOTATION, media_type or kind, envelope, declared=NOTARY_SIGN)
 
 
-def judged(envelope, authority=ROOTS, subject=SUBJECT):
-    (finding,) = Verifier([authority]).verify(subject, [candidate(envelope)]).findings
+def judged(envelope, authority=ROOTS, subject=SUBJECT, media_type=None):
+    (finding,) = Verifier([authority]).verify(subject, [candidate(envelope, media_type)]).findings
     return finding
 
 
@@ -74,6 +78,8 @@ def test_a_certificate_and_a_key_each_verify(make):
     assert finding.signer == Signer(NAME, ROOT_NAME)
     assert (finding.predicate_type, finding.claim.annotations) == (NOTARY_SIGN, {"stage": "prod"})
     assert judged(envelope, KeyAuthority(LEAF_KEY)).signer == Signer(LEAF_KEY.fingerprint)
+    each = [judged(envelope, KeyAuthority(LEAF_KEY)), finding]
+    assert count(Held(Party(name, (), ()), one) for name, one in zip("ab", each, strict=True)) == 1
 
 
 @BOTH
@@ -230,6 +236,14 @@ def test_a_bundle_is_not_for_a_certificate_authority():
     assert "not of the Notary Project" in finding.reason
 
 
+@pytest.mark.parametrize("change", [{"message": b"another"}, {"scheme": Scheme.COSIGN}, {"terms": None}])
+def test_an_authority_does_not_rely_on_who_read_the_envelope(change):
+    proof = open_envelope(made(jws), JWS)[1]
+    assert ROOTS.check(proof).identity == NAME
+    with pytest.raises(Rejected):
+        ROOTS.check(replace(proof, **change))
+
+
 ALONE = certificate("leaf", "leaf")
 
 
@@ -297,6 +311,18 @@ def test_a_jws_is_read_strictly(change):
     assert not judged(json.dumps(change(document)).encode()).holds
 
 
+def test_a_signature_is_written_in_one_way():
+    """Of several texts that mean the same numbers, one is taken."""
+    document = json.loads(made(jws))
+    text = document["signature"]
+    raw = base64.urlsafe_b64decode(text + "==")
+    spare = text[:-1] + chr(ord(text[-1]) + 1)  # the lowest bits of the last letter are none of the signature's
+    assert base64.urlsafe_b64decode(spare + "==") == raw
+    assert "base64url" in judged(json.dumps(document | {"signature": spare}).encode()).reason
+    longer = url64(raw[:32] + b"\0" + raw[32:])
+    assert "length" in judged(json.dumps(document | {"signature": longer}).encode()).reason
+
+
 def test_a_jws_of_an_offset_and_unknown_headers_is_read():
     assert judged(made(jws, signingTime=NOW.strftime("%Y-%m-%dT%H:%M:%S+00:00"), remark="unheeded")).holds
     document = json.loads(made(jws))
@@ -336,7 +362,13 @@ def encoded(*values):
 )
 def test_a_cose_is_read_strictly(change):
     assert judged(encoded(*parts())).holds
-    assert not judged(change(*parts())).holds
+    assert not judged(change(*parts()), media_type=COSE).holds
+
+
+@pytest.mark.parametrize("label", [1.0, True])
+def test_a_label_of_cose_that_is_equal_to_another_one_is_none(label, monkeypatch):
+    monkeypatch.setitem(LABELS, "alg", label)
+    assert "neither by a number nor by a text" in judged(made(cose)).reason
 
 
 def test_headers_of_cose_that_are_signed_twice_or_with_other_times_are_refused():

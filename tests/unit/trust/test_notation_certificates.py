@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.certified import AUTHORITY, KEYS, LEAF, NOW, certificate, chain_of_three, pem
 from wasmbuild.errors import InvalidKey, SigningFailed, UsageFailed
+from wasmbuild.trust.der import SEQUENCE, read
 from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.trust.notation.authority import CertificateAuthority
 from wasmbuild.trust.notation.certificates import check_chain, check_valid, read_chain
@@ -28,6 +29,8 @@ from wasmbuild.trust.proof import Rejected
 
 LEAF_KEY = PrivateKey.of(KEYS["leaf"])
 RSA = rsa.generate_private_key(65537, 2048)
+SMALL = rsa.generate_private_key(65537, 1024)
+ANOTHER_NAME = x509.SubjectAlternativeName([x509.DNSName("example.com")])
 NOTHING = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
 
 
@@ -64,10 +67,11 @@ LEAVES = {
     },
     "not for code": (replace(LEAF, uses=(Uses.SMARTCARD_LOGON,)), "not for signing code"),
     "an odd key": (replace(LEAF, key=ed25519.Ed25519PrivateKey.generate()), "of a kind that is not taken"),
-    "a small key": (replace(LEAF, key=rsa.generate_private_key(65537, 1024)), "malformed|too small"),
+    "a small key": (replace(LEAF, key=SMALL), "malformed|too small"),
     "an odd size": (replace(LEAF, key=rsa.generate_private_key(65537, 2304)), "2048, 3072 or 4096"),
     "another curve": (replace(LEAF, key=ec.generate_private_key(ec.SECP256K1())), "not known|not taken"),
     "an unknown critical extension": (replace(LEAF, more=((NOTHING, True),)), "critical extension"),
+    "a critical other name": (replace(LEAF, more=((ANOTHER_NAME, True),)), "critical extension"),
 }
 
 
@@ -86,6 +90,8 @@ AUTHORITIES = {
     "key usage not critical": (replace(AUTHORITY, bits_critical=False), "signing certificates"),
     "may not sign certificates": (replace(AUTHORITY, bits=("crl_sign",)), "signing certificates"),
     "an unknown critical extension": (replace(AUTHORITY, more=((NOTHING, True),)), "critical extension"),
+    "a small key": (replace(AUTHORITY, key=SMALL), "too small"),
+    "a small curve": (replace(AUTHORITY, key=ec.generate_private_key(ec.SECP224R1())), "too small"),
 }
 
 
@@ -95,6 +101,20 @@ def test_authorities_that_may_not_issue(defect, place):
     form, reason = AUTHORITIES[defect]
     with pytest.raises(Rejected, match=reason):
         check(*chain_of_three(**{place: form}))
+
+
+def sequence(*elements):
+    content = b"".join(elements)
+    return b"\x30\x82" + len(content).to_bytes(2) + content
+
+
+def test_a_certificate_of_the_first_version_is_refused():
+    """It can say nothing of what it is for."""
+    body, *rest = read(certificate("leaf", "leaf")).items(SEQUENCE)
+    _version, *fields, _extensions = body.items(SEQUENCE)
+    first = sequence(sequence(*(each.whole for each in fields)), *(each.whole for each in rest))
+    with pytest.raises(Rejected, match="not of version 3"):
+        check(first)
 
 
 def test_chains_that_do_not_hold_together():

@@ -13,12 +13,12 @@ from registry.model import OCI_MANIFEST, describe
 from tests import certified, keyless
 from tests.certified import AUTHORITY, LEAF, NOW, chain_of_three, headers, target_of
 from wasmbuild.trust.candidate import Candidate, SignatureKind
+from wasmbuild.trust.der import SEQUENCE, read
 from wasmbuild.trust.notation.authority import CertificateAuthority
 from wasmbuild.trust.notation.envelope import COSE, JWS
 from wasmbuild.trust.notation.opening import parse_envelope
 from wasmbuild.trust.notation.times import stamped_at
 from wasmbuild.trust.proof import Rejected
-from wasmbuild.trust.sigstore.der import SEQUENCE, read
 from wasmbuild.trust.verifier import Verifier
 
 SUBJECT = describe(OCI_MANIFEST, b'{"an":"artifact"}')
@@ -110,6 +110,14 @@ def test_the_authority_is_for_timestamps_alone():
     for changes in ({"purpose": keyless.CODE}, {}, {"extensions": ((both, True),)}):
         with pytest.raises(Rejected, match="timestamps"):
             stamped_at(made(**changes), b"signature", (root,))
+
+
+def test_the_chain_of_an_authority_was_valid_then():
+    """CVE-2024-56138: it is checked as every other chain is."""
+    for start in (THEN - timedelta(days=9), THEN + timedelta(days=1)):
+        world = keyless.World(times=keyless.Authority.of("times", keyless.TIME, start=start, days=8))
+        with pytest.raises(Rejected, match="was not valid at"):
+            stamped_at(token(b"signature", world=world), b"signature", (world.times.chain[-1],))
 
 
 def test_a_malformed_header_is_refused():

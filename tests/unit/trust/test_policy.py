@@ -14,6 +14,7 @@ from tests.unit.trust.policy_room import (
     NOW,
     OTHER,
     PEOPLE,
+    SOURCE,
     SUBJECT,
     attestation,
     capabilities,
@@ -33,16 +34,23 @@ from wasmbuild.trust.policy.judging import judge
 from wasmbuild.trust.policy.model import Party
 from wasmbuild.trust.policy.naming import Wanted, fits_name
 from wasmbuild.trust.policy.verdict import Accepted, Situation, Verdict, require_policy
+from wasmbuild.trust.provenance import BUILD_TYPE
 
 ANN = 'signed-by = ["ann"]\n'
 TWO = 'signed-by = ["ann", "ben", "cleo"]\nthreshold = 2\n'
 PROVEN = '[[scope.attestation]]\ntype = "provenance"\nby = ["ann"]\n'
+TWICE_PROVEN = '[[scope.attestation]]\ntype = "provenance"\nby = ["ann", "ben"]\nthreshold = 2'
 LISTED = '[[scope.attestation]]\ntype = "cyclonedx"\nby = ["ann"]\n'
 CAPABLE = '[[scope.attestation]]\ntype = "capabilities"\nby = ["ann"]\n'
 STDIO, HTTP = "wasi_snapshot_preview1::fd_write", "wasi_snapshot_preview1::sock_send"
 MIT, GPL = {"license": {"id": "MIT"}}, {"license": {"id": "GPL-2.0-only"}}
 LICENCES = f'{LISTED}licences = ["MIT", "Apache-2.0"]'
 LIMITED = f'{CAPABLE}[scope.attestation.capabilities]\nallow = ["stdio"]\nimports = ["env::log"]'
+
+
+def git(uri, **more):
+    return {"uri": uri, "digest": {"gitCommit": "cd" * 20}, **more}
+
 
 ROWS = {
     # name: (policy, what fulfils it, what does not, and the one rule that says so)
@@ -80,7 +88,7 @@ ROWS = {
         PROVEN, [provenance("ann")], [attestation("ann", "https://example.org/x", {})], "slsaprovenance1",
     ),
     "attested by two": (
-        '[[scope.attestation]]\ntype = "provenance"\nby = ["ann", "ben"]\nthreshold = 2',
+        TWICE_PROVEN,
         [provenance("ann"), provenance("ben")], [provenance("ann"), provenance("ann", builder="x")], "slsaprovenance1",
     ),
     "builder": (
@@ -95,6 +103,23 @@ ROWS = {
         f'{PROVEN}source = ["https://example.org/x", "git+https://example.org/acme/hello"]', [provenance("ann")],
         [provenance("ann", commit="sha256")], "slsaprovenance1",
     ),
+    "source, and not what it needs": (
+        f'{PROVEN}source = "{SOURCE}"', [provenance("ann", more=[git("https://example.org/x")])],
+        [provenance("ann", source="git+https://example.org/evil", more=[git(SOURCE)])], "slsaprovenance1",
+    ),
+    "source by its name": (
+        f'{PROVEN}source = "{SOURCE}"', [provenance("ann", source="git+https://x", more=[git(SOURCE, name="source")])],
+        [provenance("ann", more=[git("https://example.org/evil", name="source")])], "slsaprovenance1",
+    ),
+    "source, one": (
+        f'{PROVEN}source = "{SOURCE}"', [provenance("ann", more=[git(SOURCE, name="source")])],
+        [provenance("ann", more=2 * [git(SOURCE, name="source")])], "slsaprovenance1",
+    ),
+    "source as it was committed": (
+        f'{PROVEN}source = "{SOURCE}"',
+        [provenance("ann", more=[git(SOURCE, name="source", annotations={"dirty": False})])],
+        [provenance("ann", more=[git(SOURCE, name="source", annotations={"dirty": True})])], "slsaprovenance1",
+    ),
     "equals": (
         f'{PROVEN}[[scope.attestation.condition]]\npath = "buildDefinition.externalParameters.target"\nequals = "x"',
         [provenance("ann")], [attestation("ann", "https://slsa.dev/provenance/v1", {"buildDefinition": {}})],
@@ -104,12 +129,33 @@ ROWS = {
         f'{PROVEN}[[scope.attestation.condition]]\npath = "runDetails.builder.id"\nprefix = "https://ci.example/"',
         [provenance("ann")], [provenance("ann", builder="https://ci.example.evil/")], "slsaprovenance1",
     ),
+    "a build type of ours": (
+        PROVEN, [provenance("ann", build_type=BUILD_TYPE), provenance("ann", build_type=BUILD_TYPE, later="x")],
+        [provenance("ann", build_type=BUILD_TYPE, later="x")], "slsaprovenance1",
+    ),
+    "the age of a build type of ours": (
+        f'max-age = "30d"\nage-of = "provenance"\n{PROVEN}',
+        [provenance("ann", build_type="of another", later="x", finished="2026-05-20T00:00:00Z")],
+        [
+            provenance("ann", finished="2025-05-20T00:00:00Z"),
+            provenance("ann", build_type=BUILD_TYPE, later="x", finished="2026-05-20T00:00:00Z"),
+        ],
+        "built at most 30 days ago",
+    ),
     "licences": (LICENCES, [sbom("ann", MIT)], [sbom("ann", MIT, GPL)], "cyclonedx"),
     "licences that nobody states": (
         LICENCES, [sbom("ann", {"expression": "MIT OR GPL-2.0-only"})], [sbom("ann", {})], "cyclonedx",
     ),
     "capabilities": (
         LIMITED, [capabilities("ann", STDIO, "env::log")], [capabilities("ann", STDIO, HTTP)], "capabilities",
+    ),
+    "capabilities of each file": (
+        LIMITED, [capabilities("ann", STDIO), capabilities("ann")],
+        [capabilities("ann", STDIO), capabilities("ann", HTTP)], "capabilities",
+    ),
+    "capabilities, whoever attests them": (
+        f'{ANN.replace("ann", "ben")}{LIMITED}', [signature("ben"), capabilities("ann"), capabilities("eve", HTTP)],
+        [signature("ben"), capabilities("ann"), capabilities("ben", HTTP)], "capabilities",
     ),
     "foreign capabilities": (LIMITED, [capabilities("ann")], [capabilities("ann", "env::other")], "capabilities"),
     "age of a build": (
@@ -119,6 +165,12 @@ ROWS = {
     "age of a build in the future": (
         f'max-age = "1h"\nage-of = "provenance"\n{PROVEN}', [provenance("ann", finished="2026-06-01T00:04:00Z")],
         [provenance("ann", finished="2026-06-01T00:06:00Z")], "built at most 1 hour ago",
+    ),
+    "age of as many builds as are asked for": (
+        f'max-age = "30d"\nage-of = "provenance"\n{TWICE_PROVEN}',
+        [provenance(who, finished="2026-05-20T00:00:00Z") for who in ("ann", "ben")],
+        [provenance("ann", finished="2026-05-20T00:00:00Z"), provenance("ben", finished="2025-05-20T00:00:00Z")],
+        "built at most 30 days ago",
     ),
     "age of a build that says none": (
         f'max-age = "1d"\nage-of = "provenance"\n{PROVEN}', [provenance("ann", finished="2026-05-31T12:00:00+01:00")],
@@ -139,6 +191,11 @@ def test_each_rule_holds_and_refuses_by_itself(row):
     with pytest.raises(PolicyDenied) as caught:
         require_policy(denied, "r.io/acme/hello@sha256:1")
     assert only in caught.value.cause
+
+
+def test_a_provenance_that_cannot_be_understood_is_refused_with_the_reason():
+    (only,) = verdict(PROVEN, provenance("ann", build_type=BUILD_TYPE, later="x")).rules
+    assert "an external parameter that is not known: 'later'" in only.why
 
 
 def test_what_is_bad_does_not_spoil_what_is_good():
@@ -182,6 +239,21 @@ def named(name, *signers):
 )
 def test_people_are_counted_and_one_key_under_two_names_is_one(held, number):
     assert count(held) == number
+
+
+def test_one_key_behind_several_certificates_is_one_signer():
+    """Ann's key, and certificates that two authorities gave out for the same key, to whomever."""
+    ann = Signer("SHA256:1", key="SHA256:1")
+    first, second = Signer("CN=a", "CN=root", key="SHA256:1"), Signer("CN=b", "CN=other", key="SHA256:1")
+    again = Signer("CN=b", "CN=other", key="SHA256:2")
+    finding = named("", "1")[0].finding
+
+    def held(*signers):
+        return [Held(Party(str(n), (), ()), replace(finding, signer=each)) for n, each in enumerate(signers)]
+
+    assert [count(held(ann, first)), count(held(first, second)), count(held(ann, again))] == [1, 1, 2]
+    assert count(held(ann, again, second)) == 1  # what the third has ties the first two together
+    assert count(held(second, ann, again)) == 1
 
 
 class Stamped(KeyAuthority):
@@ -254,6 +326,65 @@ def test_a_new_capability_needs_approval(imports, approved, holds):
     assert found.holds is holds
 
 
+def test_all_that_is_attested_needs_approval():
+    scope = f'new-capabilities = "approve"\n{CAPABLE}'
+    found = verdict(scope, capabilities("ann"), capabilities("ann", STDIO), before=Accepted())
+    assert failed(found) == ["each capability is approved"]
+    assert found.capabilities == {"stdio"}
+
+
+@pytest.mark.parametrize(
+    "licence",
+    ["MIT~", "MIT & more", "MIT WITH", "(MIT", "MIT)", "MIT OR", "AND MIT", "", "MIT MIT", "MIT" * 2000],
+)
+def test_what_is_no_expression_of_allowed_licences_is_not_allowed(licence):
+    assert verdict(LICENCES, sbom("ann", MIT)).holds
+    assert not verdict(LICENCES, sbom("ann", {"license": {"name": licence}})).holds
+    assert not verdict(LICENCES, sbom("ann", {"expression": f"{licence} OR MIT"} if licence else {})).holds
+
+
+def test_many_components_and_values_are_bounded(monkeypatch):
+    from wasmbuild.trust.policy import conditions, licences
+
+    monkeypatch.setattr(licences, "_MOST", 2)
+    assert verdict(LICENCES, sbom("ann", MIT, MIT)).holds
+    assert "more than 2 components" in verdict(LICENCES, sbom("ann", MIT, MIT, MIT)).rules[0].why
+    monkeypatch.setattr(conditions, "_MOST", 2)
+    rule = f'{LISTED}[[scope.attestation.condition]]\npath = "components.*.name"\nequals = "part-NUMBER"'
+    listed = sbom("ann", MIT, MIT, MIT)
+    monkeypatch.setattr(licences, "_MOST", 3)
+    assert verdict(rule.replace("NUMBER", "1"), listed).holds
+    assert "more than 2 values" in verdict(rule.replace("NUMBER", "2"), listed).rules[0].why
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said", "holds"),
+    [
+        ("1", 1, True),
+        ("1", True, False),
+        ("1", 1.0, False),
+        ("1", "1", False),
+        ("true", True, True),
+        ("true", 1, False),
+        ('"1"', 1, False),
+        ('""', None, False),
+        ('"a"', ["a"], False),
+        ('"a"', {"a": "a"}, False),
+    ],
+)
+def test_a_value_of_another_type_is_another_value(wanted, said, holds):
+    rule = f'{LISTED}[[scope.attestation.condition]]\npath = "level"\nequals = {wanted}'
+    assert verdict(rule, attestation("ann", "https://cyclonedx.org/bom", {"level": said})).holds is holds
+
+
+def test_a_source_that_is_another_is_named():
+    found = verdict(f'{PROVEN}source = "https://x"', provenance("ann", more=[git(SOURCE, name="source")]))
+    assert f"'{SOURCE}'" in found.rules[0].why
+    notes = {"annotations": {"dirty": True}}
+    found = verdict(f'{PROVEN}source = "{SOURCE}"', provenance("ann", more=[git(SOURCE, name="source", **notes)]))
+    assert f"'{SOURCE}', dirty" in found.rules[0].why
+
+
 def test_only_verified_attestations_say_what_is_asked_for():
     found = verdict(f'new-capabilities = "approve"\n{CAPABLE}', capabilities("eve"))
     assert len(failed(found)) == 2
@@ -265,7 +396,7 @@ SCOPES = """
 repositories = ["*"]
 signed-by = ["cleo"]
 [[scope]]
-repositories = ["r.io/acme/deep/*", "r.io/exact"]
+repositories = ["r.io/acme/deep/*", "r.io/exact", "r.io/acme/x"]
 signed-by = ["ben"]
 [[scope]]
 repositories = ["r.io/acme/hello", "docker.io/*"]
@@ -283,6 +414,8 @@ signed-by = ["eve"]
         ("r.io/acme/deep", "r.io/acme/*"),
         ("r.io/acme", "*"),
         ("r.io/exact", "r.io/exact"),
+        ("r.io/acme/x", "r.io/acme/x"),  # as long as the prefix
+        ("r.io/acme/y", "r.io/acme/*"),
         ("r.io/exact/not", "*"),
         ("docker.io/library/hello", "docker.io/*"),
         (None, "*"),

@@ -42,7 +42,7 @@ def read(text):
 
 
 WRONG = {
-    "empty": ("", "empty policy"),
+    "empty": ("", "column 1: the file is empty, and an empty policy"),
     "no version": (PEOPLE + SCOPE, "version"),
     "another version": (f"version = 2\n{PEOPLE}{SCOPE}", "version"),
     "an unknown key": (f"version = 1\nmode = 'warn'\n{PEOPLE}{SCOPE}", "mode"),
@@ -65,6 +65,9 @@ WRONG_SCOPES = {
     "no age": (f'{ANN}max-age = "0d"', "max-age"),
     "an age of nothing": (f'{ANN}age-of = "provenance"', "age-of"),
     "an age of what is not asked for": (f'{ANN}max-age = "1d"\nage-of = "provenance"', "age-of"),
+    "a name of what is not asked for": (f'signed-name = "repository"\n{ATTESTED}type = "provenance"', "signed-name"),
+    "an age of a signature that is not asked for": (f'max-age = "1d"\n{ATTESTED}type = "provenance"', "max-age"),
+    "a threshold of what is not asked for": (f'threshold = 1\n{ATTESTED}type = "provenance"', "threshold"),
     "capabilities of what is not asked for": (f'{ANN}new-capabilities = "approve"', "new-capabilities"),
     "anything, and something": (f"{ANN}unsafe-accept-anything = true", "accepts anything"),
     "an attestation of nobody": ('[[scope.attestation]]\ntype = "provenance"', "names nobody"),
@@ -124,6 +127,16 @@ def test_an_authority_that_cannot_be_meant_is_refused(authority, said):
     with pytest.raises(InvalidProject) as caught:
         read(f"version = 1\n{PEOPLE}[authorities.new]\n{authority}\n{SCOPE}")
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["gone.pem", "key.pub"])
+def test_a_certificate_authority_that_is_none_is_named(tmp_path, name):
+    (tmp_path / "key.pub").write_bytes(KEYS["ann"].public.pem)
+    text = f'version = 1\n[authorities.ann]\ncertificate-authorities = ["{name}"]\n{SCOPE}'
+    with pytest.raises(InvalidKey) as caught:
+        parse_trust_policy("policy.toml", text.encode(), tmp_path)
+    assert caught.value.what.count(name) == 1
+    assert caught.value.what.startswith("the certificates") is (name == "gone.pem")
 
 
 def test_keys_are_beside_the_policy(tmp_path):
@@ -298,6 +311,8 @@ def test_a_policy_of_notation_is_imported():
     assert 'subjects = ["C=US, ST=WA, O=acme"]' in text
     assert 'repositories = ["r.io/acme/app"]' in text
     assert len(list(parse_subject("C=US, ST=WA, O=acme"))) == 3
+    with pytest.raises(ValueError, match="too long"):
+        parse_subject(f"O={'a' * 1000}")
 
 
 def test_a_policy_of_containers_is_imported_and_means_the_same():
@@ -314,6 +329,12 @@ def test_what_containers_accept_is_accepted_and_says_so():
     assert made.scopes[0].patterns == ("*",)
 
 
+def test_all_requirements_of_containers_have_to_hold():
+    other = {**SIGNED, "keyData": base64.b64encode(KEYS["ben"].public.pem).decode()}
+    made = read(imported({"default": [SIGNED, other, SIGNED]}))
+    assert (len(made.scopes[0].signed_by), made.scopes[0].threshold) == (2, 2)
+
+
 def notation(**changed):
     return {"trustPolicies": [{**NOTATION["trustPolicies"][0], **changed}]}
 
@@ -324,6 +345,10 @@ def notation(**changed):
         {},
         [],
         {"trustPolicies": []},
+        {**NOTATION, "odd": 1},
+        {**NOTATION, "version": "2.0"},
+        {"default": []},
+        {"default": [SIGNED], "transports": {"docker": {"r.io/x": []}}},
         notation(signatureVerification={"level": "audit"}),
         notation(signatureVerification={"level": "skip"}),
         notation(signatureVerification={"level": "permissive"}),

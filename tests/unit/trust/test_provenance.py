@@ -159,3 +159,4 @@ def test_the_key_of_a_laptop_is_level_one_at_most() -> None:
     assert highest_level(local, key) == highest_level(hosted, key) == highest_level(local, workflow) == 1
     assert highest_level(hosted, Signer(f"{WORKFLOW}2", workflow.issuer)) == 1
     assert highest_level(hosted, workflow) == 2
+    assert highest_level(Provenance(Parameters("hello"), Builder(key.identity)), key) == 1

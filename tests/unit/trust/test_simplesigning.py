@@ -347,6 +347,7 @@ def test_something_else_under_the_tag_is_an_error_and_is_not_overwritten(store):
 
 def test_a_registry_that_takes_the_tag_for_the_digest_has_no_signature(store):
     store.tag(SUBJECT, TAG)
+    assert read_tagged(store, SUBJECT.digest) is None
     assert found(store, SUBJECT) == []
 
 

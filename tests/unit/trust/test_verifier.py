@@ -15,7 +15,7 @@ from wasmbuild.errors import InvalidSignature, Unsigned
 from wasmbuild.trust.authority import KeyAuthority, Signer
 from wasmbuild.trust.bundle import BUNDLE, MAX_BUNDLE, Bundle
 from wasmbuild.trust.candidate import Candidate, SignatureKind
-from wasmbuild.trust.discovery import MAX_REFERRERS, found_referrers
+from wasmbuild.trust.discovery import MAX_REFERRERS, all_wanted, found_referrers
 from wasmbuild.trust.dsse import Envelope, pae
 from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.trust.proof import Material
@@ -30,8 +30,9 @@ SUBJECT = describe(OCI_MANIFEST, ARTIFACT)
 NAME = "127.0.0.1:5000/demo/hello"
 CREATED = "1970-01-01T00:00:00Z"
 GOOD = sign(SUBJECT, NAME, KEY, CREATED).bundle_bytes
+SBOM_TYPE = "https://cyclonedx.org/bom"
 SBOM = sign_statement(
-    Statement((Subject({"sha256": SUBJECT.digest.encoded}),), "https://cyclonedx.org/bom", {"bomFormat": "CycloneDX"}),
+    Statement((Subject({"sha256": SUBJECT.digest.encoded}),), SBOM_TYPE, {"bomFormat": "CycloneDX"}),
     KEY,
 )
 
@@ -70,6 +71,11 @@ def test_nothing_is_unsigned():
     assert evidence.outcome is Outcome.UNSIGNED
     with pytest.raises(Unsigned, match="a@sha256:1 is not signed"):
         require(evidence, "r.io/a@sha256:1")
+
+
+def test_nobody_is_trusted_by_a_mistake():
+    with pytest.raises(ValueError, match="trusts somebody"):
+        Verifier([])
 
 
 def test_an_attestation_is_not_a_signature():
@@ -227,7 +233,7 @@ def test_finds_what_was_signed(store):
 
 
 def test_attestations_and_other_artifacts_are_passed_over(store):
-    attach(SBOM, SUBJECT, "https://cyclonedx.org/bom", CREATED).push_to(store)
+    attach(SBOM, SUBJECT, SBOM_TYPE, CREATED).push_to(store)
     sign(describe(OCI_MANIFEST, b"another"), NAME, KEY, CREATED).push_to(store)
     push(store, OCI_MANIFEST, Manifest(EMPTY, (EMPTY,), artifact_type="text/x", subject=SUBJECT).encode())
     assert signatures_of(store, SUBJECT) == []
@@ -253,10 +259,20 @@ class Lying(MemoryStore):
 def test_a_listed_manifest_must_name_the_subject_itself():
     store = Lying()
     about_another = sign(describe(OCI_MANIFEST, b"another"), NAME, KEY, CREATED)
-    store.listed = [about_another.push_to(store)]
-    no_subject = Manifest(EMPTY, (describe(BUNDLE, GOOD),), artifact_type=BUNDLE).encode()
-    store.listed.append(push(store, OCI_MANIFEST, no_subject))
+    no_subject = Manifest(EMPTY, (push(store, BUNDLE, GOOD),), artifact_type=BUNDLE).encode()
+    listed = [about_another.push_to(store), push(store, OCI_MANIFEST, no_subject)]
+    store.listed = [replace(each, artifact_type=BUNDLE) for each in listed]
     assert signatures_of(store, SUBJECT) == []
+    about_this = sign(SUBJECT, NAME, KEY, CREATED)
+    store.listed.append(replace(about_this.push_to(store), artifact_type=BUNDLE))
+    assert signatures_of(store, SUBJECT) == [about_this.bundle_bytes]
+
+
+def test_a_list_that_leaves_out_annotations_is_made_up_for_by_the_manifest():
+    store = Lying()
+    store.listed = [replace(attach(SBOM, SUBJECT, SBOM_TYPE, CREATED).push_to(store), artifact_type=BUNDLE)]
+    assert signatures_of(store, SUBJECT) == []
+    assert len(found_referrers(store, SUBJECT, all_wanted)) == 1
 
 
 def test_a_bundle_whose_bytes_changed_is_an_error_and_not_unsigned(store):

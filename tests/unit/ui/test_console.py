@@ -1,4 +1,6 @@
+import io
 import json
+import sys
 import threading
 
 import pytest
@@ -36,6 +38,19 @@ def test_json_events_are_objects(capfd):
     first, second = map(json.loads, capfd.readouterr().err.splitlines())
     assert first == {"event": "Step", "verb": "compile", "subject": "hello", "seconds": None}
     assert second == {"event": "Note", "level": "warning", "text": "careful"}
+
+
+@pytest.mark.parametrize(("encoding", "name"), [("utf-8", "h\u00e9llo \U0001f600"), ("ascii", "h\\u00e9llo")])
+def test_a_document_moves_no_terminal_and_is_json_in_any_encoding(encoding, name, monkeypatch):
+    """Words of others are in it as they are: annotations, names of files."""
+    written = io.TextIOWrapper(io.BytesIO(), encoding, "backslashreplace")
+    monkeypatch.setattr(sys, "stdout", written)
+    said = {"name": "h\u00e9llo \U0001f600", "bad": "\x1b[31m\x9b31m\x7f\u202e\u200b\U000e0041\udcff"}
+    Console(format="json").result("a verb", "", said)
+    text = written.buffer.getvalue().decode(encoding)
+    assert {key: json.loads(text)[key] for key in said} == said
+    assert name in text
+    assert text.rstrip("\n").isprintable()
 
 
 @pytest.mark.parametrize(

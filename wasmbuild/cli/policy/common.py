@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wasmbuild.cli.common import FILE, option
+from wasmbuild.cli.common import option
+from wasmbuild.cli.parameters import ONE_FILE, once
 from wasmbuild.cli.policing import POLICY_VARIABLE
 from wasmbuild.errors import UsageFailed
 
@@ -18,7 +19,9 @@ policy_option = option(
     "--trust-policy",
     "--policy",
     "policy",
-    type=FILE,
+    type=ONE_FILE,
+    multiple=True,
+    callback=once,
     envvar=POLICY_VARIABLE,
     help="The policy. [default: trust-policy.toml beside config.toml]",
 )

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from wasmbuild.cli.common import FILE, OUTPUT, argument, option, verb
+from wasmbuild.events import Note
 from wasmbuild.ui.console import Console
 
 
@@ -17,6 +18,8 @@ def command(console: Console, file: Path, output: Path | None) -> None:
     from wasmbuild.workflows.policies import imported_policy, write_policy
 
     text = imported_policy(file)
+    if "\nunsafe-accept-anything = true\n" in text:
+        console.emit(Note("warning", f"{file} accepts anything somewhere, and so does the new policy"))
     if output is not None:
         write_policy(output, text)
     document = {"file": str(output) if output else None, "policy": text}

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from registry.words import pasted
 from wasmbuild.cli.common import argument, option
 from wasmbuild.cli.registry.common import LocalRegistry, content_of, operator_verb
 from wasmbuild.errors import UsageFailed
@@ -23,7 +24,7 @@ def command(console: Console, registry: LocalRegistry, reference: str, reason: s
     if undo == bool(reason):
         raise UsageFailed(
             "a yank needs a reason, and --undo goes without one",
-            hint=f"wasmbuild registry yank {reference} --reason '…'",
+            hint=f"wasmbuild registry yank {pasted(reference)} --reason '…'",
         )
     repository, wanted = content_of(reference)
     digest = registry.write(partial(yank, repository=repository, reference=wanted, reason=None if undo else reason))

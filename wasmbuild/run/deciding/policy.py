@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from registry.words import printable
+from registry.words import pasted, printable
 from wasmbuild.errors import UsageFailed
 from wasmbuild.run.deciding.folders import duplicate, existing_folder, guest_name
 from wasmbuild.run.deciding.grants import Folder, Grants
@@ -77,7 +77,7 @@ def read_policy(path: Path, ours: Mapping[str, str] | None = None) -> RunPolicy:
     try:
         root = read_table(path)
     except FileNotFoundError:
-        raise UsageFailed(f"there is no policy {path}", hint=f"wasmbuild run --record {path} FILE") from None
+        raise UsageFailed(f"there is no policy {path}", hint=f"wasmbuild run --record {pasted(path)} FILE") from None
     return _read(root, path.parent, os.environ if ours is None else ours)
 
 

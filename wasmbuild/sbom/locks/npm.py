@@ -23,6 +23,8 @@ _FOLDER = "node_modules/"
 _NAME = re.compile(r"(?:@[A-Za-z0-9~_][A-Za-z0-9~._-]{0,99}/)?[A-Za-z0-9~_][A-Za-z0-9~._-]{0,213}", re.ASCII)
 _VERSIONS = (2, 3)
 _LONGEST = 4096
+_DEEPEST = 40
+"""Packages within packages; each is looked into for each name that the innermost asks for."""
 _NEEDS = ("dependencies", "optionalDependencies", "peerDependencies")
 _ALGORITHMS = {"sha256": 32, "sha512": 64}
 
@@ -63,7 +65,7 @@ def _packages(lock: Text, entries: Mapping[str, Any]) -> Iterator[Package]:
 def _entry(lock: Text, place: str, value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _wrong(lock, place, "is not an object")
-    if len(place) > _LONGEST:
+    if len(place) > _LONGEST or place.count(_FOLDER) > _DEEPEST:
         raise _wrong(lock, place, "is too long")
     return value
 
@@ -125,24 +127,22 @@ def _archives(value: object) -> Iterator[Digest]:
 
 def _needed(place: str, entry: Mapping[str, Any], keys: Mapping[str, str], *, dev: bool = False) -> Iterator[str]:
     """The keys of what Node finds for the names that a package asks for; what is not installed is passed over."""
+    folders = tuple(_above(place))
     for field in (*_NEEDS, *(("devDependencies",) if dev else ())):
         wanted = entry.get(field)
         for name in wanted if isinstance(wanted, dict) else ():
-            key = _found(place, name, keys)
+            key = next((keys[folder + name] for folder in folders if folder + name in keys), "")
             if key:
                 yield key
 
 
-def _found(place: str, name: str, keys: Mapping[str, str]) -> str | None:
-    """Look in the folder itself, and in each above it (Node.js, "Loading from node_modules folders")."""
+def _above(place: str) -> Iterator[str]:
+    """Where Node looks for what a package asks for: in it, and beside each above it ("Loading from node_modules")."""
     folder = place
-    while True:
-        inside = f"{folder}/{_FOLDER}{name}" if folder else f"{_FOLDER}{name}"
-        if inside in keys:
-            return keys[inside]
-        if not folder:
-            return None
+    while folder:
+        yield f"{folder}/{_FOLDER}"
         folder = folder.rpartition("/" + _FOLDER.rstrip("/"))[0] if f"/{_FOLDER}" in folder else ""
+    yield _FOLDER
 
 
 def _wrong(lock: Text, place: str, problem: str) -> Exception:

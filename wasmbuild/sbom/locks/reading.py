@@ -36,6 +36,8 @@ MAX_PACKAGES = 20_000
 
 VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.!+_~-]{0,199}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64}""")
+"""A key of so many parts that no lock has it; the parser takes time by the square of their number."""
 
 
 class Text:
@@ -82,6 +84,9 @@ def as_table(lock: Text) -> Table:
     """It as TOML. Raises InvalidProject."""
     import tomllib  # noqa: PLC0415
 
+    odd = _LONG_KEY.search(lock.text)
+    if odd is not None:
+        raise lock.invalid(lock.text.count("\n", 0, odd.start()) + 1, "it has a key of far too many parts")
     try:
         return Table(lock.file, lock.text, tomllib.loads(lock.text))
     except (ValueError, RecursionError) as error:

@@ -12,6 +12,7 @@ from wasmbuild.errors import InvalidKey
 from wasmbuild.trust import clock
 from wasmbuild.trust.algorithms import is_signed
 from wasmbuild.trust.authority import Signer
+from wasmbuild.trust.keys import PublicKey
 from wasmbuild.trust.notation import certificates
 from wasmbuild.trust.notation.envelope import from_der
 from wasmbuild.trust.notation.times import stamped_at
@@ -59,7 +60,8 @@ class CertificateAuthority:
         if not is_signed(key, proof.signature, proof.message, pss=True):
             raise Rejected("it is not valid for its certificate: something was changed")
         signed_at = self._check_times(chain, terms, proof.material.timestamps, from_der(proof.signature, key))
-        return Signer(certificates.subject(chain[0]), certificates.subject(root), signed_at)
+        fingerprint = PublicKey.of(key).fingerprint
+        return Signer(certificates.subject(chain[0]), certificates.subject(root), signed_at, fingerprint)
 
     def _check_times(
         self, chain: Sequence[x509.Certificate], terms: Terms, tokens: Sequence[bytes], signature: bytes

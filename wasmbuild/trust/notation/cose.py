@@ -50,6 +50,8 @@ def parse(data: bytes) -> Envelope:
     protected = _loaded(encoded)
     if not isinstance(protected, dict) or protected.keys() & unprotected.keys():
         raise InvalidDocument("the envelope's headers are malformed, or there twice")
+    if any(type(label) not in (int, str) for label in (*protected, *unprotected)):  # 1.0 and True are found as 1
+        raise InvalidDocument("a header of the envelope is called neither by a number nor by a text")
     algorithm = protected.get(_LABELS[ALGORITHM])
     if type(algorithm) is not int or algorithm not in _ALGORITHMS:
         raise InvalidDocument("the envelope does not name an algorithm that is known")

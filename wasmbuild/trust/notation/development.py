@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_der_publ
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from wasmbuild.errors import SigningFailed, UsageFailed
+from wasmbuild.trust.der import BITS, SEQUENCE, element
 from wasmbuild.trust.notation.certificates import is_self_issued
 from wasmbuild.trust.notation.signing import check_signs_for_notary
 from wasmbuild.trust.pem import CERTIFICATE, write_block
@@ -104,16 +105,7 @@ def _resigned(template: x509.Certificate, key: Signatory) -> bytes:
     body, whole = template.tbs_certificate_bytes, template.public_bytes(Encoding.DER)
     start = whole.index(body) + len(body)
     algorithm = whole[start : start + 2 + whole[start + 1]]
-    return _element(0x30, body + algorithm + _element(0x03, b"\0" + key.sign(body)))
-
-
-def _element(tag: int, content: bytes) -> bytes:
-    """An element in DER (X.690) of less than 64 KiB."""
-    size = len(content)
-    if size < 0x80:
-        return bytes([tag, size]) + content
-    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([tag, 0x80 | len(length)]) + length + content
+    return element(SEQUENCE, body + algorithm + element(BITS, b"\0" + key.sign(body)))
 
 
 def _digital_signature() -> x509.KeyUsage:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from registry.files import open_regular
+from registry.files import read_regular
 from wasmbuild.errors import InvalidKey
 from wasmbuild.trust.pem import MAX_PEM
 
@@ -12,10 +12,6 @@ __all__ = ["read_certificate_file"]
 def read_certificate_file(path: Path) -> bytes:
     """The bytes of a PEM file. Raises InvalidKey when it cannot be read, is no regular file, or is too large."""
     try:
-        with open_regular(path) as file:
-            data = file.read(MAX_PEM + 1)
+        return read_regular(path, MAX_PEM)
     except OSError as error:
         raise InvalidKey(f"the certificates {path} cannot be read", cause=error.strerror) from error
-    if len(data) > MAX_PEM:
-        raise InvalidKey(f"{path} has no certificates", cause=f"it is larger than {MAX_PEM} bytes")
-    return data

@@ -31,7 +31,7 @@ def stamped_at(token: bytes, signature: bytes, roots: Sequence[x509.Certificate]
         raise Rejected("its timestamp is of another signature")
     leaf, *above = _chain(stamp, roots)
     stamp.check_signed_by(leaf)
-    _check_only_for_times(leaf)
+    check_usage(leaf, TIME_STAMPING, "timestamps")
     check_chain(leaf, above, stamp.made_at, TIME_STAMPING)
     return stamp.made_at
 
@@ -63,11 +63,3 @@ def _may_have_issued(root: x509.Certificate, below: x509.Certificate) -> bool:
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
-
-
-def _check_only_for_times(leaf: x509.Certificate) -> None:
-    """Its purpose is critical, and there is no other (RFC 3161, section 2.3)."""
-    check_usage(leaf, TIME_STAMPING, "timestamps")
-    extended = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    if not extended.critical or list(extended.value) != [TIME_STAMPING]:
-        raise Rejected("the certificate of its timestamp is not for timestamps alone")

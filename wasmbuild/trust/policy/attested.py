@@ -4,7 +4,7 @@ A predicate is looked into only after its signature has been verified.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from wasmbuild.trust.policy.model import AttestationRule, Scope
 from wasmbuild.trust.policy.times import age_words, parse_time, too_old
 from wasmbuild.trust.policy.verdict import Judged
 from wasmbuild.trust.predicates import PROVENANCE, short_name
+from wasmbuild.trust.provenance import BUILD_TYPE, Provenance
 from wasmbuild.wasm.capabilities import CAPABILITIES, CapabilityPolicy, capability_of
 from wasmbuild.wasm.model import Import
 
@@ -40,7 +41,13 @@ class Attested:
 
 def judge_attestations(scope: Scope, by_party: Mapping[str, Evidence]) -> tuple[Attested, ...]:
     """Each rule of a scope about attestations, in their order."""
-    return tuple(_judge(rule, by_party) for rule in scope.attestations)
+    claims = [
+        finding for evidence in by_party.values() for finding in evidence.of_type(CAPABILITIES_V1) if finding.holds
+    ]
+    return tuple(
+        _judge_claims(attested, claims) if attested.rule.predicate_type == CAPABILITIES_V1 else attested
+        for attested in (_judge(rule, by_party) for rule in scope.attestations)
+    )
 
 
 def judge_provenance_age(scope: Scope, attested: Iterable[Attested], now: datetime) -> Iterable[Judged]:
@@ -48,12 +55,14 @@ def judge_provenance_age(scope: Scope, attested: Iterable[Attested], now: dateti
     if scope.max_age is None or scope.age_of != "provenance":
         return
     rule = f"built at most {age_words(scope.max_age)} ago"
-    ends = [_finished(_predicate(each.finding)) for one in attested for each in one.held if _is_provenance(one)]
-    reasons = [too_old(end, scope.max_age, now) for end in ends]
-    if None in reasons:
-        yield Judged(rule, holds=True, why=f"built at {ends[reasons.index(None)]}")
-        return
-    said = dict.fromkeys(reason for reason in reasons if reason)
+    said: dict[str, None] = {}
+    for one in (each for each in attested if _is_provenance(each)):
+        ends = [(_finished(_predicate(each.finding)), each) for each in one.held]
+        fresh = [(end, each) for end, each in ends if too_old(end, scope.max_age, now) is None]
+        if fresh and count(each for _, each in fresh) >= one.rule.threshold:
+            yield Judged(rule, holds=True, why=f"built at {fresh[0][0]}")
+            return
+        said |= dict.fromkeys(reason for end, _ in ends if (reason := too_old(end, scope.max_age, now)))
     yield Judged(rule, holds=False, why="; ".join(said) or "there is no provenance that fulfils the policy")
 
 
@@ -82,10 +91,24 @@ def _judge(rule: AttestationRule, by_party: Mapping[str, Evidence]) -> Attested:
     number = count(held)
     if number >= rule.threshold:
         signers = ", ".join(dict.fromkeys(each.party.name for each in held))
-        return Attested(rule, Judged(words, holds=True, why=signers), held, _capabilities(rule, held))
+        return Attested(rule, Judged(words, holds=True, why=signers), held)
     said = list(dict.fromkeys(reason for reason in reasons if reason)) or _unheld(rule, found, by_party)
     judged = Judged(words, holds=False, why=f"{number} of {rule.threshold}: {'; '.join(said[:_SHOWN])}")
     return Attested(rule, judged, ())
+
+
+def _judge_claims(attested: Attested, claims: Sequence[Finding]) -> Attested:
+    """The same, with all that is said of capabilities by anybody whom the scope names.
+
+    What is said of them is so, or the bytes contradict it: of several files of an index, each has its own, and
+    none of them makes up for another.
+    """
+    if not attested.judged.holds:
+        return attested
+    denied = next(filter(None, (_denied(_predicate(each), attested.rule.capabilities) for each in claims)), None)
+    if denied is not None:
+        return Attested(attested.rule, Judged(attested.judged.rule, holds=False, why=denied), ())
+    return replace(attested, capabilities=_capabilities(claims))
 
 
 def _unheld(rule: AttestationRule, found: Sequence[Held], by_party: Mapping[str, Evidence]) -> list[str]:
@@ -99,13 +122,25 @@ def _unheld(rule: AttestationRule, found: Sequence[Held], by_party: Mapping[str,
 def _failure(rule: AttestationRule, finding: Finding) -> str | None:
     """Why an attestation that somebody trusted made does not fulfil the rule."""
     predicate = _predicate(finding)
+    if rule.predicate_type == PROVENANCE and (unreadable := _unreadable(predicate)) is not None:
+        return unreadable
     reasons = (condition.failure(predicate) for condition in rule.conditions)
     reason = next((each for each in reasons if each), None)
     if reason is None and rule.licences is not None:
         reason = outside(predicate, rule.licences)
-    if reason is None and rule.predicate_type == CAPABILITIES_V1:
-        reason = _denied(predicate, rule.capabilities)
     return reason
+
+
+def _unreadable(predicate: Mapping[str, Any]) -> str | None:
+    """Why a provenance of our build type cannot be understood: what is not known in it may change what was built."""
+    definition = predicate.get("buildDefinition")
+    if not isinstance(definition, dict) or definition.get("buildType") != BUILD_TYPE:
+        return None
+    try:
+        Provenance.parse(predicate)
+    except Failure as failure:
+        return str(failure)
+    return None
 
 
 def _denied(predicate: Mapping[str, Any], allowed: CapabilityPolicy | None) -> str | None:
@@ -118,11 +153,9 @@ def _denied(predicate: Mapping[str, Any], allowed: CapabilityPolicy | None) -> s
     return f"it imports {denied[0]}, which is not allowed" if denied else None
 
 
-def _capabilities(rule: AttestationRule, held: Iterable[Held]) -> frozenset[str] | None:
-    """The capabilities with a risk in attestations that fulfil the rule, and foreign imports by name."""
-    if rule.predicate_type != CAPABILITIES_V1:
-        return None
-    claims = (CapabilityClaim.parse(_predicate(each.finding)) for each in held)
+def _capabilities(findings: Iterable[Finding]) -> frozenset[str]:
+    """The capabilities with a risk in attestations that can be read, and foreign imports by name."""
+    claims = (CapabilityClaim.parse(_predicate(each)) for each in findings)
     return frozenset(name for claim in claims for each in _imports(claim) if (name := _asked(each)) is not None)
 
 

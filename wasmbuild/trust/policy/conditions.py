@@ -12,6 +12,7 @@ Scalar = str | int | bool
 Test = Literal["is", "prefix", "source"]
 
 _EACH = "*"
+_DIRTY = "dirty"
 _SHOWN = 3
 _LONGEST = 120
 _MOST = 10_000
@@ -23,7 +24,7 @@ class Condition:
     """That a value at ``path`` is one of ``values``, or begins with one of them.
 
     A part of a path is the name of a field, the number of an entry from 0, or ``*`` for any entry. The test
-    ``source`` is for an entry of SLSA's ``resolvedDependencies`` with a git commit: its URI, before a ``@``.
+    ``source`` is for SLSA's ``resolvedDependencies``: which of them is the source, and its URI, before a ``@``.
     """
 
     path: tuple[str, ...]
@@ -38,7 +39,7 @@ class Condition:
     def failure(self, predicate: Mapping[str, Any]) -> str | None:
         """Why a predicate does not fulfil this; None when it does."""
         found = []
-        for count, value in enumerate(_at(predicate, self.path)):
+        for count, value in enumerate(self._values(predicate)):
             if count >= _MOST:
                 return f"{'.'.join(self.path)} has more than {_MOST} values"
             if self._fits(value):
@@ -50,12 +51,16 @@ class Condition:
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         return f"{self} was asked for, and there is {shown}{more}"
 
+    def _values(self, predicate: Mapping[str, Any]) -> Iterator[object]:
+        values = _at(predicate, self.path)
+        return filter(None, map(_source_in, values)) if self.test == "source" else values
+
     def _fits(self, value: object) -> bool:
         if self.test == "is":
             return any(type(value) is type(wanted) and value == wanted for wanted in self.values)
         if self.test == "prefix":
             return isinstance(value, str) and value.startswith(tuple(map(str, self.values)))
-        return any(_is_source(value, str(wanted)) for wanted in self.values)
+        return isinstance(value, dict) and any(_is_source(value, str(wanted)) for wanted in self.values)
 
 
 def builder_is(*identities: str) -> Condition:
@@ -65,17 +70,39 @@ def builder_is(*identities: str) -> Condition:
 
 def source_is(*repositories: str) -> Condition:
     """That it was built from one of these git repositories (SLSA provenance v1, ``resolvedDependencies``)."""
-    return Condition(("buildDefinition", "resolvedDependencies", _EACH), "source", repositories)
+    return Condition(("buildDefinition", "resolvedDependencies"), "source", repositories)
 
 
-def _is_source(value: object, wanted: str) -> bool:
-    if not isinstance(value, dict) or not isinstance(value.get("uri"), str):
+def _source_in(dependencies: object) -> Mapping[str, Any]:
+    """The one that was built: what is called ``source``, else the first with a git commit, as builders write it.
+
+    Any other may be a library, which says nothing of what was built with it.
+    """
+    entries = [each for each in dependencies if isinstance(each, dict)] if isinstance(dependencies, list) else []
+    named = [each for each in entries if each.get("name") == "source"]
+    if len(named) > 1:
+        return {}
+    return next((each for each in named or entries if _commit(each)), {})
+
+
+def _commit(entry: Mapping[str, Any]) -> bool:
+    digests = entry.get("digest")
+    return isinstance(digests, dict) and isinstance(digests.get("gitCommit"), str)
+
+
+def _is_source(source: Mapping[str, Any], wanted: str) -> bool:
+    """Whether it is a repository, as the commit has it."""
+    said = source.get("uri")
+    if not isinstance(said, str) or _is_dirty(source):
         return False
-    digests = value.get("digest")
-    if not isinstance(digests, dict) or not isinstance(digests.get("gitCommit"), str):
-        return False
-    uri, repository = str(value["uri"]).removeprefix("git+"), wanted.removeprefix("git+")
+    uri, repository = said.removeprefix("git+"), wanted.removeprefix("git+")
     return uri == repository or uri.startswith(f"{repository}@")
+
+
+def _is_dirty(source: Mapping[str, Any]) -> bool:
+    """Whether other files than the commit's were built, or nobody can tell (docs/provenance.md)."""
+    notes = source.get("annotations", {})
+    return not isinstance(notes, dict) or notes.get(_DIRTY, False) is not False
 
 
 def _at(value: object, path: tuple[str, ...]) -> Iterator[object]:
@@ -99,5 +126,6 @@ def _shown(value: object) -> str:
     if isinstance(value, str):
         return repr(printable(value, _LONGEST))
     if isinstance(value, dict):
-        return _shown(value["uri"]) if isinstance(value.get("uri"), str) else "an object"
+        changed = f", {_DIRTY}" if _is_dirty(value) else ""
+        return f"{_shown(value['uri'])}{changed}" if isinstance(value.get("uri"), str) else "an object"
     return "a list" if isinstance(value, list) else str(value).lower()[:_LONGEST]

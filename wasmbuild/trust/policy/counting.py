@@ -11,6 +11,9 @@ from wasmbuild.trust.policy.model import Party
 __all__ = ["Held", "count", "missing"]
 
 
+_Mark = tuple[str, str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """Something signed that holds, and for whom."""
@@ -24,10 +27,12 @@ class Held:
         return self.finding.signer.signed_at if self.finding.signer else None
 
     @property
-    def signer(self) -> tuple[str, str | None]:
-        """Who, as the proof has it."""
+    def marks(self) -> tuple[_Mark, ...]:
+        """By what a signer is told from another: who it is, as the proof has it, and the key that was used."""
         signer = self.finding.signer
-        return (signer.identity, signer.issuer) if signer else ("", None)
+        if signer is None:
+            return (("", None),)
+        return ((signer.identity, signer.issuer), *((("key", signer.key),) if signer.key else ()))
 
     @property
     def name(self) -> str:
@@ -39,14 +44,15 @@ class Held:
 def count(held: Iterable[Held]) -> int:
     """How many parties have signed, each by a signer of its own: the largest matching between the two.
 
-    One key under two names is one signer, and two keys of one party are one party.
+    One key under two names is one signer, certificates for one key are, and two keys of one party are one party.
     """
-    signers: dict[str, list[tuple[str, str | None]]] = {}
-    for each in held:
-        signers.setdefault(each.party.name, []).append(each.signer)
-    taken: dict[tuple[str, str | None], str] = {}
+    signatures, signers = tuple(held), dict[str, list[_Mark]]()
+    people = _people(signatures)
+    for each in signatures:
+        signers.setdefault(each.party.name, []).append(people[each.marks[0]])
+    taken: dict[_Mark, str] = {}
 
-    def place(party: str, tried: set[tuple[str, str | None]]) -> bool:
+    def place(party: str, tried: set[_Mark]) -> bool:
         for signer in signers[party]:
             if signer not in tried:
                 tried.add(signer)
@@ -56,6 +62,16 @@ def count(held: Iterable[Held]) -> int:
         return False
 
     return sum(place(party, set()) for party in signers)
+
+
+def _people(held: Iterable[Held]) -> dict[_Mark, _Mark]:
+    """For each mark one that stands for the signer: marks that come together are of one."""
+    people: dict[_Mark, _Mark] = {}
+    for each in held:
+        same = {people.get(mark, mark) for mark in each.marks}
+        people.update(dict.fromkeys(each.marks, each.marks[0]))
+        people.update({mark: each.marks[0] for mark, known in people.items() if known in same})
+    return people
 
 
 def missing(held: Sequence[Held], parties: Iterable[Party]) -> str:

@@ -74,6 +74,9 @@ def import_policy(data: bytes, origin: str) -> str:
 
 
 def _notation(value: Mapping[str, Any], written: _Written) -> str:
+    _only(value, {"version", "trustPolicies"})
+    if value.get("version", "1.0") != "1.0":
+        raise _cannot(f"it is of version {printable(str(value['version']), 40)}", "1.0 is known")
     policies = _list(value["trustPolicies"], "trustPolicies")
     if not policies:
         raise _cannot("it has no trust policies", "an empty policy says nothing of whom to trust")
@@ -150,6 +153,8 @@ def _docker_scope(text: str) -> list[str]:
 def _requirements(value: object, patterns: Sequence[str], written: _Written, where: str) -> None:
     """One scope: all of its requirements have to hold, as they do there."""
     requirements = _list(value, f"the scope {where!r}")
+    if not requirements:
+        raise _cannot(f"it demands nothing of {printable(where, 80)}", "what demands nothing accepts anything")
     kinds = [each.get("type") for each in requirements]
     if kinds == ["reject"]:
         if patterns != ["*"]:

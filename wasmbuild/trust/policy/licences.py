@@ -15,7 +15,7 @@ __all__ = ["NOT_STATED", "outside"]
 NOT_STATED = "NOASSERTION"
 """What SPDX calls a licence that nobody states; a list may have it, to allow that."""
 
-_TOKEN = re.compile(r"\s*(\(|\)|[A-Za-z0-9.+:-]+)")
+_TOKEN = re.compile(r"[()]|[A-Za-z0-9.+:-]+")
 _LONGEST = 4096
 _DEEPEST = 50
 _MOST = 100_000

@@ -14,11 +14,6 @@ REF_NAME = "org.opencontainers.image.ref.name"
 """The signed annotation that is the tag, where the signed name has none (image-spec, annotations.md)."""
 
 
-_DOCKER_HUB = "docker.io"
-_ALIASES = frozenset({"index.docker.io", "registry-1.docker.io"})
-"""What cosign and others call Docker Hub in what they sign."""
-
-
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """The name that has to be signed; ``tag`` None: whichever."""
@@ -44,8 +39,7 @@ def fits_name(finding: Finding, wanted: Wanted) -> bool:
         signed = Reference.parse(claim.name)
     except InvalidReference:
         return False
-    host = _DOCKER_HUB if signed.host in _ALIASES else signed.host
-    if f"{host}/{signed.repository}" != wanted.name:
+    if signed.name != wanted.name:
         return False
     tag = signed.tag or claim.annotations.get(REF_NAME)
     return wanted.tag is None or tag == wanted.tag

@@ -4,10 +4,12 @@ Exactly one of: keys (files, or PEM in the policy itself), identities of certifi
 authorities of the Notary Project. Files are beside the policy; nothing is fetched.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from registry.errors import InvalidDocument
-from registry.files import open_regular
+from registry.files import read_regular
 from wasmbuild.errors import InvalidKey
 from wasmbuild.tables import Table
 from wasmbuild.trust.authority import Authority, KeyAuthority
@@ -15,7 +17,7 @@ from wasmbuild.trust.keyfiles import read_key_file
 from wasmbuild.trust.keys import PublicKey
 from wasmbuild.trust.policy.model import Party
 
-__all__ = ["read_parties"]
+__all__ = ["named_files", "read_parties"]
 
 _KINDS = ("keys", "pem", "identities", "certificate-authorities")
 _BESIDE = {"identities": ("issuer", "trusted-root"), "certificate-authorities": ("subjects",)}
@@ -36,6 +38,16 @@ def read_parties(table: Table, folder: Path) -> dict[str, Party]:
             if isinstance(member, KeyAuthority) and seen.setdefault(member.name, party.name) != party.name:
                 raise table.invalid(party.name, f"has a key that {seen[member.name]} has, too: {member.name}")
     return parties
+
+
+def named_files(table: Table) -> tuple[str, ...]:
+    """The files that ``[authorities]`` names, as it writes them; those of variables are none. Raises InvalidProject."""
+    named: list[str] = []
+    for name in table.values:
+        party = table.table(name)
+        roots = [party.required_text("trusted-root")] if "trusted-root" in party.values else []
+        named += [*party.texts("keys"), *party.texts("certificate-authorities"), *roots]
+    return tuple(dict.fromkeys(text for text in named if not text.startswith("env://")))
 
 
 def _party(table: Table, name: str, folder: Path) -> Party:
@@ -63,7 +75,7 @@ def _of_identities(table: Table, name: str, identities: tuple[str, ...], folder:
 
     issuer, file = table.required_text("issuer"), table.required_text("trusted-root")
     try:
-        root = TrustedRoot.parse(_read_file(folder / file))
+        root = TrustedRoot.parse(read_regular(folder / file, _MAX_ROOT))
     except (OSError, InvalidDocument) as error:
         raise table.invalid("trusted-root", f"names {file}: {error}") from error
     members = tuple(IdentityAuthority(Expected(identity), Expected(issuer), root) for identity in identities)
@@ -73,9 +85,13 @@ def _of_identities(table: Table, name: str, identities: tuple[str, ...], folder:
 def _of_roots(table: Table, name: str, files: tuple[str, ...], folder: Path) -> Party:
     """Whoever has a certificate of the Notary Project's kind that leads to a root in one of ``files``."""
     from wasmbuild.trust.notation.authority import CertificateAuthority  # noqa: PLC0415  (few have them)
+    from wasmbuild.trust.notation.files import read_certificate_file  # noqa: PLC0415
     from wasmbuild.trust.policy.subjects import OfSubjects, parse_subject  # noqa: PLC0415
 
-    roots = [CertificateAuthority.of(read_key_file(folder / file)) for file in files]
+    roots = []
+    for file in files:
+        with _naming(folder / file):
+            roots.append(CertificateAuthority.of(read_certificate_file(folder / file)))
     if "subjects" not in table.values:
         return Party(name, tuple(roots), tuple(f"certificates of {root.name}" for root in roots))
     given = table.texts("subjects")
@@ -89,17 +105,20 @@ def _of_roots(table: Table, name: str, files: tuple[str, ...], folder: Path) -> 
     return Party(name, members, tuple(f"certificates of {member.name}" for member in members))
 
 
-def _read_file(path: Path) -> bytes:
-    with open_regular(path) as file:
-        return file.read(_MAX_ROOT)
-
-
 def _key(text: str, folder: Path) -> PublicKey:
     path = Path(text) if text.startswith("env://") else folder / text
-    try:
+    with _naming(path):
         return PublicKey.load(read_key_file(path))
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Say of which file an error is."""
+    try:
+        yield
     except InvalidKey as error:
-        raise InvalidKey(f"{path}: {error.what}", cause=error.cause, hint=error.hint) from error
+        what = error.what if str(path) in error.what else f"{path}: {error.what}"
+        raise InvalidKey(what, cause=error.cause, hint=error.hint) from error
 
 
 def _of_keys(name: str, keys: tuple[PublicKey, ...]) -> Party:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry.digest import Digest
 from registry.model import Descriptor
-from registry.words import printable
+from registry.words import pasted, printable
 from wasmbuild.errors import PolicyDenied
 from wasmbuild.trust.candidate import Candidate
 from wasmbuild.trust.evidence import Evidence
@@ -95,7 +95,7 @@ class Verdict:
 
 
 def require_policy(verdict: Verdict, name: str, asked: str | None = None) -> None:
-    """Insist that an artifact, called ``name``, fulfils a policy; ``asked`` is what a person called it.
+    """Insist that an artifact, called ``name``, fulfils a policy; ``asked`` is what a person called it in a registry.
 
     Raises PolicyDenied, which names each rule that does not hold, and why; its details are the verdict.
     """
@@ -106,7 +106,7 @@ def require_policy(verdict: Verdict, name: str, asked: str | None = None) -> Non
     denied = PolicyDenied(
         f"{name} does not fulfil the policy {verdict.policy}",
         cause="\n".join([*failed[:_SHOWN_RULES], *more]),
-        hint=f"wasmbuild policy test {asked or name} --trust-policy {verdict.policy}",
+        hint=f"wasmbuild policy test {pasted(asked)} --trust-policy {pasted(verdict.policy)}" if asked else None,
     )
     denied.details = verdict
     raise denied

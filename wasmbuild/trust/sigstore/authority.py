@@ -4,7 +4,6 @@ The check is the one of sigstore's client specification, and offline: signature,
 certificate log, and last of all whether the certificate is for whom we ask.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from wasmbuild.trust.authority import Signer
 from wasmbuild.trust.keys import PublicKey
+from wasmbuild.trust.patterns import Pattern
 from wasmbuild.trust.proof import Proof, Rejected
 from wasmbuild.trust.sigstore.certificates import (
     CODE_SIGNING,
@@ -51,14 +51,14 @@ class Expected:
         if not self.text:
             raise ValueError("nothing is expected")
         if self.pattern:
-            try:
-                re.compile(self.text)
-            except re.error as error:
-                raise ValueError(f"it is not a regular expression: {error}") from error
+            Pattern.parse(self.text)
+
+    def __str__(self) -> str:
+        return f"any that matches {self.text}" if self.pattern else self.text
 
     def matches(self, said: str) -> bool:
         """Whether it is this one."""
-        return re.fullmatch(self.text, said) is not None if self.pattern else said == self.text
+        return Pattern.parse(self.text).matches(said) if self.pattern else said == self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class IdentityAuthority:
     @property
     def name(self) -> str:
         """The identity, and who says so."""
-        return f"{self.identity.text} by {self.issuer.text}"
+        return f"{self.identity} by {self.issuer}"
 
     def check(self, proof: Proof, /) -> Signer:
         """Who of this authority made a signature, and when. Raises Rejected."""
@@ -99,7 +99,7 @@ class IdentityAuthority:
         named = named_in(leaf)
         if not (self.identity.matches(named.identity) and self.issuer.matches(named.issuer)):
             raise Rejected(f"it was made by {_shown(named)}")
-        return Signer(named.identity, named.issuer, min(times))
+        return Signer(named.identity, named.issuer, min(times), key.fingerprint)
 
     def _times(self, proof: Proof, key: PublicKey) -> list[datetime]:
         """When the signature was there already. Raises Rejected unless it is in as many logs as must have it."""
@@ -111,8 +111,8 @@ class IdentityAuthority:
         stamped = _held(
             (partial(check_timestamp, each, proof.signature, trusted) for each in material.timestamps), reasons
         )
-        times = [*stamped, *((each.log.id, each.at) for each in logged if each.at is not None)]
-        _need("transparency logs have it", {each.log.id for each in logged}, self.thresholds.logs, reasons)
+        times = [*stamped, *((each.log.key.der, each.at) for each in logged if each.at is not None)]
+        _need("transparency logs have it", {each.log.key.der for each in logged}, self.thresholds.logs, reasons)
         _need("times are vouched for", {who for who, _ in times}, self.thresholds.times, reasons)
         moments = [moment for _, moment in times]
         _check_windows(logged, moments)
@@ -157,7 +157,7 @@ def _held(checks: Iterable[Callable[[], _Held]], reasons: list[str]) -> list[_He
 
 
 def _need(what: str, found: set[bytes], needed: int, reasons: list[str]) -> None:
-    """Insist on a number of different ones: two entries of one log are one. Raises Rejected."""
+    """Insist on a number of different ones: entries under one key are of one log. Raises Rejected."""
     if len(found) < needed:
         why = f": {_joined(reasons)}" if reasons else ""
         raise Rejected(f"{len(found)} {what}, and {needed} must{why}")

@@ -14,9 +14,9 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from wasmbuild.errors import InvalidKey
+from wasmbuild.trust.der import SEQUENCE, UTF8, read
 from wasmbuild.trust.keys import PublicKey
 from wasmbuild.trust.proof import Rejected
-from wasmbuild.trust.sigstore.der import SEQUENCE, UTF8, read
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -127,13 +127,23 @@ def check_usage(leaf: "Certificate", purpose: x509.ObjectIdentifier, what: str) 
     Raises Rejected.
     """
     usage = _extension(leaf, x509.KeyUsage)
-    extended = _extension(leaf, x509.ExtendedKeyUsage)
     if is_authority(leaf):
         raise Rejected("the certificate is an authority's")
     if usage is None or not usage.digital_signature:
         raise Rejected("the certificate is not for signatures")
-    if extended is None or purpose not in extended or (purpose == TIME_STAMPING and len(extended) != 1):
+    if not _is_for(leaf, purpose):
         raise Rejected(f"the certificate is not for {what}")
+
+
+def _is_for(leaf: "Certificate", purpose: x509.ObjectIdentifier) -> bool:
+    """Whether that is a purpose of it; timestamps must be its only one, and critical (RFC 3161, section 2.3)."""
+    try:
+        extended = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    except x509.ExtensionNotFound:
+        return False
+    if purpose == TIME_STAMPING:
+        return extended.critical and list(extended.value) == [purpose]
+    return purpose in extended.value
 
 
 def issued_as(certificate: "Certificate") -> tuple[bytes, int]:

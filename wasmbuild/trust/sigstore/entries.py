@@ -46,10 +46,10 @@ def check_entry(body: bytes, kind: str, version: str, proof: Proof, key: PublicK
 
 def _hashedrekord_1(spec: Mapping[str, Any], proof: Proof, key: PublicKey) -> bool:
     hashed, signature = spec["data"]["hash"], spec["signature"]
-    expected = new(hashed["algorithm"], proof.message).hexdigest() if hashed["algorithm"] in _NAMES else None
+    algorithm = _digest_of(key)
     return (
-        hashed["algorithm"] == _digest_of(key)
-        and hashed["value"] == expected
+        hashed["algorithm"] == algorithm
+        and hashed["value"] == new(algorithm, proof.message).hexdigest()
         and from_base64(signature["content"]) == proof.signature
         and _is_certificate(signature["publicKey"]["content"], proof)
     )
@@ -69,8 +69,8 @@ def _intoto_2(spec: Mapping[str, Any], proof: Proof, _: PublicKey) -> bool:
     envelope = content["envelope"]
     (signature,) = envelope["signatures"]
     return (
-        _is_payload(content["payloadHash"], proof)
-        and proof.envelope is not None
+        proof.envelope is not None
+        and _is_payload(content["payloadHash"], proof)
         and envelope["payloadType"] == proof.envelope.payload_type
         and _twice(signature["sig"]) == proof.signature
         and _is_certificate(signature["publicKey"], proof)
@@ -109,8 +109,9 @@ def _digest_of(key: PublicKey) -> str:
 
 
 def _is_payload(hashed: Mapping[str, Any], proof: Proof) -> bool:
-    expected = sha256(proof.envelope.payload).hexdigest() if proof.envelope else None
-    return bool(hashed["algorithm"] == "sha256" and hashed["value"] == expected)
+    if proof.envelope is None:
+        return False
+    return bool(hashed["algorithm"] == "sha256" and hashed["value"] == sha256(proof.envelope.payload).hexdigest())
 
 
 def _is_certificate(text: Any, proof: Proof) -> bool:  # noqa: ANN401  (JSON, read here)

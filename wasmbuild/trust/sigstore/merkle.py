@@ -39,10 +39,12 @@ class Checkpoint:
 
         Raises Rejected.
         """
-        text, separator, block = note.rpartition("\n\n")
+        if len(note) > _MAX_NOTE:
+            raise Rejected(f"a checkpoint is longer than {_MAX_NOTE} characters")
+        text, _, block = note.rpartition("\n\n")
         lines = text.split("\n")
         found = [_LINE.fullmatch(line) for line in block.split("\n")[:-1]]
-        if len(note) > _MAX_NOTE or not separator or not block.endswith("\n") or "" in lines or len(lines) < 3:
+        if not block.endswith("\n") or "" in lines or len(lines) < 3:
             raise Rejected("a checkpoint is malformed")
         if len(found) > _MAX_SIGNATURES or not _NUMBER.fullmatch(lines[1]):
             raise Rejected("a checkpoint is malformed")

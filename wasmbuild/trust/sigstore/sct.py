@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.certificate_transparency import LogEntryType, SignedCertificateTimestamp
+from cryptography.x509.certificate_transparency import SignedCertificateTimestamp
 
 from wasmbuild.trust.proof import Rejected
 
@@ -35,7 +35,7 @@ def check_logged(leaf: "Certificate", issuer: "Certificate", logs: "Mapping[byte
         raise Rejected("the certificate is in no certificate log") from None
     if len(listed) > _MAX_TIMESTAMPS:
         raise Rejected(f"the certificate has more than {_MAX_TIMESTAMPS} timestamps of certificate logs")
-    held = {each.log_id for each in listed if _holds(each, leaf, issuer, logs)}
+    held = {logs[each.log_id].key.der for each in listed if _holds(each, leaf, issuer, logs)}
     if len(held) < needed:
         raise Rejected(f"{len(held)} trusted certificate logs have the certificate, and {needed} must")
 
@@ -44,7 +44,7 @@ def _holds(
     timestamp: SignedCertificateTimestamp, leaf: "Certificate", issuer: "Certificate", logs: "Mapping[bytes, Log]"
 ) -> bool:
     log = logs.get(timestamp.log_id)
-    if log is None or timestamp.entry_type is not LogEntryType.PRE_CERTIFICATE:
+    if log is None:
         return False
     try:
         moment = timestamp.timestamp.replace(tzinfo=UTC)

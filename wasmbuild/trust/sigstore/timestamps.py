@@ -14,9 +14,11 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from wasmbuild.errors import InvalidKey
+from wasmbuild.trust.algorithms import algorithm_of
+from wasmbuild.trust.der import BOOLEAN, INTEGER, OBJECT, OCTETS, SEQUENCE, SET, TIME, Element, read
 from wasmbuild.trust.proof import Rejected
 from wasmbuild.trust.sigstore.certificates import issued_as
-from wasmbuild.trust.sigstore.der import BOOLEAN, INTEGER, OBJECT, OCTETS, SEQUENCE, SET, TIME, Element, read
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -42,7 +44,6 @@ _HASHES = {
 _RSA = frozenset(bytes.fromhex(f"2a864886f70d0101{last}") for last in ("01", "0b", "0c", "0d"))
 _ECDSA = frozenset(bytes.fromhex(f"2a8648ce3d0403{last}") for last in ("02", "03", "04"))
 _TIME = re.compile(rb"(\d{14})(?:\.(\d{1,6}\d*))?Z")
-_MAX_EXPONENT = 2**31 - 1
 _GRANTED = (0, 1)
 
 
@@ -146,14 +147,15 @@ class _SignerInfo:
             raise Rejected("a timestamp is signed with another certificate")
         try:
             self._check(certificate)
+        except InvalidKey as error:
+            raise Rejected(f"a timestamp is signed with a key that does not count: {error}") from error
         except (InvalidSignature, UnsupportedAlgorithm, ValueError) as error:
             raise Rejected("the signature of a timestamp is not valid") from error
 
     def _check(self, certificate: "Certificate") -> None:
         key = certificate.public_key()
+        algorithm_of(key)
         if isinstance(key, rsa.RSAPublicKey) and self.algorithm in _RSA:
-            if not 2048 <= key.key_size <= 8192 or key.public_numbers().e > _MAX_EXPONENT:
-                raise Rejected("a timestamp has an RSA key of a size that is not accepted")
             key.verify(self.signature, self.signed, padding.PKCS1v15(), self.hash)
         elif isinstance(key, ec.EllipticCurvePublicKey) and self.algorithm in _ECDSA:
             key.verify(self.signature, self.signed, ec.ECDSA(self.hash))

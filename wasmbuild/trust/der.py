@@ -1,13 +1,27 @@
-"""DER (X.690), as much of it as timestamps and extensions need: one strict reader, bounded by what it is given.
+"""DER (X.690), as much of it as we need ourselves: one strict reader, bounded by what it is given, and a writer.
 
-What it reads is not looked into here; the meanings are ``timestamps``' and ``certificates``'.
+What elements mean is not known here; nearly all of X.509 is read and written by ``cryptography``.
 """
 
 from dataclasses import dataclass
 
-__all__ = ["BOOLEAN", "INTEGER", "OBJECT", "OCTETS", "SEQUENCE", "SET", "TIME", "UTF8", "Element", "read"]
+__all__ = [
+    "BITS",
+    "BOOLEAN",
+    "INTEGER",
+    "NULL",
+    "OBJECT",
+    "OCTETS",
+    "SEQUENCE",
+    "SET",
+    "TIME",
+    "UTF8",
+    "Element",
+    "element",
+    "read",
+]
 
-BOOLEAN, INTEGER, OCTETS, OBJECT, UTF8 = 0x01, 0x02, 0x04, 0x06, 0x0C
+BOOLEAN, INTEGER, BITS, OCTETS, NULL, OBJECT, UTF8 = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0C
 TIME = 0x18
 """GeneralizedTime."""
 
@@ -48,6 +62,14 @@ class Element:
         if not content or (len(content) > 1 and content[0] in {0x00, 0xFF} and (content[0] ^ content[1]) < 0x80):
             raise ValueError("DER has an integer that is not in its shortest form")
         return int.from_bytes(content, signed=True)
+
+
+def element(tag: int, content: bytes) -> bytes:
+    """Write one element, its length in the one shortest form."""
+    if len(content) < 0x80:
+        return bytes([tag, len(content)]) + content
+    length = len(content).to_bytes((len(content).bit_length() + 7) // 8)
+    return bytes([tag, 0x80 | len(length)]) + length + content
 
 
 def read(data: bytes) -> Element:
