@@ -29,8 +29,8 @@ def main() -> NoReturn:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     sys.unraisablehook = _insist
-    _prepare_streams()
     try:
+        _prepare_streams()
         from wasmbuild.cli.main import run
 
         code = run(sys.argv[1:], own_process=True)
