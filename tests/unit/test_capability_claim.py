@@ -17,9 +17,9 @@ from wasmbuild.cli.main import run
 from wasmbuild.errors import InvalidAttestation, UnknownArtifact
 from wasmbuild.events import ignore
 from wasmbuild.trust.authority import KeyAuthority
-from wasmbuild.trust.capability import CAPABILITIES_V1
 from wasmbuild.trust.discovery import all_wanted, found
 from wasmbuild.trust.keys import PrivateKey
+from wasmbuild.trust.predicates import CAPABILITIES_V1
 from wasmbuild.trust.referrer import attach
 from wasmbuild.trust.signer import sign_statement
 from wasmbuild.trust.statement import Statement, Subject

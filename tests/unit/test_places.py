@@ -10,7 +10,8 @@ from registry.client.registries import Registries
 from registry.digest import Digest
 from registry.errors import Failure, InvalidReference
 from wasmbuild.errors import UsageFailed
-from wasmbuild.workflows.places import Name, Place, changing, checked_tags, in_registry
+from wasmbuild.workflows.locals import in_registry
+from wasmbuild.workflows.places import Name, Place, changing, checked_tags
 
 DIGEST = Digest.of(b"x")
 

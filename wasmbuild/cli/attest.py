@@ -39,7 +39,7 @@ def command(  # noqa: PLR0913 - one for each option
     from wasmbuild.trust.predicates import CAPABILITIES_V1, parse_predicate_type
     from wasmbuild.workflows.attest import Said, attest_remote, parse_forms, read_predicate
     from wasmbuild.workflows.capability_claim import said_of_remote
-    from wasmbuild.workflows.places import in_registry
+    from wasmbuild.workflows.locals import in_registry
 
     asked, forms, wanted = (
         in_registry(reference, "attest"),

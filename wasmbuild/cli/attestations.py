@@ -36,7 +36,7 @@ def command(
     from wasmbuild.trust.predicates import parse_predicate_type
     from wasmbuild.workflows.attestations import attested_predicate, list_attestations
     from wasmbuild.workflows.files import write_file
-    from wasmbuild.workflows.places import in_registry
+    from wasmbuild.workflows.locals import in_registry
 
     asked, authorities = in_registry(reference, "attestations"), trusting.authorities()
     wanted = None if predicate_type is None else parse_predicate_type(predicate_type)

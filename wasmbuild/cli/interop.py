@@ -19,7 +19,7 @@ def command(console: Console, registries: Registries, reference: str, trusting: 
     says whom you trust, signatures are taken for good ones, and only their forms are looked at.
     """
     from wasmbuild.workflows.interoperability import interoperability
-    from wasmbuild.workflows.places import in_registry
+    from wasmbuild.workflows.locals import in_registry
 
     asked = in_registry(reference, "interop")
     found = interoperability(asked, trusting.authorities(), registries=registries, sink=console.emit)

@@ -29,7 +29,7 @@ def command(
     reference by digest.
     """
     from wasmbuild.caches import Caches
-    from wasmbuild.workflows.places import in_registry
+    from wasmbuild.workflows.locals import in_registry
     from wasmbuild.workflows.platforms import Platform
     from wasmbuild.workflows.pull import pull
 

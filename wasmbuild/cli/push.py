@@ -62,7 +62,7 @@ def command(  # noqa: PLR0913 - one for each option
     reference by digest, and nothing else; with --dry-run, what would be pushed.
     """
     from wasmbuild.workflows.annotations import annotated, parse_annotations
-    from wasmbuild.workflows.places import in_registry
+    from wasmbuild.workflows.locals import in_registry
     from wasmbuild.workflows.push import Destination, push
 
     _check_flags(file, sign=sign, key=key)

@@ -42,7 +42,7 @@ def command(  # noqa: PLR0913 - one for each option
     The sources are those of the commit, the compilers those of the lock. With --key the provenance must be
     signed by it; otherwise it is taken as it is. With --verify, ends with 4 when the file differs.
     """
-    from wasmbuild.workflows.places import in_registry
+    from wasmbuild.workflows.locals import in_registry
     from wasmbuild.workflows.rebuild import Again, check, rebuild
 
     asked = in_registry(reference, "rebuild")

@@ -85,7 +85,7 @@ def _attached(
 ) -> None:
     from registry.digest import Digest
     from wasmbuild.events import Note
-    from wasmbuild.workflows.places import in_registry
+    from wasmbuild.workflows.locals import in_registry
     from wasmbuild.workflows.sbom_attached import Wanted, attached_sbom
 
     asked = in_registry(artifact, "sbom")

@@ -54,22 +54,23 @@ def command(  # noqa: PLR0913 - one for each option
     a certificate. What is signed already is kept. --keyless needs the extra sigstore, and is public.
     """
     from wasmbuild.workflows.annotations import parse_annotations
-    from wasmbuild.workflows.places import in_registry
-    from wasmbuild.workflows.sign import parse_kinds, sign_remote
+    from wasmbuild.workflows.locals import in_registry
 
     asked, more = in_registry(reference, "sign"), parse_annotations(annotations)
     if keyless.chosen(key, signature_format, certificate_chain) or key is None:
         signed = keyless.sign(asked, more, registries, console)
         console.result("sign", str(signed.reference), signed.to_json())
         return
+    signer = signatory(key)  # which is opened while the rest is imported
+    from wasmbuild.workflows.sign import parse_kinds, sign_remote
+
     forms = parse_kinds(signature_format, certified=certificate_chain is not None)
-    certificates = _certificates(forms, certificate_chain, notation_envelope)
     signed = sign_remote(
         asked,
-        signatory(key),
+        signer,
         kinds=forms,
         annotations=more,
-        certificates=certificates,
+        certificates=_certificates(forms, certificate_chain, notation_envelope),
         registries=registries,
         sink=console.emit,
         environment=os.environ,

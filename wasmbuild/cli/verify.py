@@ -58,7 +58,7 @@ def command(  # noqa: PLR0913 - one for each option
         return
     if as_name is not None:
         raise UsageFailed("--as goes with --offline", hint=f"wasmbuild verify {pasted(reference)}")
-    from wasmbuild.workflows.places import in_registry
+    from wasmbuild.workflows.locals import in_registry
     from wasmbuild.workflows.verify import Verified, verify_remote
     from wasmbuild.workflows.verify_report import report
 

@@ -93,7 +93,7 @@ def _by_artifact(
     predicate_type: str | None,
     demand: "Demand",
 ) -> "VerifiedFile":
-    from wasmbuild.workflows.places import in_registry
+    from wasmbuild.workflows.locals import in_registry
     from wasmbuild.workflows.verify_file import verify_against
 
     if predicate_type is not None:

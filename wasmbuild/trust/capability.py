@@ -12,14 +12,12 @@ from typing import Any, Self
 from registry.digest import Digest
 from registry.words import printable
 from wasmbuild.errors import InvalidAttestation
+from wasmbuild.trust.predicates import CAPABILITIES_V1
 from wasmbuild.trust.statement import Predicate
 from wasmbuild.wasm.capabilities import asked
 from wasmbuild.wasm.model import WasmBinary
 
-__all__ = ["CAPABILITIES_V1", "CapabilityClaim", "ClaimedCapability"]
-
-CAPABILITIES_V1 = "https://wasmbuild.dev/capabilities/v1"
-"""The predicate type. It names a form, with the table of capabilities that it uses; nothing is served there."""
+__all__ = ["CapabilityClaim", "ClaimedCapability"]
 
 MAX_NAMES = 100_000
 """Imports, exports or capabilities in one list of a predicate that is read."""

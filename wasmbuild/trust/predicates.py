@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping
 
 from wasmbuild.errors import UsageFailed
-from wasmbuild.trust.capability import CAPABILITIES_V1
 from wasmbuild.trust.statement import SIGNATURES
 
 __all__ = [
@@ -27,6 +26,8 @@ CYCLONEDX = "https://cyclonedx.org/bom"
 SPDX = "https://spdx.dev/Document"
 PROVENANCE = "https://slsa.dev/provenance/v1"
 REBUILD = "https://wasmbuild.dev/rebuild/v1"
+CAPABILITIES_V1 = "https://wasmbuild.dev/capabilities/v1"
+"""It names a form, with the table of capabilities that this uses; nothing is served there."""
 
 MAX_PREDICATE = 16 * 1024 * 1024
 """Bytes of a predicate, as JSON."""

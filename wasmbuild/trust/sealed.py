@@ -47,12 +47,13 @@ def open_sealed(data: bytes, password: bytes) -> bytes:
 
     Raises InvalidKey: when the password is wrong, or when the envelope is not one that we know.
     """
+    cost, salt, nonce, ciphertext = _parse(data)
+    key = _derive(password, salt, cost)  # lets other threads go on, which imports would not
     from nacl.exceptions import CryptoError  # noqa: PLC0415
     from nacl.secret import SecretBox  # noqa: PLC0415
 
-    cost, salt, nonce, ciphertext = _parse(data)
     try:
-        return bytes(SecretBox(_derive(password, salt, cost)).decrypt(ciphertext, nonce))
+        return bytes(SecretBox(key).decrypt(ciphertext, nonce))
     except CryptoError as error:
         raise InvalidKey(
             "the password does not open this key", hint="try again, or set WASMBUILD_KEY_PASSWORD"

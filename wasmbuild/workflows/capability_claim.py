@@ -21,7 +21,8 @@ from registry.reference import Reference
 from wasmbuild.artifact import wasm_layer
 from wasmbuild.errors import InvalidAttestation, UnknownArtifact, UsageFailed
 from wasmbuild.events import Sink, step
-from wasmbuild.trust.capability import CAPABILITIES_V1, CapabilityClaim
+from wasmbuild.trust.capability import CapabilityClaim
+from wasmbuild.trust.predicates import CAPABILITIES_V1
 from wasmbuild.trust.statement import Predicate, Subject
 from wasmbuild.wasm.binary import read
 from wasmbuild.wasm.mapped import read_mapped

@@ -25,7 +25,8 @@ from registry.workers import Workers
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink, step
 from wasmbuild.workflows.discover import Discovered, Found, discover
-from wasmbuild.workflows.places import Place, in_registry
+from wasmbuild.workflows.locals import in_registry
+from wasmbuild.workflows.places import Place
 
 if TYPE_CHECKING:
     from registry.client.repository import Repository

@@ -18,13 +18,13 @@ from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink, step
 from wasmbuild.trust.authority import Authority
 from wasmbuild.trust.candidate import Candidate
-from wasmbuild.trust.capability import CAPABILITIES_V1
 from wasmbuild.trust.clock import now
 from wasmbuild.trust.discovery import all_wanted, found, signatures_wanted
 from wasmbuild.trust.evidence import Evidence
 from wasmbuild.trust.policy.judging import judge
 from wasmbuild.trust.policy.model import Policy, Scope
 from wasmbuild.trust.policy.verdict import Accepted, Situation, Verdict, require_policy
+from wasmbuild.trust.predicates import CAPABILITIES_V1
 from wasmbuild.trust.verifier import Verifier, require
 from wasmbuild.workflows.accepted import Memory, memory_at, merged, user_state
 from wasmbuild.workflows.demand import refusal_of

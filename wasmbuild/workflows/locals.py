@@ -5,14 +5,22 @@ Imports next to nothing: it is the first step of verbs that are to be quick.
 
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from registry.words import printable
+from registry.words import pasted, printable
 from wasmbuild.errors import UsageFailed
 
-__all__ = ["is_local_file", "local_file"]
+if TYPE_CHECKING:
+    from registry.reference import Reference
+
+__all__ = ["in_registry", "local_file"]
 
 _LOOKED_AT = 1000
 """How many files of a folder are looked at for one that was meant."""
+
+_LAYOUTS = ("oci:", "oci-archive:")
+_COPY = "wasmbuild copy {} HOST/REPOSITORY:TAG"
+_OFFLINE = "wasmbuild verify --offline {} --key wasmbuild.pub"
 
 
 def local_file(artifact: str) -> Path | None:
@@ -38,8 +46,43 @@ def local_file(artifact: str) -> Path | None:
     return None
 
 
-def is_local_file(text: str) -> bool:
-    """Whether a text is the path of a file, where only a reference will do; one that names its host is a reference."""
+def in_registry(text: str, command: str, *, hint: str | None = None) -> "Reference":
+    """Read what a command is given that is for registries alone.
+
+    Raises UsageFailed for a layout or an archive, with ``hint`` or the way into a registry;
+    InvalidReference.
+    """
+    from registry.reference import Reference  # noqa: PLC0415  (a file needs none of it)
+
+    if text.startswith(_LAYOUTS):
+        raise UsageFailed(
+            f"{command} is for registries",
+            cause=f"{text[:120]} is an OCI image layout of yours",
+            hint=hint or (_OFFLINE if command == "verify" else _COPY).format(pasted(text[:120])),
+        )
+    if _is_local_file(text):  # and the name of no repository of a registry that nobody named
+        raise UsageFailed(
+            f"{command} is for registries",
+            cause=f"{printable(text, 120)} is a file",
+            hint=hint or _in_file(command, text),
+        )
+    return Reference.parse(text)
+
+
+def _in_file(command: str, text: str) -> str:
+    """What to do with a file where a reference is needed."""
+    archive = text.endswith(".tar")
+    if command == "verify" and archive:
+        return _OFFLINE.format(pasted(text))
+    if command == "verify":
+        return f"wasmbuild verify-file {pasted(text)} --against REFERENCE --key wasmbuild.pub"
+    if archive:
+        return f"wasmbuild load {pasted(text)} HOST/REPOSITORY"
+    return f"wasmbuild push HOST/REPOSITORY:TAG {pasted(text)}"
+
+
+def _is_local_file(text: str) -> bool:
+    """Whether a text is the path of a file; a reference that names its host is none."""
     return not _names_a_host(text) and _is_file(Path(text))
 
 

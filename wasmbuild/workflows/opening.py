@@ -6,8 +6,7 @@ from registry.client.registries import Registries
 from wasmbuild.caches import Caches
 from wasmbuild.events import Sink
 from wasmbuild.workflows.fetch import fetch
-from wasmbuild.workflows.locals import local_file
-from wasmbuild.workflows.places import in_registry
+from wasmbuild.workflows.locals import in_registry, local_file
 from wasmbuild.workflows.wasmtools import content
 
 __all__ = ["Opened", "open_artifact"]

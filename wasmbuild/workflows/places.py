@@ -16,18 +16,14 @@ from registry.errors import InvalidDigest, InvalidReference
 from registry.model import Descriptor
 from registry.reference import Reference, valid_tag
 from registry.stores.layout import LayoutStore
-from registry.words import pasted, printable
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink, step
-from wasmbuild.workflows.locals import is_local_file
 from wasmbuild.workflows.remote import resolved
 
-__all__ = ["Name", "Place", "changing", "checked_tags", "in_registry", "reading", "set_tags", "writing"]
+__all__ = ["Name", "Place", "changing", "checked_tags", "reading", "set_tags", "writing"]
 
 Kind = Literal["oci", "oci-archive", "registry"]
 _LOCAL = ("oci:", "oci-archive:")
-_COPY = "wasmbuild copy {} HOST/REPOSITORY:TAG"
-_OFFLINE = "wasmbuild verify --offline {} --key wasmbuild.pub"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,39 +172,6 @@ def set_tags(place: Place, descriptor: Descriptor, tags: Sequence[str], sink: Si
             return
         for tag in tags:
             place.store.tag(descriptor, tag)
-
-
-def in_registry(text: str, command: str, *, hint: str | None = None) -> Reference:
-    """Read what a command is given that is for registries alone.
-
-    Raises UsageFailed for a layout or an archive, with ``hint`` or the way into a registry;
-    InvalidReference.
-    """
-    if text.startswith(_LOCAL):
-        raise UsageFailed(
-            f"{command} is for registries",
-            cause=f"{text[:120]} is an OCI image layout of yours",
-            hint=hint or (_OFFLINE if command == "verify" else _COPY).format(pasted(text[:120])),
-        )
-    if is_local_file(text):  # and the name of no repository of a registry that nobody named
-        raise UsageFailed(
-            f"{command} is for registries",
-            cause=f"{printable(text, 120)} is a file",
-            hint=hint or _in_file(command, text),
-        )
-    return Reference.parse(text)
-
-
-def _in_file(command: str, text: str) -> str:
-    """What to do with a file where a reference is needed."""
-    archive = text.endswith(".tar")
-    if command == "verify" and archive:
-        return _OFFLINE.format(pasted(text))
-    if command == "verify":
-        return f"wasmbuild verify-file {pasted(text)} --against REFERENCE --key wasmbuild.pub"
-    if archive:
-        return f"wasmbuild load {pasted(text)} HOST/REPOSITORY"
-    return f"wasmbuild push HOST/REPOSITORY:TAG {pasted(text)}"
 
 
 def _local(kind: Kind, text: str) -> Name:

@@ -31,8 +31,8 @@ from wasmbuild.workflows.fetch import Fetched, fetch
 from wasmbuild.workflows.inspect import read_content
 from wasmbuild.workflows.inspected import Attached, ConfigBlob, FileContent, Inspected, Published
 from wasmbuild.workflows.kinds import COSIGN_SUFFIXES, referrer_in_words
+from wasmbuild.workflows.locals import in_registry
 from wasmbuild.workflows.locate import Located, locate
-from wasmbuild.workflows.places import in_registry
 from wasmbuild.workflows.remote import Remote
 
 __all__ = ["fetched_file", "inspect_artifact", "published", "read_config"]

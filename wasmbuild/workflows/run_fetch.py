@@ -12,7 +12,7 @@ from wasmbuild.errors import Unsigned, UsageFailed
 from wasmbuild.events import Sink
 from wasmbuild.run.program import Program
 from wasmbuild.workflows.fetch import fetch
-from wasmbuild.workflows.places import in_registry
+from wasmbuild.workflows.locals import in_registry
 from wasmbuild.workflows.policies import ChosenPolicy
 
 if TYPE_CHECKING:

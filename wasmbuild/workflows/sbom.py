@@ -82,7 +82,7 @@ def open_subject(
     if file is not None:
         return Subject(file, artifact, Known(file.name.removesuffix(".wasm")))
     from wasmbuild.workflows.fetch import fetch  # noqa: PLC0415  (a file needs none of it)
-    from wasmbuild.workflows.places import in_registry  # noqa: PLC0415
+    from wasmbuild.workflows.locals import in_registry  # noqa: PLC0415
 
     reference = in_registry(artifact, "sbom")
     fetched = fetch(reference, demand=None, caches=caches(), registries=registries(), sink=sink)

@@ -13,11 +13,11 @@ from registry.reference import Reference
 from wasmbuild.errors import InvalidKey, PolicyDenied
 from wasmbuild.events import Note, Sink, step
 from wasmbuild.trust.authority import Authority, KeyAuthority
-from wasmbuild.trust.capability import CAPABILITIES_V1
 from wasmbuild.trust.discovery import Wanted, attestations_wanted, found, signatures_wanted
 from wasmbuild.trust.evidence import Evidence, Outcome
 from wasmbuild.trust.keyfiles import read_key_file
 from wasmbuild.trust.keys import PublicKey
+from wasmbuild.trust.predicates import CAPABILITIES_V1
 from wasmbuild.trust.verifier import Verifier, require, require_attestation
 from wasmbuild.workflows.demand import Demand, Refused, refusal_of
 from wasmbuild.workflows.remote import Remote

@@ -10,7 +10,8 @@ from wasmtime import wat2wasm
 
 from registry.model import canonical_json, load_json
 from wasmbuild.errors import InvalidAttestation
-from wasmbuild.trust.capability import CAPABILITIES_V1, CapabilityClaim
+from wasmbuild.trust.capability import CapabilityClaim
+from wasmbuild.trust.predicates import CAPABILITIES_V1
 from wasmbuild.trust.statement import Statement, Subject
 from wasmbuild.wasm import capabilities as table
 from wasmbuild.workflows.capability_claim import capability_claim, capability_predicate

@@ -18,7 +18,7 @@ def command(console: Console, registries: Registries, reference: str, policy: Pa
     Everything else that the policy demands must hold. Prints the reference by digest.
     """
     from wasmbuild.workflows.enforcing import Subject
-    from wasmbuild.workflows.places import in_registry
+    from wasmbuild.workflows.locals import in_registry
     from wasmbuild.workflows.remote import Remote
 
     asked, demand = in_registry(reference, "policy approve"), chosen_demand(policy)

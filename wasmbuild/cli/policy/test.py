@@ -19,7 +19,7 @@ def command(console: Console, registries: Registries, reference: str, policy: Pa
     Nothing is remembered, and nothing but signatures and attestations is fetched.
     """
     from wasmbuild.workflows.enforcing import Subject
-    from wasmbuild.workflows.places import in_registry
+    from wasmbuild.workflows.locals import in_registry
     from wasmbuild.workflows.remote import Remote
 
     asked, demand = in_registry(reference, "policy test"), chosen_demand(policy)

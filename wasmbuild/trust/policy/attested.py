@@ -9,14 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from registry.errors import Failure
-from wasmbuild.trust.capability import CAPABILITIES_V1, CapabilityClaim
+from wasmbuild.trust.capability import CapabilityClaim
 from wasmbuild.trust.evidence import Evidence, Finding
 from wasmbuild.trust.policy.counting import Held, count, missing
 from wasmbuild.trust.policy.licences import outside
 from wasmbuild.trust.policy.model import AttestationRule, Scope
 from wasmbuild.trust.policy.times import age_words, parse_time, too_old
 from wasmbuild.trust.policy.verdict import Judged
-from wasmbuild.trust.predicates import PROVENANCE, short_name
+from wasmbuild.trust.predicates import CAPABILITIES_V1, PROVENANCE, short_name
 from wasmbuild.trust.provenance import BUILD_TYPE, Provenance
 from wasmbuild.wasm.capabilities import CAPABILITIES, CapabilityPolicy, capability_of
 from wasmbuild.wasm.model import Import

@@ -16,11 +16,10 @@ from registry.reference import Reference
 from registry.words import printable
 from wasmbuild.errors import UsageFailed
 from wasmbuild.tables import Table, closest, parse_table, read_table
-from wasmbuild.trust.capability import CAPABILITIES_V1
 from wasmbuild.trust.policy.conditions import Condition, Scalar, builder_is, source_is
 from wasmbuild.trust.policy.model import AttestationRule, Party, Policy, Scope
 from wasmbuild.trust.policy.parties import read_parties
-from wasmbuild.trust.predicates import CYCLONEDX, PROVENANCE, SPDX, parse_predicate_type
+from wasmbuild.trust.predicates import CAPABILITIES_V1, CYCLONEDX, PROVENANCE, SPDX, parse_predicate_type
 from wasmbuild.wasm.capabilities import parse_capabilities
 
 __all__ = ["FORMAT_VERSION", "parse_trust_policy", "read_trust_policy"]
