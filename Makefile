@@ -34,7 +34,7 @@ demo: $(READY)        ## run the main job for real, every command shown
 test: $(READY)        ## pass the tests
 	$(BIN)/python -m pytest -n auto --ignore tests/e2e_build --ignore tests/server/faults $(TESTS)
 
-faults: $(READY)      ## pass the tests with full disks, stalled clients, wrong clocks and known attacks
+faults: $(READY)      ## pass the tests with full disks, stalled clients, dying workers, wrong clocks and known attacks
 	$(BIN)/python -m pytest -n auto tests/server/faults
 
 e2e: $(READY)         ## pass the tests with every compiler; fetches those first: about 700 MB

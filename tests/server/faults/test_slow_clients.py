@@ -17,7 +17,7 @@ from registry.server import embedded
 from registry.server.config import ServerConfig, TlsConfig
 from registry.server.testing import running_server
 from tests.server.faults.serving import Served, answers, connect, drain, serving, until
-from tests.server.test_ending import certify
+from tests.server.faults.test_ending import certify
 
 LARGE = os.urandom(1024**2) * 50
 DIGEST = f"sha256:{hashlib.sha256(LARGE).hexdigest()}"
