@@ -11,9 +11,9 @@ import requests
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.server.faults.fuzz.target import Target, head_of
+from tests.server.faults.fuzz.test_requests import METHODS, headers, paths, queries
 from tests.server.faults.serving import serving
-from tests.server.fuzz.target import Target, head_of
-from tests.server.fuzz.test_requests import METHODS, headers, paths, queries
 
 PASSWORD = b"a password of root"
 PUBLIC = ("/healthz", "/readyz", "/.well-known/wasm-pkg/registry.json")

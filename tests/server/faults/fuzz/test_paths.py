@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.fuzz.target import UPLOAD, Target
+from tests.server.faults.fuzz.target import UPLOAD, Target
 
 WAYS_OUT = [
     "..",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.server.fuzz.target import REPOSITORY, Target
+from tests.server.faults.fuzz.target import REPOSITORY, Target
 
 HOST = b"Host: 127.0.0.1\r\n"
 GET = b"GET /v2/ HTTP/1.1\r\n" + HOST

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from registry.model import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
-from tests.server.fuzz.target import REPOSITORY, UPLOAD, Target, head_of
+from tests.server.faults.fuzz.target import REPOSITORY, UPLOAD, Target, head_of
 
 DIGEST = f"sha256:{'0' * 64}"
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW", "get"]

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.server.faults.fuzz.target import Target
 from tests.server.faults.serving import Served, serving
-from tests.server.fuzz.target import Target
 
 
 @pytest.fixture(scope="module")
