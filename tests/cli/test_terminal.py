@@ -71,7 +71,7 @@ class Terminal:
         """Press ^C until it is heard: between a question and the wait for its answer, Python only notes it."""
         for _ in range(10):
             self.type("\x03")
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + 1
             while time.monotonic() < deadline and self._read():
                 pass
             if self.process.poll() is not None:

@@ -7,10 +7,10 @@ CVE-2017-11468, zot 3977: manifests without end
     test_manifests.py::test_the_largest_document_and_one_byte_more
     test_runtime.py::test_manifests_that_never_end_are_not_held_in_memory
 CVE-2017-11468, zot 3977: deep and huge JSON
-    fuzz/test_requests.py::test_deep_json
-    fuzz/test_requests.py::test_documents_that_are_made_to_hurt
+    faults/fuzz/test_requests.py::test_deep_json
+    faults/fuzz/test_requests.py::test_documents_that_are_made_to_hurt
 CVE-2023-2253: giant pages
-    fuzz/test_requests.py::test_a_giant_page_costs_nothing
+    faults/fuzz/test_requests.py::test_a_giant_page_costs_nothing
 CVE-2021-41190: two kinds of document in one
     test_manifests.py::test_a_document_that_could_be_both
     test_manifests.py::test_a_document_must_be_what_it_is_sent_as
@@ -66,7 +66,7 @@ zot 3844, 4238, 3980: redirects to elsewhere
 CVE-2026-55588, zot 4318: deep graphs
     here::test_deep_graphs_cost_little
 CVE-2026-50163: ways out of the folder
-    fuzz/test_paths.py::test_nothing_outside_is_touched
+    faults/fuzz/test_paths.py::test_nothing_outside_is_touched
 CVE-2025-62727: ranges without end
     test_ranges.py::test_other_shapes_are_ignored
     here::test_many_ranges_are_read_at_once

@@ -1,0 +1,3 @@
+from tests.server.collection.conftest import opened
+
+__all__ = ["opened"]
