@@ -53,15 +53,16 @@ class Flaky:
                     Thread(target=self._carry, args=(source, target, direction), daemon=True).start()
 
     def _carry(self, source: socket.socket, target: socket.socket, direction: Direction) -> None:
+        cut = False
         with contextlib.suppress(OSError):
-            while data := source.recv(16 * 1024):
+            while not cut and (data := source.recv(16 * 1024)):
                 allowed = self._allowed(len(data)) if direction == self._direction else len(data)
+                cut = allowed < len(data)
                 target.sendall(data[:allowed])
-                if allowed < len(data):
-                    break
-        with contextlib.suppress(OSError):  # what was carried arrives; whoever sent it is cut off
+        with contextlib.suppress(OSError):  # what was carried arrives: only whoever sent it is cut off
             target.shutdown(socket.SHUT_RDWR)
-            source.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            if cut:  # a reset on the other side would discard what it has not read yet
+                source.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         source.close()
 
     def _allowed(self, count: int) -> int:
