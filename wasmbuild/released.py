@@ -1,4 +1,7 @@
-"""Released: what a release came to, as data. Not here: how it is made (``workflows.release``), and how it is shown (``ui``)."""
+"""Released: what a release came to, as data.
+
+Not here: how it is made (``workflows.release``), and how it is shown (``ui``).
+"""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,12 +12,12 @@ Standing = Literal["planned", "released", "unchanged", "snapshot"]
 """Whether a version is to be released, is new in the registry, was there already, or was kept on this machine."""
 
 Made = Literal["compiled", "cached", "unchanged", "published"]
-"""Where the file comes from: the compiler, a cache, an earlier build in ``dist``, or the registry that has it already."""
+"""Where the file comes from: the compiler, a cache, an earlier build in ``dist``, or the registry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """A manifest beside an artifact: ``kind`` is what people call it, such as ``SBOM``, ``provenance``, ``signature``."""
+    """A manifest beside an artifact: ``kind`` is what people call it: ``SBOM``, ``provenance``, ``signature``."""
 
     kind: str
     digest: str
