@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from wasmbuild.workflows.sign import Signature
     from wasmbuild.workflows.unsigned import Unsigned
 
-__all__ = ["Destination", "Pushed", "push"]
+__all__ = ["Destination", "Pushed", "push", "stage"]
 
 
 def _none() -> "tuple[Companion, ...]":
@@ -95,6 +95,36 @@ class Pushed:
         }
 
 
+def stage(  # noqa: PLR0913 - each of them is a choice of the caller's
+    source: Packed,
+    remote: Remote,
+    *,
+    key: "Signatory | None",
+    kinds: "tuple[SignatureKind, ...] | None" = None,
+    companions: "Callable[[], tuple[Companion, ...]]" = _none,
+    sink: Sink,
+    environment: Mapping[str, str],
+    concurrency: int = 4,
+) -> Pushed:
+    """Push an artifact, its ``companions``, and its signatures when there is a key; it has no tag then.
+
+    The companions are asked for when the artifact is there, so that they may be made meanwhile. Signatures and
+    attestations are in all forms or ``kinds``. Raises UsageFailed for a malformed SOURCE_DATE_EPOCH, what making
+    companions raises, and what the client raises.
+    """
+    created = creation_time(environment)
+    hooks = observed(sink)
+    pushed = Pushed(remote, (), copy(source, remote.repository, source.manifest, hooks=hooks, concurrency=concurrency))
+    made = companions()
+    if key is None and not made:
+        return pushed
+    from wasmbuild.workflows.pushed_beside import put_beside  # noqa: PLC0415 - with all that signing needs
+
+    with on_side("destination"):
+        beside = put_beside(remote, key, kinds, made, created, sink)
+    return replace(pushed, documents=beside.documents, attestations=beside.attestations, signatures=beside.signatures)
+
+
 def push(  # noqa: PLR0913 - each of them is a choice of the caller's
     source: Packed,
     destination: Destination,
@@ -106,26 +136,18 @@ def push(  # noqa: PLR0913 - each of them is a choice of the caller's
     environment: Mapping[str, str],
     concurrency: int = 4,
 ) -> Pushed:
-    """Push an artifact and its ``companions``, its signatures when there is a key, and then the tags.
-
-    The companions are asked for when the artifact is there, so that they may be made meanwhile. Signatures and
-    attestations are in all forms or ``kinds``. Raises UsageFailed for a malformed SOURCE_DATE_EPOCH, what making
-    companions raises, and what the client raises.
-    """
-    created = creation_time(environment)
+    """Stage an artifact, and then set the tags. Raises as :func:`stage`."""
     repository, manifest = destination.repository, source.manifest
-    remote = Remote(destination.reference, repository, manifest)
-    report = copy(source, repository, manifest, hooks=observed(sink), concurrency=concurrency)
-    pushed = Pushed(remote, destination.tags, report)
-    made = companions()
-    if key is not None or made:
-        from wasmbuild.workflows.pushed_beside import put_beside  # noqa: PLC0415 - with all that signing needs
-
-        with on_side("destination"):
-            beside = put_beside(remote, key, kinds, made, created, sink)
-        pushed = replace(
-            pushed, documents=beside.documents, attestations=beside.attestations, signatures=beside.signatures
-        )
+    pushed = stage(
+        source,
+        Remote(destination.reference, repository, manifest),
+        key=key,
+        kinds=kinds,
+        companions=companions,
+        sink=sink,
+        environment=environment,
+        concurrency=concurrency,
+    )
     with on_side("destination"), step(sink, "tag", destination.shown):
         repository.tag_all(manifest, destination.tags)
-    return pushed
+    return replace(pushed, tags=destination.tags)
