@@ -4,15 +4,16 @@ What the tasks do is not known here. The last task asked for is the first to run
 deep before it goes wide, and little of it waits in memory.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
+from functools import partial
 from queue import Empty, LifoQueue, SimpleQueue
 from threading import Event, Thread
 from time import monotonic, sleep
 from typing import Any, TypeVar
 
-__all__ = ["Abandoned", "Workers", "check_abandoned", "pause"]
+__all__ = ["Abandoned", "Workers", "check_abandoned", "pause", "together"]
 
 _ABANDONED: ContextVar[Event | None] = ContextVar("abandoned", default=None)
 _T = TypeVar("_T")
@@ -95,3 +96,15 @@ class Workers:
                 self._ended.put((then, work(), None))
             except BaseException as failure:  # noqa: BLE001 - it is raised in the calling thread
                 self._ended.put((then, None, failure))
+
+
+def together(tasks: Sequence[Callable[[], _T]], at_once: int) -> list[_T]:
+    """The outcomes of some tasks, in their order; one task alone needs no thread. Raises the first failure."""
+    if len(tasks) == 1:
+        return [tasks[0]()]
+    outcomes: dict[int, _T] = {}
+    workers = Workers(at_once)
+    for place in reversed(range(len(tasks))):  # the last one asked for is the first to run
+        workers.add(tasks[place], partial(outcomes.__setitem__, place))
+    workers.run()
+    return [outcomes[place] for place in range(len(tasks))]

@@ -39,7 +39,7 @@ from wasmbuild.workflows.attest import (
     read_predicate,
 )
 from wasmbuild.workflows.attestations import attested_predicate, list_attestations
-from wasmbuild.workflows.beside import Beside
+from wasmbuild.workflows.beside import Attached, Beside
 from wasmbuild.workflows.companions import (
     Companion,
     Document,
@@ -50,7 +50,7 @@ from wasmbuild.workflows.companions import (
     names,
 )
 from wasmbuild.workflows.push import Destination, push
-from wasmbuild.workflows.sign import Attached, Wish
+from wasmbuild.workflows.sign import Wish
 
 KEY, OTHER = PrivateKey.generate(), PrivateKey.generate()
 CREATED = "1970-01-01T00:00:00Z"

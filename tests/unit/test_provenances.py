@@ -15,10 +15,11 @@ from wasmbuild.trust.provenance import LOCAL_BUILDER, Builder, Parameters, Prove
 from wasmbuild.trust.statement import IN_TOTO, Statement, Subject
 from wasmbuild.workflows import provenances
 from wasmbuild.workflows.attest import attach_attestation
+from wasmbuild.workflows.beside import Attached
 from wasmbuild.workflows.companions import Companion, Document
 from wasmbuild.workflows.provenances import find_origin
 from wasmbuild.workflows.remote import Remote
-from wasmbuild.workflows.sign import Attached, Wish
+from wasmbuild.workflows.sign import Wish
 from wasmbuild.workflows.unsigned import attach_documents
 
 KEY, OTHER = PrivateKey.generate(), PrivateKey.generate()

@@ -17,9 +17,10 @@ from wasmbuild.events import ignore
 from wasmbuild.trust.candidate import SignatureKind
 from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.workflows.annotations import annotated, parse_annotations
+from wasmbuild.workflows.beside import Attached
 from wasmbuild.workflows.push import Destination, push
 from wasmbuild.workflows.rehearse import rehearse
-from wasmbuild.workflows.sign import Attached, Wish, attach_signatures
+from wasmbuild.workflows.sign import Wish, attach_signatures
 
 PACKED = pack(bytes(wasmtime.wat2wasm("(module)")), "empty")
 ONE = (SignatureKind.BUNDLE,)

@@ -7,13 +7,12 @@ used to leave out what is not asked for, and what it leaves out counts as absent
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from threading import Lock
-from typing import TypeVar
 
 from registry.content import Referred, Store, read_all
 from registry.digest import Digest
 from registry.errors import GraphTooLarge
 from registry.model import Descriptor, Manifest, parse_document
-from registry.workers import Workers
+from registry.workers import together
 from wasmbuild.trust.bundle import BUNDLE_TYPES, MAX_BUNDLE
 from wasmbuild.trust.candidate import Candidate, SignatureKind
 from wasmbuild.trust.companion import Suffix, read_tagged, tagged_layers
@@ -58,7 +57,6 @@ Wanted = Callable[[str], bool]
 _AT_ONCE = 4
 """Requests at once, which is how many connections a client keeps."""
 
-_T = TypeVar("_T")
 _Task = Callable[[], list[Candidate]]
 
 
@@ -88,7 +86,7 @@ def found(store: Store, subject: Descriptor, wanted: Wanted = signatures_wanted)
         lists.append(partial(_tagged, store, subject, "sig", wanted))
     if wanted is not signatures_wanted:
         lists.append(partial(_tagged, store, subject, "att", wanted))
-    return _fetched(task for tasks in _together(lists) for task in tasks)
+    return _fetched(task for tasks in together(lists, _AT_ONCE) for task in tasks)
 
 
 def found_referrers(store: Referred, subject: Descriptor, wanted: Wanted = signatures_wanted) -> list[Candidate]:
@@ -117,7 +115,7 @@ def _fetched(tasks: Iterable[_Task]) -> list[Candidate]:
     budget = _Budget()
     return [
         candidate
-        for candidates in _together([partial(budget.spend, task) for task in tasks])
+        for candidates in together([partial(budget.spend, task) for task in tasks], _AT_ONCE)
         for candidate in candidates
     ]
 
@@ -139,18 +137,6 @@ class _Budget:
                     "the signatures and attestations are too large", cause=f"at most {MAX_BYTES} bytes are looked at"
                 )
         return candidates
-
-
-def _together(tasks: Sequence[Callable[[], _T]]) -> list[_T]:
-    """What each of several tasks gives, in their order. Raises the first failure."""
-    if len(tasks) < 2:
-        return [task() for task in tasks]
-    outcomes: dict[int, _T] = {}
-    workers = Workers(_AT_ONCE)
-    for number, task in enumerate(tasks):
-        workers.add(task, partial(outcomes.__setitem__, number))
-    workers.run()
-    return [outcomes[number] for number in range(len(tasks))]
 
 
 def _referring(store: Referred, subject: Descriptor, wanted: Wanted) -> list[_Task]:

@@ -28,9 +28,9 @@ from wasmbuild.trust.referrer import attach
 from wasmbuild.trust.signer import Signatory
 from wasmbuild.trust.statement import Predicate, Statement, Subject
 from wasmbuild.trust.verifier import Verifier, require_attestation
-from wasmbuild.workflows.beside import Beside
+from wasmbuild.workflows.beside import Attached, Beside
 from wasmbuild.workflows.remote import Remote
-from wasmbuild.workflows.sign import Attached, Wish
+from wasmbuild.workflows.sign import Wish
 
 __all__ = [
     "FORMS",

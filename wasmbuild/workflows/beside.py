@@ -6,22 +6,29 @@ to know what is there already. Not here: tags, which are always asked for anew.
 
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 
 from registry.content import Opener, Store, VerifyingReader
 from registry.digest import Digest
 from registry.model import EMPTY, Descriptor
-from registry.workers import Workers
+from registry.reference import Reference
+from registry.workers import together
 
-__all__ = ["Beside"]
+__all__ = ["Attached", "Beside"]
 
 _AT_ONCE = 4
 """Requests at once, which is how many connections a client keeps."""
 
 
-def _pushed(outcome: None) -> None:
-    """What is there needs no further handling."""
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What something is put beside, and where: an artifact of a store, under the name that a signature gives it."""
+
+    repository: Store
+    reference: Reference
+    subject: Descriptor
 
 
 class Beside:
@@ -56,10 +63,10 @@ class Beside:
 
     def push_all(self, contents: Sequence[tuple[Descriptor, bytes]]) -> None:
         """Push blobs side by side; who pushes one of them again sends nothing. Raises what the store raises first."""
-        workers = Workers(_AT_ONCE)
-        for descriptor, data in {descriptor.digest: (descriptor, data) for descriptor, data in contents}.values():
-            workers.add(partial(self.push, descriptor.plain(), partial(io.BytesIO, data)), _pushed)
-        workers.run()
+        once = {descriptor.digest: (descriptor.plain(), data) for descriptor, data in contents}
+        together(
+            [partial(self.push, descriptor, partial(io.BytesIO, data)) for descriptor, data in once.values()], _AT_ONCE
+        )
 
     def resolve(self, name: str, /) -> Descriptor:
         """As the store does."""

@@ -118,10 +118,12 @@ def stage(  # noqa: PLR0913 - each of them is a choice of the caller's
     made = companions()
     if key is None and not made:
         return pushed
+    from wasmbuild.workflows.beside import Attached  # noqa: PLC0415
     from wasmbuild.workflows.pushed_beside import put_beside  # noqa: PLC0415 - with all that signing needs
 
     with on_side("destination"):
-        beside = put_beside(remote, key, kinds, made, created, sink)
+        where = Attached(remote.repository, remote.pinned, remote.descriptor)
+        beside = put_beside(where, key, kinds, made, created, sink)
     return replace(pushed, documents=beside.documents, attestations=beside.attestations, signatures=beside.signatures)
 
 

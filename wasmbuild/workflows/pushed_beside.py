@@ -5,17 +5,17 @@ Not here: how each is made (``unsigned``, ``attest``, ``sign``), and what is sai
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from registry.errors import RegistryRefused
-from registry.workers import Workers
+from registry.model import Descriptor
+from registry.workers import together
 from wasmbuild.events import Event, Sink
-from wasmbuild.workflows.beside import Beside
+from wasmbuild.workflows.beside import Attached, Beside
 from wasmbuild.workflows.companions import Companion
-from wasmbuild.workflows.remote import Remote
 from wasmbuild.workflows.unsigned import Unsigned, attach_documents
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class _InTurn:
 
 
 def put_beside(
-    remote: Remote,
+    where: Attached,
     key: "Signatory | None",
     kinds: "tuple[SignatureKind, ...] | None",
     companions: Sequence[Companion],
@@ -64,12 +64,13 @@ def put_beside(
     sink: Sink,
 ) -> PutBeside:
     """Put everything beside the artifact at once; what refers to it is listed once. Raises the first failure."""
-    put, store = PutBeside(), Beside(remote.repository)
+    put, store = PutBeside(), Beside(where.repository)
+    where = replace(where, repository=store)
     tasks: list[Callable[[Sink], None]] = [
-        partial(_attach_documents, put, store, remote, companions, created, signed=key is not None)
+        partial(_attach_documents, put, store, where.subject, companions, created, signed=key is not None)
     ]
     if key is not None:
-        tasks += _signing(put, store, remote, _InTurn(key), kinds, companions, created)
+        tasks += _signing(put, where, _InTurn(key), kinds, companions, created)
     with _excused(companions):
         _run(tasks, sink)
     return put
@@ -78,29 +79,28 @@ def put_beside(
 def _attach_documents(
     put: PutBeside,
     store: Beside,
-    remote: Remote,
+    subject: Descriptor,
     companions: Sequence[Companion],
     created: str,
     sink: Sink,
     *,
     signed: bool,
 ) -> None:
-    put.documents = attach_documents(store, remote.descriptor, companions, created, sink, signed=signed)
+    put.documents = attach_documents(store, subject, companions, created, sink, signed=signed)
 
 
 def _signing(
     put: PutBeside,
-    store: Beside,
-    remote: Remote,
+    where: Attached,
     key: "Signatory",
     kinds: "tuple[SignatureKind, ...] | None",
     companions: Sequence[Companion],
     created: str,
 ) -> list[Callable[[Sink], None]]:
     from wasmbuild.workflows.attest import Said, attach_attestations  # noqa: PLC0415 - imports cryptography
-    from wasmbuild.workflows.sign import ALL_KINDS, Attached, Wish, attach_signatures  # noqa: PLC0415
+    from wasmbuild.workflows.sign import ALL_KINDS, Wish, attach_signatures  # noqa: PLC0415
 
-    where, wish = Attached(store, remote.pinned, remote.descriptor), Wish(key, created, kinds or ALL_KINDS)
+    wish = Wish(key, created, kinds or ALL_KINDS)
     said = [Said(each.predicate, each.subjects) for each in companions]
 
     def attest(sink: Sink) -> None:
@@ -118,19 +118,12 @@ def _run(tasks: Sequence[Callable[[Sink], None]], sink: Sink) -> None:
         tasks[0](sink)
         return
     told: list[list[Event]] = [[] for _ in tasks]
-    workers = Workers(len(tasks))
-    for task, events in zip(tasks, told, strict=True):
-        workers.add(partial(task, events.append), _ended)
     try:
-        workers.run()
+        together([partial(task, events.append) for task, events in zip(tasks, told, strict=True)], len(tasks))
     finally:
         for events in told:
             for event in list(events):
                 sink(event)
-
-
-def _ended(outcome: None) -> None:
-    """What was put is kept by the task itself."""
 
 
 @contextmanager

@@ -14,9 +14,10 @@ from wasmbuild.trust.signer import Signatory
 from wasmbuild.trust.statement import Predicate, Subject
 from wasmbuild.wasm.compare.sections import Comparison, Differing, Verdict
 from wasmbuild.workflows.attest import Attestation, attach_attestation
+from wasmbuild.workflows.beside import Attached
 from wasmbuild.workflows.builders import builder_of
 from wasmbuild.workflows.rebuild import Rebuilt
-from wasmbuild.workflows.sign import Attached, Wish
+from wasmbuild.workflows.sign import Wish
 
 __all__ = ["attach_verdict", "to_json", "to_text", "verdict_predicate"]
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from registry.client.registries import Registries
-from registry.content import Store
 from registry.model import Descriptor
 from registry.reference import Reference
 from wasmbuild.created import EPOCH_VARIABLE, creation_time
@@ -22,7 +21,7 @@ from wasmbuild.trust.referrer import Referrer
 from wasmbuild.trust.signer import Signatory, sign, sign_payload
 from wasmbuild.trust.simplesigning import MAX_PAYLOAD, Payload
 from wasmbuild.trust.verifier import Claim, Verifier
-from wasmbuild.workflows.beside import Beside
+from wasmbuild.workflows.beside import Attached, Beside
 from wasmbuild.workflows.remote import Remote
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL_KINDS",
-    "Attached",
     "Certificates",
     "Signature",
     "Signed",
@@ -121,15 +119,6 @@ class Signed:
             "signatures": [signature.to_json() for signature in self.signatures],
             "added": any(signature.added for signature in self.signatures),
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Attached:
-    """What is signed, and where: an artifact of a repository, under the name that the signature gives it."""
-
-    repository: Store
-    reference: Reference
-    subject: Descriptor
 
 
 def parse_kinds(text: str | None, *, certified: bool = False) -> tuple[SignatureKind, ...]:

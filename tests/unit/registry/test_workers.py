@@ -2,10 +2,11 @@ import os
 import signal
 import threading
 import time
+from functools import partial
 
 import pytest
 
-from registry.workers import Abandoned, Workers, check_abandoned, pause
+from registry.workers import Abandoned, Workers, check_abandoned, pause, together
 
 
 def test_tasks_lead_to_tasks():
@@ -142,3 +143,26 @@ def test_outside_of_any_work_nothing_is_abandoned():
 
 def test_there_need_not_be_any_work():
     Workers(4).run()
+
+
+def test_outcomes_are_in_the_order_of_their_tasks():
+    gates = [threading.Event() for _ in range(3)]
+
+    def task(number):
+        gates[number].wait(5)
+        if number:
+            gates[number - 1].set()
+        return number
+
+    gates[2].set()
+    assert together([partial(task, number) for number in range(3)], 3) == [0, 1, 2]
+    assert together([], 3) == []
+
+
+def test_one_task_alone_needs_no_thread():
+    assert together([threading.get_ident], 3) == [threading.get_ident()]
+
+
+def test_the_first_failure_of_some_tasks_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        together([lambda: 1, lambda: 1 / 0], 2)

@@ -23,7 +23,8 @@ from wasmbuild.trust.notation.envelope import COSE, JWS
 from wasmbuild.trust.notation.layout import NOTARY_SIGNATURE
 from wasmbuild.trust.notation.signing import Credential
 from wasmbuild.trust.verifier import Outcome, Verifier
-from wasmbuild.workflows.sign import ALL_KINDS, Attached, Certificates, Wish, attach_signatures
+from wasmbuild.workflows.beside import Attached
+from wasmbuild.workflows.sign import ALL_KINDS, Certificates, Wish, attach_signatures
 
 KEY = PrivateKey.of(KEYS["leaf"])
 CHAIN = chain_of_three()

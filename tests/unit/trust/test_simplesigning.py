@@ -29,7 +29,8 @@ from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.trust.signer import sign_payload
 from wasmbuild.trust.simplesigning import CERTIFICATE, MAX_PAYLOAD, SIGNATURE, SIMPLE_SIGNING, Payload, signed_layer
 from wasmbuild.trust.verifier import Claim, Outcome, Verifier
-from wasmbuild.workflows.sign import Attached, Wish, attach_signatures, parse_kinds
+from wasmbuild.workflows.beside import Attached
+from wasmbuild.workflows.sign import Wish, attach_signatures, parse_kinds
 
 KEY, OTHER_KEY = PrivateKey.generate(), PrivateKey.generate()
 ARTIFACT = Manifest(EMPTY, ()).encode()
