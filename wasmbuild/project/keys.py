@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["BUILD", "CAPABILITIES", "PROJECT", "REGISTRY", "TABLES", "TARGET", "WORKSPACE", "Key"]
+__all__ = ["BUILD", "CAPABILITIES", "PROJECT", "REGISTRY", "RELEASE", "TABLES", "TARGET", "WORKSPACE", "Key"]
 
 Shape = Literal["text", "texts", "flag", "seconds", "size", "path", "paths", "variables"]
 
@@ -80,6 +80,17 @@ REGISTRY: Mapping[str, Key] = {
     "repository": Key("text", "where push brings it by default", examples=("ghcr.io/acme/hello",)),
 }
 
+RELEASE: Mapping[str, Key] = {
+    "targets": Key("texts", "which targets are released", default="all of them", examples=("hello",)),
+    "tags": Key(
+        "texts",
+        "tags to set: {version} is 1.2.3, {minor} is 1.2, {major} is 1; the last two and names only move forward",
+        default='["{version}", "{minor}", "{major}", "latest"]',
+        examples=("{version}", "latest"),
+    ),
+    "git_tag": Key("text", "what git calls a version", default="v{version}", examples=("hello-{version}",)),
+}
+
 WORKSPACE: Mapping[str, Key] = {
     "members": Key("paths", "globs of folders with projects that are built with this one", examples=("apps/*",)),
 }
@@ -90,5 +101,6 @@ TABLES: Mapping[str, tuple[str, Mapping[str, Key]]] = {
     "target": ("one thing that becomes a wasm file, as [target.NAME]", TARGET),
     "capabilities": ("what the file may ask for; without this table, anything", CAPABILITIES),
     "registry": ("where it goes", REGISTRY),
+    "release": ("what wasmbuild release does", RELEASE),
     "workspace": ("other projects that are built with this one", WORKSPACE),
 }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from wasmbuild.wasm.capabilities import CapabilityPolicy
 
-__all__ = ["Kind", "Optimize", "Project", "Settings", "Target"]
+__all__ = ["Kind", "Optimize", "Project", "ReleaseRules", "Settings", "Target"]
 
 Optimize = Literal["size", "speed", "debug"]
 Kind = Literal["command", "library"]
@@ -70,6 +70,18 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseRules:
+    """What ``wasmbuild release`` does with a project: ``targets`` by name, all when empty.
+
+    ``tags`` and ``git_tag`` have placeholders: ``{version}``, ``{minor}``, ``{major}``.
+    """
+
+    targets: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ("{version}", "{minor}", "{major}", "latest")
+    git_tag: str = "v{version}"
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """What a project says about itself; ``root`` is the folder that it lives in.
 
@@ -91,6 +103,7 @@ class Project:
     settings: Settings = Settings()
     capabilities: "CapabilityPolicy | None" = None
     members: tuple[str, ...] = ()
+    release: ReleaseRules = ReleaseRules()
     inferred: bool = False
 
     @property

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from wasmbuild.errors import NoProject
-from wasmbuild.project.keys import BUILD, CAPABILITIES, PROJECT, REGISTRY, TABLES, TARGET, WORKSPACE, Key
-from wasmbuild.project.model import Project, Settings, Target
+from wasmbuild.project.keys import BUILD, CAPABILITIES, PROJECT, REGISTRY, RELEASE, TABLES, TARGET, WORKSPACE, Key
+from wasmbuild.project.model import Project, ReleaseRules, Settings, Target
 from wasmbuild.project.names import make_name, name_problem, valid_name, valid_version
 from wasmbuild.tables import Table, closest, read_table
 
@@ -38,6 +38,7 @@ LONGEST_SECONDS = 24 * 3600
 _SIZE = re.compile(SIZE_PATTERN)
 _UNITS = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _VARIABLE = re.compile(VARIABLE_PATTERN)
+_PLACEHOLDER = re.compile(r"\{(?:version|minor|major)\}")
 _LARGEST_MEMORY = 2**50
 
 
@@ -85,15 +86,35 @@ def parse(root: Path, table: Table) -> Project:
     if not valid_version(version):
         raise project.invalid("version", "is not a semantic version", "for example 0.1.0")
     build = table.table("build")
+    targets = _targets(table, name, build)
     return Project(
         root=root,
-        targets=_targets(table, name, build),
+        targets=targets,
         settings=Settings(**_values(build, BUILD, beside=TARGET)),
         repository=_values(table.table("registry"), REGISTRY).get("repository"),
         capabilities=_capabilities(table),
         members=members,
+        release=_release(table.table("release"), targets),
         **said,
     )
+
+
+def _release(table: Table, targets: tuple[Target, ...]) -> ReleaseRules:
+    rules = ReleaseRules(**_values(table, RELEASE))
+    names = [target.name for target in targets]
+    for name in rules.targets:
+        if name not in names:
+            guess = closest(name, names)
+            raise table.invalid("targets", f"names {name[:80]!r}, which is none", guess and f"did you mean {guess}?")
+    for key, patterns in (("tags", rules.tags), ("git_tag", (rules.git_tag,))):
+        for pattern in patterns:
+            if "{" in _PLACEHOLDER.sub("", pattern) or "}" in _PLACEHOLDER.sub("", pattern):
+                raise table.invalid(key, f"has {pattern[:80]!r}", "placeholders are {version}, {minor} and {major}")
+    if "{version}" not in rules.git_tag:
+        raise table.invalid("git_tag", "names no version", 'for example git_tag = "v{version}"')
+    if "{version}" not in rules.tags:
+        raise table.invalid("tags", "has no {version}, which every release needs", 'add "{version}"')
+    return rules
 
 
 def _only_a_workspace(root: Path, table: Table, members: tuple[str, ...]) -> Project:

@@ -7,7 +7,7 @@ the project is read. ``wasmbuild.schema.json`` beside this module is what this g
 from collections.abc import Mapping
 from typing import Any
 
-from wasmbuild.project.keys import BUILD, CAPABILITIES, PROJECT, REGISTRY, TABLES, TARGET, WORKSPACE, Key
+from wasmbuild.project.keys import BUILD, CAPABILITIES, PROJECT, REGISTRY, RELEASE, TABLES, TARGET, WORKSPACE, Key
 from wasmbuild.project.names import MAX_NAME, NAME_PATTERN, VERSION_PATTERN
 from wasmbuild.project.parsing import LONGEST_SECONDS, MAX_TARGETS, SIZE_PATTERN, VARIABLE_PATTERN
 from wasmbuild.wasm.capabilities import CAPABILITIES as KNOWN_CAPABILITIES
@@ -56,6 +56,7 @@ def schema() -> dict[str, Any]:
         },
         "capabilities": capabilities,
         "registry": _table(REGISTRY),
+        "release": _table(RELEASE),
         "workspace": _table(WORKSPACE),
     }
     return {
