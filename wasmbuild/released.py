@@ -4,6 +4,7 @@ Not here: how it is made (``workflows.release``), and how it is shown (``ui``).
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 __all__ = ["Attached", "Made", "Release", "ReleasedTarget", "Standing"]
@@ -85,13 +86,15 @@ class ReleasedTarget:
 class Release:
     """A release of one or several targets; ``commit`` and ``ref`` are git's, None outside of a repository.
 
-    ``atomic`` is whether all tags were set in one transaction, None where none was set.
+    ``atomic`` is whether all tags were set in one transaction, None where none was set. ``results`` is the file that
+    the document is kept in.
     """
 
     targets: tuple[ReleasedTarget, ...]
     commit: str | None = None
     ref: str | None = None
     atomic: bool | None = None
+    results: Path | None = None
 
     @property
     def nothing_to_do(self) -> bool:

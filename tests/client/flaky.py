@@ -14,14 +14,14 @@ Direction = Literal["up", "down"]
 class Flaky:
     """``address`` is what to speak to; ``breaks`` are bytes in one direction after which to cut, one after another."""
 
-    def __init__(self, upstream: str, direction: Direction, breaks: list[int]) -> None:
-        host, _, port = upstream.rpartition(":")
-        self._upstream = (host, int(port))
+    def __init__(self, upstream: str, direction: Direction, breaks: list[int], port: int = 0) -> None:
+        host, _, upstream_port = upstream.rpartition(":")
+        self._upstream = (host, int(upstream_port))
         self._direction = direction
         self._breaks = list(breaks)
         self._passed = 0
         self._lock = Lock()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self._open: list[socket.socket] = []
         self.connections = 0
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
@@ -38,6 +38,8 @@ class Flaky:
         return len(self._breaks)
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # whoever waits for connections holds it otherwise
         self._listener.close()
         for each in self._open:
             each.close()
@@ -76,9 +78,9 @@ class Flaky:
 
 
 @contextmanager
-def flaky(upstream: str, direction: Direction, *breaks: int) -> Iterator[Flaky]:
-    """Serve a flaky way to a real registry."""
-    proxy = Flaky(upstream, direction, list(breaks))
+def flaky(upstream: str, direction: Direction, *breaks: int, port: int = 0) -> Iterator[Flaky]:
+    """Serve a flaky way to a real registry, on some port or a given one."""
+    proxy = Flaky(upstream, direction, list(breaks), port)
     try:
         yield proxy
     finally:

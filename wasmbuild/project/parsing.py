@@ -112,7 +112,7 @@ def _release(table: Table, targets: tuple[Target, ...]) -> ReleaseRules:
                 raise table.invalid(key, f"has {pattern[:80]!r}", "placeholders are {version}, {minor} and {major}")
     if "{version}" not in rules.git_tag:
         raise table.invalid("git_tag", "names no version", 'for example git_tag = "v{version}"')
-    if "{version}" not in rules.tags:
+    if not any("{version}" in pattern for pattern in rules.tags):
         raise table.invalid("tags", "has no {version}, which every release needs", 'add "{version}"')
     return rules
 

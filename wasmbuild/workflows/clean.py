@@ -21,6 +21,8 @@ from wasmbuild.workflows.records import Records
 
 __all__ = ["Cleaned", "clean"]
 
+_OF_A_TARGET = (".wasm", ".cdx.json", ".spdx.json")
+_OF_A_RELEASE = ("release.json", "release-journal.json")
 _LAYOUT = ("oci-layout", "index.json", ".index.lock")
 _MAX_MARKER = 64 * 1024
 
@@ -77,14 +79,16 @@ def _projects(folder: Path) -> tuple[Project, ...]:
         if not root.is_dir():
             raise
         project = infer(root, "")
-    return gather(project).projects
+    found = gather(project).projects
+    return found if project in found else (project, *found)  # the root of a workspace may hold others together only
 
 
 def _outputs(project: Project) -> _Found:
     folder = project.root / OUTPUT_FOLDER
     if folder.is_symlink() or not folder.is_dir():
         return _Found()
-    own = (folder / f"{target.name}.wasm" for target in project.targets)
+    names = [f"{target.name}{suffix}" for target in project.targets for suffix in _OF_A_TARGET]
+    own = (folder / name for name in (*names, *_OF_A_RELEASE))
     files = [path for path in own if path.is_file() or path.is_symlink()]
     layout = folder / "oci"
     if not _is_layout(layout):

@@ -4,6 +4,7 @@ The one before is the newest older release that the repository has. Pre-releases
 anybody, so no version is held against one.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from semver import Version
@@ -18,7 +19,7 @@ from wasmbuild.workflows.compat import Verdict, listed, verdict_on
 from wasmbuild.workflows.push import Destination
 from wasmbuild.workflows.versions import smallest_after, step_between, version_named
 
-__all__ = ["TagCheck"]
+__all__ = ["TagCheck", "newest_before"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,10 @@ class TagCheck:
                 hint=f"wasmbuild push --check-compat {destination.reference.name}:1.2.0",
             )
         tag, version = named[0]
-        return cls(destination, tag, version, _newest_before(version, destination))
+        return cls(destination, tag, version, newest_before(version, _versions(destination)))
 
-    def check(self, source: Packed, bench: Bench) -> None:
-        """Compare what is to be pushed with the release before it, whose file is fetched and verified.
+    def check(self, source: Packed, bench: Bench) -> Verdict | None:
+        """Compare what is to be pushed with the release before it, whose file is fetched and verified; None: none was.
 
         Raises ChangeDenied, which names the smallest version that would do; ToolchainMissing, InvalidWasm,
         UnknownArtifact, and what the client raises.
@@ -55,7 +56,7 @@ class TagCheck:
         if self.older is None:
             name = self.destination.reference.name
             bench.sink(Note("info", f"{name} has no release before {self.tag}: there is nothing to compare with"))
-            return
+            return None
         tag, version = self.older
         with source.fetch(source.layer) as layer:
             wasm = b"".join(layer)
@@ -64,6 +65,7 @@ class TagCheck:
         bench.sink(Note("info", f"{tag} to {self.tag}: the interface demands the step {verdict.step.word}"))
         if verdict.step > step_between(version, self.version):
             raise self._denied(verdict, tag, version)
+        return verdict
 
     def _reference(self, tag: str) -> Reference:
         return replace(self.destination.reference, tag=tag, digest=None)
@@ -78,13 +80,16 @@ class TagCheck:
         )
 
 
-def _newest_before(version: Version, destination: Destination) -> tuple[str, Version] | None:
-    """The newest release that is older, by Semantic Versioning, and its tag."""
+def newest_before(version: Version, tags: Mapping[str, Version]) -> tuple[str, Version] | None:
+    """The newest release that is older, by Semantic Versioning, and its tag, among tags that name versions."""
     release = version.finalize_version()
+    older = [(tag, found) for tag, found in tags.items() if found.prerelease is None and found < release]
+    return max(older, key=lambda each: (each[1], each[0])) if older else None
+
+
+def _versions(destination: Destination) -> dict[str, Version]:
     try:
         tags = destination.repository.tags()
     except ContentNotFound:
-        return None  # a repository that nobody has pushed to
-    named = ((tag, found) for tag in tags if (found := version_named(tag)) is not None)
-    older = [(tag, found) for tag, found in named if found.prerelease is None and found < release]
-    return max(older, key=lambda each: (each[1], each[0])) if older else None
+        return {}  # a repository that nobody has pushed to
+    return {tag: found for tag in tags if (found := version_named(tag)) is not None}

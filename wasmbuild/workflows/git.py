@@ -16,7 +16,7 @@ from wasmbuild.build.runner import run
 from wasmbuild.errors import Failure, ToolFailed, UsageFailed
 from wasmbuild.events import Event, ToolOutput
 
-__all__ = ["QUIET", "SAFE", "Checkout", "check_out", "checkout_of", "inherited", "public_url"]
+__all__ = ["QUIET", "SAFE", "Checkout", "check_out", "checkout_of", "inherited", "public_url", "tags_at"]
 
 _SECONDS = 300
 _LIMITS = Limits(output=256 * 1024)
@@ -66,6 +66,14 @@ def checkout_of(folder: Path, environment: Mapping[str, str]) -> Checkout | None
         return None
     remote = _maybe(folder, ("config", "--get", "remote.origin.url"), environment)
     return Checkout(commit, path, ref if _REF.fullmatch(ref) else None, public_url(remote))
+
+
+def tags_at(folder: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The tags that name the commit that a folder has; none where git cannot say."""
+    try:
+        return tuple(_ask(folder, ("tag", "--points-at", "HEAD"), environment))
+    except Failure:
+        return ()
 
 
 def public_url(remote: str) -> str | None:

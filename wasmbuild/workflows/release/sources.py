@@ -1,0 +1,104 @@
+"""Whether the sources are those of a commit, and whether git calls that what wasmbuild.toml calls the version."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from registry.words import printable
+from wasmbuild.errors import NotReleasable, UsageFailed
+from wasmbuild.events import Note, Sink
+from wasmbuild.lock import LOCK_FILE
+from wasmbuild.workflows.git import Checkout, checkout_of, inherited, tags_at
+from wasmbuild.workflows.plan_report import Report
+from wasmbuild.workflows.release.scope import Item
+from wasmbuild.workflows.release.tagnames import named, version_in
+from wasmbuild.workflows.since import changed_files, touches
+
+__all__ = ["Sources", "check_sources", "find_sources"]
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The commit that a workspace has, if it is in a repository, and the tags of git that name this commit."""
+
+    root: Path
+    checkout: Checkout | None
+    tags: tuple[str, ...]
+
+    @property
+    def commit(self) -> str | None:
+        """The commit, in full."""
+        return self.checkout.commit if self.checkout else None
+
+    @property
+    def ref(self) -> str | None:
+        """The tag, if there is one alone, or the branch."""
+        if len(self.tags) == 1:
+            return f"refs/tags/{self.tags[0]}"
+        return self.checkout.ref if self.checkout else None
+
+
+def find_sources(root: Path, environment: Mapping[str, str]) -> Sources:
+    """Ask git; a CI service is asked first which tag it runs for, as it may have checked out that commit alone."""
+    checkout = checkout_of(root, environment)
+    if checkout is None:
+        return Sources(root, None, ())
+    told = _told_by_ci(environment)
+    return Sources(root, checkout, (told,) if told else tags_at(root, environment))
+
+
+def check_sources(
+    sources: Sources, items: Sequence[Item], reports: Sequence[Report], environment: Mapping[str, str], sink: Sink
+) -> None:
+    """Insist on a clean tree and on tags that match. Raises NotReleasable."""
+    if sources.checkout is None:
+        sink(Note("warning", "this is no repository of git: nobody will be able to tell from which sources it is"))
+        return
+    for each in items:
+        _check_tag(each, sources)
+    _check_clean(sources, reports, environment)
+
+
+def _check_tag(item: Item, sources: Sources) -> None:
+    pattern = item.project.release.git_tag
+    found = {tag: version for tag in sources.tags if (version := version_in(pattern, tag)) is not None}
+    # Precedence passes over what follows a "+", and so would ==.
+    if found and str(item.version) not in map(str, found.values()):
+        tag = next(iter(found))
+        raise NotReleasable(
+            f"git calls this commit {printable(tag, 100)}, and wasmbuild.toml calls it {item.version}",
+            cause=f'{item.label}: [release] git_tag is "{printable(pattern, 100)}"',
+            hint=f'set version = "{found[tag]}" in [project], or tag it: git tag {named(pattern, item.version)}',
+        )
+
+
+def _check_clean(sources: Sources, reports: Sequence[Report], environment: Mapping[str, str]) -> None:
+    try:
+        changed = changed_files(sources.root, "HEAD", inherited(environment))
+    except UsageFailed as failure:
+        raise NotReleasable("git cannot say whether the sources are committed", cause=failure.cause) from failure
+    lock = sources.root / LOCK_FILE
+    dirty = [
+        path
+        for path in sorted(changed)
+        if any(touches([path], each.planned.root, each.planned.found.inputs, lock) for each in reports)
+    ]
+    if dirty:
+        top = os.path.realpath(sources.root)
+        names = [printable(os.path.relpath(path, top), 100) for path in dirty[:_SHOWN]]
+        more = f" and {len(dirty) - _SHOWN} more" if len(dirty) > _SHOWN else ""
+        raise NotReleasable(
+            "the sources are not as they are committed",
+            cause=f"changed, or not known to git: {', '.join(names)}{more}",
+            hint="git add --all && git commit, or to try it: wasmbuild release --snapshot",
+        )
+
+
+def _told_by_ci(environment: Mapping[str, str]) -> str | None:
+    """The tag that a job runs for (GitHub: "Default environment variables"; GitLab: "Predefined CI/CD variables")."""
+    if environment.get("GITHUB_ACTIONS") == "true" and environment.get("GITHUB_REF_TYPE") == "tag":
+        return environment.get("GITHUB_REF_NAME")
+    return environment.get("CI_COMMIT_TAG") if environment.get("GITLAB_CI") == "true" else None

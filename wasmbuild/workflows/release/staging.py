@@ -1,0 +1,226 @@
+"""Staging: an artifact, and all that belongs to it, in its repository, without a tag; then read back and verified.
+
+Where the registry knows leases, what is staged goes by itself when no tag comes. A snapshot has its place in the layout
+of its project instead, and goes nowhere.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from registry.copying import on_side
+from registry.files import storage_errors, write_atomically
+from registry.model import Descriptor
+from registry.stores.layout import LayoutStore
+from wasmbuild.artifact import Packed
+from wasmbuild.created import creation_time
+from wasmbuild.errors import VersionTaken
+from wasmbuild.events import step
+from wasmbuild.released import Attached
+from wasmbuild.trust.authority import Authority, KeyAuthority
+from wasmbuild.trust.predicates import CYCLONEDX, SPDX, short_name
+from wasmbuild.workflows.attest import Attestation, Said
+from wasmbuild.workflows.beside import Attached as Where
+from wasmbuild.workflows.build import Setting
+from wasmbuild.workflows.companions import Companion, Source, Wanted, companions
+from wasmbuild.workflows.demand import SignedBy
+from wasmbuild.workflows.push import stage
+from wasmbuild.workflows.pushed_beside import put_beside
+from wasmbuild.workflows.release.making import Made
+from wasmbuild.workflows.release.preflight import Ready
+from wasmbuild.workflows.remote import Remote
+from wasmbuild.workflows.sign import Signature
+from wasmbuild.workflows.unsigned import Unsigned
+
+if TYPE_CHECKING:
+    from registry.client.repository import Repository
+    from wasmbuild.trust.candidate import SignatureKind
+    from wasmbuild.trust.signer import Signatory
+    from wasmbuild.workflows.identity_signer import IdentitySigner
+
+__all__ = ["LEASE_SECONDS", "Signing", "Staged", "check_taken", "keep_snapshot", "stage_known", "stage_made"]
+
+LEASE_SECONDS = 24 * 3600
+"""How long what is staged stays without a tag, where the registry knows leases: a day to finish a release."""
+
+_SBOMS = {CYCLONEDX: ".cdx.json", SPDX: ".spdx.json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """Who signs, if anybody does: a key, in some forms, or an identity."""
+
+    key: "Signatory | None" = None
+    kinds: "tuple[SignatureKind, ...] | None" = None
+    identity: "IdentitySigner | None" = None
+
+    @property
+    def signs(self) -> bool:
+        """Whether anybody does."""
+        return self.key is not None or self.identity is not None
+
+    @property
+    def authorities(self) -> tuple[Authority, ...]:
+        """Who must have signed what is released; what an identity signs is verified when it does."""
+        return () if self.key is None else (KeyAuthority(self.key.public),)
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A target whose artifact is in its repository; ``changed`` is whether anything of it was not there before."""
+
+    ready: Ready
+    descriptor: Descriptor
+    made: Made | None
+    attached: tuple[Attached, ...]
+    changed: bool
+    sbom: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What was put beside an artifact."""
+
+    entries: Sequence[Unsigned | Attestation | Signature]
+
+    @property
+    def added(self) -> bool:
+        return any(each.added for each in self.entries)
+
+    def attached(self) -> tuple[Attached, ...]:
+        return tuple(_attached(each) for each in self.entries)
+
+
+def check_taken(ready: Ready, packed: Packed) -> None:
+    """Insist that the version's tag is not there, or means this artifact. Raises VersionTaken."""
+    now = ready.version_now
+    if now is not None and now.digest != packed.manifest.digest:
+        raise VersionTaken(
+            f"{ready.item.reference} is released already, and is something else",
+            cause=f"it is {now.digest}, and what was built now is {packed.manifest.digest}",
+            hint="raise version in wasmbuild.toml",
+        )
+
+
+def stage_made(ready: Ready, made: Made, packed: Packed, wanted: Wanted, signing: Signing, setting: Setting) -> Staged:
+    """Bring what was built to its repository, with all that is said of it, and verify that it is there.
+
+    Raises what :func:`~wasmbuild.workflows.push.stage` raises, and what verifying does.
+    """
+    remote = Remote(ready.item.reference, _leased(ready), packed.manifest)
+    source = _source(ready, made, packed, wanted, setting)
+    beside = companions(source, signed=signing.signs)
+    pushed = stage(
+        packed,
+        remote,
+        key=signing.key,
+        kinds=signing.kinds,
+        companions=lambda: beside,
+        sink=setting.sink,
+        environment=setting.environment,
+        concurrency=setting.registries.settings.concurrency,
+    )
+    by_identity = _by_identity(remote, beside, signing, setting)
+    put = _Beside((*pushed.documents, *pushed.attestations, *pushed.signatures, *by_identity))
+    _verify(remote, packed, signing, setting)
+    changed = bool(pushed.report.copied or pushed.report.mounted or put.added)
+    return Staged(ready, packed.manifest, made, put.attached(), changed, _keep_sbom(beside, made))
+
+
+def stage_known(ready: Ready, signing: Signing, setting: Setting) -> Staged:
+    """Sign what is there already, where we have not, and verify it."""
+    assert ready.known is not None
+    assert ready.destination is not None
+    remote = Remote(ready.item.reference, ready.destination.repository, ready.known.descriptor)
+    where = Where(remote.repository, remote.pinned, remote.descriptor)
+    with on_side("destination"):
+        put = put_beside(where, signing.key, signing.kinds, (), creation_time(setting.environment), setting.sink)
+    signed = _Beside((*put.signatures, *_by_identity(remote, (), signing, setting)))
+    if signing.authorities:
+        SignedBy(signing.authorities).check(remote, setting.sink)
+    return Staged(ready, remote.descriptor, None, signed.attached(), signed.added)
+
+
+def keep_snapshot(
+    ready: Ready, made: Made, packed: Packed, wanted: Wanted, signing: Signing, setting: Setting
+) -> Staged:
+    """Put what would be said of an artifact beside it, in the layout of its project."""
+    beside = companions(_source(ready, made, packed, wanted, setting), signed=signing.key is not None)
+    where = Where(LayoutStore(made.built.layout), ready.item.reference.pinned(packed.manifest.digest), packed.manifest)
+    put = put_beside(where, signing.key, signing.kinds, beside, creation_time(setting.environment), setting.sink)
+    entries = _Beside((*put.documents, *put.attestations, *put.signatures))
+    return Staged(ready, packed.manifest, made, entries.attached(), entries.added, _keep_sbom(beside, made))
+
+
+def _leased(ready: Ready) -> "Repository":
+    """The repository; what is new in it has a lease until it is tagged."""
+    assert ready.destination is not None
+    repository = ready.destination.repository
+    return repository if ready.version_now else repository.with_lease(LEASE_SECONDS)
+
+
+def _source(ready: Ready, made: Made, packed: Packed, wanted: Wanted, setting: Setting) -> Source:
+    pinned = ready.item.reference.pinned(packed.manifest.digest)
+    return Source(packed, pinned, made.built.wasm_path, made.built, wanted, setting.environment, setting.sink)
+
+
+def _by_identity(
+    remote: Remote, beside: Sequence[Companion], signing: Signing, setting: Setting
+) -> tuple[Attestation | Signature, ...]:
+    if signing.identity is None:
+        return ()
+    from wasmbuild.workflows.keyless import attest_keyless, sign_keyless  # noqa: PLC0415  (an extra)
+
+    attested = [
+        attest_keyless(
+            remote.pinned,
+            Said(each.predicate, each.subjects),
+            signing.identity,
+            registries=setting.registries,
+            sink=setting.sink,
+            environment=setting.environment,
+        ).attestations
+        for each in beside
+    ]
+    signed = sign_keyless(
+        remote.pinned,
+        signing.identity,
+        registries=setting.registries,
+        sink=setting.sink,
+        environment=setting.environment,
+    )
+    return (*(each for entries in attested for each in entries), *signed.signatures)
+
+
+def _verify(remote: Remote, packed: Packed, signing: Signing, setting: Setting) -> None:
+    """Read back what was pushed, every byte, and the signature."""
+    with on_side("destination"), step(setting.sink, "read back", remote.pinned.short):
+        remote.repository.resolve(str(packed.manifest.digest))
+        for content in (packed.config, packed.layer):
+            with remote.repository.fetch(content) as reader:
+                for _ in reader:
+                    pass
+    if signing.authorities:
+        SignedBy(signing.authorities).check(remote, setting.sink)
+
+
+def _keep_sbom(beside: Sequence[Companion], made: Made) -> Path | None:
+    for each in beside:
+        if each.document is not None and each.predicate.type in _SBOMS:
+            path = made.built.wasm_path.with_suffix(_SBOMS[each.predicate.type])
+            with storage_errors(f"{path} could not be written"):
+                write_atomically(path, each.document.data)
+            return path
+    return None
+
+
+def _attached(entry: Unsigned | Attestation | Signature) -> Attached:
+    match entry:
+        case Signature(kind=kind):
+            name = f"signature ({kind.value})"
+        case Attestation(predicate_type=predicate_type, kind=kind):
+            name = f"attestation {short_name(predicate_type)} ({kind.value})"
+        case Unsigned(media_type=media_type):
+            name = "statement" if "in-toto" in media_type else "SBOM"
+    return Attached(name, str(entry.manifest.digest), entry.manifest.media_type)
