@@ -2,6 +2,8 @@
 
 import io
 from collections.abc import Iterable
+from copy import copy
+from typing import Self
 from urllib.parse import quote, urlencode
 
 import oras.container
@@ -10,6 +12,7 @@ import requests
 from registry.client.bodies import bounded
 from registry.client.documents import Documents
 from registry.client.downloads import Download
+from registry.client.leases import LEASE_HEADER, Lease
 from registry.client.referrers import StandIn, list_referrers
 from registry.client.transport import Body, Request, Transport
 from registry.client.uploads import Uploads
@@ -49,6 +52,27 @@ class Repository:
         self._uploads = Uploads(transport, self._url, f"repository:{name}:pull,push")
         self._stand_in = StandIn(self)
         self._lists_referrers = True
+        self._lease: Lease | None = None
+
+    def with_lease(self, seconds: int) -> Self:
+        """The same repository, for staging: each manifest that is pushed by its digest gets a lease.
+
+        A registry that knows leases lets it go once that is over and nothing leads to it; others keep
+        it. Manifests count as missing, so that pushing one again prolongs its lease. Raises ValueError
+        for less than a minute and more than a week.
+        """
+        view = copy(self)
+        view._lease = Lease(seconds)  # noqa: SLF001 - of one's own
+        view._stand_in = StandIn(view)  # noqa: SLF001
+        return view
+
+    @property
+    def lease_granted(self) -> int | None:
+        """The fewest seconds that the registry has granted to what was pushed with a lease.
+
+        0: some of it was there already and stays without one; None: nothing was pushed, or it knows no leases.
+        """
+        return self._lease.granted if self._lease is not None else None
 
     @property
     def lists_referrers(self) -> bool:
@@ -64,7 +88,9 @@ class Repository:
         self._uploads.probe(f"{self.transport.host} does not let us push to {self.name}")
 
     def exists(self, descriptor: Descriptor, /) -> bool:
-        """Whether the registry has it."""
+        """Whether the registry has it; with a lease, no document counts as there."""
+        if self._lease is not None and is_document(descriptor.media_type):
+            return False
         request = self._request("HEAD", self._path(descriptor), f"{self} could not say whether it has a blob")
         with self.transport.send(request, 200, 404) as response:
             return response.status_code == 200
@@ -235,9 +261,13 @@ class Repository:
         self._will_push()
         what = f"{self} did not take the manifest {path.partition('?')[0]}"
         body = Body(lambda: io.BytesIO(data), len(data))
-        headers = {"Content-Type": descriptor.media_type}
+        # A tag would end the lease at once.
+        lease = self._lease if path == str(descriptor.digest) else None
+        headers = {"Content-Type": descriptor.media_type, **(lease.headers if lease is not None else {})}
         request = Request("PUT", f"{self._url}/manifests/{path}", what, self._scope, headers, body)
         response = self.transport.send(request, 201)
+        if lease is not None:
+            lease.note(response.headers.get(LEASE_HEADER, ""))
         stored = response.headers.get("Docker-Content-Digest", str(descriptor.digest))
         if stored != str(descriptor.digest):
             response.close()

@@ -24,6 +24,7 @@ from registry.client.session import open_session, speaks_plain
 from registry.client.settings import Settings
 from registry.content import CHUNK, Opener, Readable
 from registry.errors import (
+    AuthenticationFailed,
     ContentTooLarge,
     Failure,
     InvalidDocument,
@@ -81,7 +82,10 @@ class Request:
 
 
 class Transport(Registry):
-    """HTTP with one registry, from any thread. ``host`` is as in a reference."""
+    """HTTP with one registry, from any thread. ``host`` is as in a reference.
+
+    ``extensions`` are names of what it can do beside the specification; None: nobody has asked yet.
+    """
 
     def __init__(self, host: str, settings: Settings = _DEFAULT) -> None:
         self.host = _HUB.get(host, host)
@@ -92,7 +96,9 @@ class Transport(Registry):
         cookies = self.session.cookies
         self.session = open_session(self.host, self.host_settings, max(settings.concurrency, _KEPT))
         self.session.cookies = cookies
-        self.auth = RegistryAuth(self.host, self.session, plain=plain, realms=self.host_settings.realms)
+        realms, audience = self.host_settings.realms, self.host_settings.audience
+        self.auth = RegistryAuth(self.host, self.session, plain=plain, realms=realms, audience=audience)
+        self.extensions: frozenset[str] | None = None
         self._reached = False
         self._said: set[str] = set()
         self._lock = Lock()
@@ -269,9 +275,7 @@ class Transport(Registry):
             response.close()
             return UnexpectedAnswer(request.what, cause=f"{status} is no answer to {response.request.method}")
         failure = refusal(response, request.missing if status == 404 and request.missing else request.what)
-        if status == 401:
-            failure.hint = self.auth.advice()
-        return failure
+        return self.auth.explained(failure, request.scope) if isinstance(failure, AuthenticationFailed) else failure
 
     @staticmethod
     def _scope_of(url: str) -> str:

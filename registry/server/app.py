@@ -34,6 +34,7 @@ from registry.server.routes.extensions import Extensions
 from registry.server.routes.health import Health
 from registry.server.routes.history import History
 from registry.server.routes.listings import Listings
+from registry.server.routes.together import TAGS_PATH, Together
 from registry.server.services import Services, open_services
 from registry.server.storage.protocol import StorageDown
 
@@ -85,8 +86,9 @@ def _routes(services: Services) -> list[BaseRoute]:
         Route("/v2/_catalog", listings.repositories),
         Route("/v2/_oci/ext/discover", extensions.discover),
         Route("/v2/{name:path}/_oci/ext/discover", extensions.discover_here),
+        Route(TAGS_PATH, Together(services).set, methods=["POST"]),
         Route("/.well-known/wasm-pkg/registry.json", extensions.packages),
-        *authorization_routes(services.access),
+        *authorization_routes(services.access, services.observing),
         Route("/healthz", health.alive),
         Route("/readyz", health.ready),
         Route("/metrics", health.metrics),

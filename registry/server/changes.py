@@ -36,6 +36,8 @@ Result = TypeVar("Result")
 class Change:
     """One change of rows. ``size`` in bytes; ``before`` is the digest that a tag meant until then.
 
+    ``lease`` is for how many seconds what was pushed is kept although nothing leads to it.
+
     ``principal`` None: whoever sent the request, where rows do not need to know it.
     """
 
@@ -47,6 +49,7 @@ class Change:
     size: int | None = None
     before: str | None = None
     reason: str | None = None
+    lease: int | None = None
     principal: Principal | None = None
 
 

@@ -32,7 +32,8 @@ MAX_PAGE = 10_000
 
 _MAX_TAGS = 64
 """Each is a header of the answer, of which some clients take no more than a hundred."""
-_MAX_LEASE = 7 * 24 * 3600
+_MIN_LEASE, _MAX_LEASE = 60, 7 * 24 * 3600
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,9 @@ def lease_of(request: Request) -> float | None:
     text = request.headers.get("wasmbuild-lease")
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and 0 < int(text) <= _MAX_LEASE):
-        raise Refusal(400, "UNSUPPORTED", f"a lease is a number of seconds, at most {_MAX_LEASE}")
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and _MIN_LEASE <= int(text) <= _MAX_LEASE):
+        said = f"a lease is a number of seconds, from {_MIN_LEASE} to {_MAX_LEASE}"
+        raise Refusal(400, "UNSUPPORTED", said, details=(text[:100],))
     return time.time() + int(text)
 
 

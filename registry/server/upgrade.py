@@ -1,13 +1,14 @@
 """Bringing a database to the schema of this code. Alembic is imported only when there is work."""
 
 from pathlib import Path
+from typing import NoReturn
 
 from sqlalchemy import Connection, Engine, inspect, text
 
 from registry.errors import StorageFailed
 from registry.server.schema import REVISION
 
-__all__ = ["current_revision", "upgrade_schema"]
+__all__ = ["current_revision", "refuse_downgrade", "upgrade_schema"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x7761736D  # "wasm"; any number that no other program takes
@@ -42,6 +43,15 @@ def current_revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def refuse_downgrade() -> NoReturn:
+    """What each revision says to whoever wants to go back. Raises StorageFailed."""
+    raise StorageFailed(
+        "a registry's database is not brought back to an older schema",
+        cause="what only the newer one can say would be lost",
+        hint="with the older version, into an empty registry: wasmbuild registry restore BACKUP",
+    )
 
 
 def _migrate(connection: Connection) -> None:

@@ -334,13 +334,13 @@ def test_variables_of_commands_are_not_settings(told, monkeypatch):
 
 
 def test_an_older_schema_is_migrated_only_when_asked(told, data):
-    told("migrate")
+    data.mkdir()
     engine = create_engine(f"sqlite:///{data / 'registry.db'}")
     with engine.begin() as connection:
         config = Config()
         config.set_main_option("script_location", os.fspath(Path(registry.server.__file__).parent / "migrations"))
         config.attributes["connection"] = connection
-        alembic.downgrade(config, "0001")
+        alembic.upgrade(config, "0001")
     engine.dispose()
     code, _, err = told("stats")
     assert code == 1

@@ -199,6 +199,24 @@ def test_whoever_decides_reads_the_repository_and_nothing_else(serve: Serve) -> 
     api.push_image("new", "another/place")  # which has none of the tags
 
 
+def test_tags_that_are_set_together_are_asked_about_by_manifest(serve: Serve, installed: Any, tmp_path: Path) -> None:
+    policy, log = tmp_path / "policy", tmp_path / "audit.jsonl"
+    policy.write_text("team/good")
+    api = serve("only_signed", policy, observing=ObservingConfig(audit_log=str(log)))
+    (digest,) = {api.push_image("", name) for name in ("team/good", "team/bad")}
+    moves = [{"repository": "team/good", "tag": tag, "digest": digest} for tag in ("v1", "latest")]
+    bad = {"repository": "team/bad", "tag": "v1", "digest": digest}
+    answer = api.call("POST", "/v2/_wasmbuild/tags", json={"tags": [*moves, bad]})
+    assert (answer.status_code, codes(answer)) == (403, ["DENIED"])
+    assert "not admitted: this repository" in answer.text
+    assert api.get_manifest("v1", "team/good").status_code == 404
+    assert api.call("POST", "/v2/_wasmbuild/tags", json={"tags": moves}).status_code == 200
+    asked = [(question.repository, question.tags) for question in installed.asked]
+    assert asked == [("team/bad", ("v1",)), ("team/good", ("v1", "latest"))]
+    told = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [line["repository"] for line in told if line["action"] == "tag-refused"] == ["team/bad"]
+
+
 @pytest.mark.parametrize("name", ["raises", "exits", "rubbish", "truthy", "nothing", "tags"])
 def test_what_is_no_clear_answer_is_a_refusal(serve: Serve, name: str, caplog: pytest.LogCaptureFixture) -> None:
     api = serve(name)

@@ -19,6 +19,10 @@ from wasmbuild.events import Note, Sink
 __all__ = ["is_installed", "is_musl", "leftovers", "lock_file", "locked", "tool_folder"]
 
 
+_LAYOUT = ""
+"""Another one when tools are unpacked in another way, so that those of before are not taken for such."""
+
+
 def is_installed(pin: ToolPin, caches: Caches) -> bool:
     """Whether the tool is there, whole."""
     return tool_folder(pin, caches).is_dir()
@@ -27,7 +31,7 @@ def is_installed(pin: ToolPin, caches: Caches) -> bool:
 def tool_folder(pin: ToolPin, caches: Caches) -> Path:
     """Where a tool is kept: one folder per pin and platform (home folders are shared between machines)."""
     platform = sysconfig.get_platform() + (" musl" if is_musl() else "")
-    identity = hashlib.sha256(f"{pin.digest} {platform}".encode()).hexdigest()
+    identity = hashlib.sha256(f"{pin.digest} {platform}{_LAYOUT}".encode()).hexdigest()
     package = pin.package.lstrip("@").replace("/", "-")
     return caches.tools / f"{package}-{pin.version}-{identity[:12]}"
 

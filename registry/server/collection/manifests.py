@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from registry.digest import Digest
 from registry.server import crashes
 from registry.server.access.gate import Permit
-from registry.server.collection.report import Gone
+from registry.server.collection.report import LEASE_ENDED, Gone
 from registry.server.config import CollectionConfig
 from registry.server.metadata.collecting import (
     Candidate,
@@ -17,6 +17,7 @@ from registry.server.metadata.collecting import (
     settle_manifest,
 )
 from registry.server.metadata.holds import held
+from registry.server.metadata.leases import lease_referrers
 from registry.server.metadata.manifests import remove_manifest
 
 __all__ = ["Held", "Verdict", "claim_batch", "collect_manifests", "judge"]
@@ -52,7 +53,7 @@ def judge(question: Question, config: CollectionConfig, now: float) -> Verdict:
         # Without a due: whoever takes the lead away sets one.
         return Verdict(None, lease=lease)
     if lease is not None:
-        return Verdict("its lease has ended and nothing leads to it")
+        return Verdict(LEASE_ENDED)
     since = now if question.since is None else question.since
     after = config.pinned_after if question.pinned else config.untagged_after
     if after is None:
@@ -91,6 +92,8 @@ def collect_manifests(
             settle_manifest(connection, candidate, verdict.due, verdict.lease, verdict.since)
         else:
             due = now + config.grace
+            if question.lease is not None:
+                lease_referrers(connection, candidate.repository, candidate.digest, now)
             remove_manifest(connection, permit, name, Digest.parse(candidate.digest), due=due)
     crashes.passing(crashes.Point.MANIFESTS_COLLECTED)
     return gone

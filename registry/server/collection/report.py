@@ -4,9 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["CollectionCounters", "Gone", "Kind", "Report", "ScrubReport", "Tell", "silently"]
+__all__ = ["LEASE_ENDED", "CollectionCounters", "Gone", "Kind", "Report", "ScrubReport", "Tell", "silently"]
 
 Kind = Literal["tag", "manifest", "link", "blob", "orphan"]
+
+LEASE_ENDED = "its lease has ended and nothing leads to it"
+"""Why a manifest went that was only staged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,9 @@ class Report:
     """What one run did, or in a dry run would do.
 
     ``manifests``, ``links``, ``blobs``, ``orphans`` and ``tags`` went; ``bytes`` are those of the
-    blobs. ``busy`` are blobs that somebody was pushing. ``held``: a backup is being made, so that
-    nothing goes; ``unsteady``: the clock has stepped forward, likewise.
+    blobs, ``leases`` those of the manifests whose lease had ended. ``busy`` are blobs that somebody
+    was pushing. ``held``: a backup is being made, so that nothing goes; ``unsteady``: the clock has
+    stepped forward, likewise.
     """
 
     dry_run: bool = False
@@ -48,6 +52,7 @@ class Report:
     bytes: int = 0
     orphans: int = 0
     tags: int = 0
+    leases: int = 0
     busy: int = 0
     held: bool = False
     unsteady: bool = False
@@ -57,6 +62,7 @@ class Report:
         match gone.kind:
             case "manifest":
                 self.manifests += 1
+                self.leases += gone.why == LEASE_ENDED
             case "link":
                 self.links += 1
             case "blob":
@@ -97,6 +103,7 @@ class CollectionCounters:
     bytes: int = 0
     orphans: int = 0
     tags: int = 0
+    leases: int = 0
     last: float = 0.0
     seconds: float = 0.0
     scrubbed_blobs: int = 0
@@ -114,4 +121,5 @@ class CollectionCounters:
         self.bytes += report.bytes
         self.orphans += report.orphans
         self.tags += report.tags
+        self.leases += report.leases
         self.last, self.seconds = at, seconds

@@ -27,6 +27,7 @@ from registry.server.access.gate import Permit
 from registry.server.changes import Change, tell
 from registry.server.database.statements import Statement
 from registry.server.metadata.blobs import needed_blobs, release_blobs
+from registry.server.metadata.leases import seconds_left
 from registry.server.metadata.quotas import require_room
 from registry.server.metadata.repositories import claim_repository, count_bytes, create_repository
 from registry.server.metadata.tags import remove_tags_of, set_tag
@@ -72,7 +73,8 @@ class StoredManifest:
     """A manifest that the repository has.
 
     Size in bytes; ``yanked`` is why nobody should use it any more, ``due`` when (seconds since the
-    epoch) somebody asks whether anything leads to it, None when nobody will.
+    epoch) somebody asks whether anything leads to it, None when nobody will; ``lease`` is as in
+    ``NewManifest``.
     """
 
     digest: str
@@ -80,6 +82,7 @@ class StoredManifest:
     size: int
     yanked: str | None
     due: float | None
+    lease: float | None
     content: bytes
 
 
@@ -92,10 +95,10 @@ class MissingContent(Exception):  # no Failure: the route turns it into an answe
 
 
 _HERE = manifests.c.repository_id == bindparam("repository"), manifests.c.digest == bindparam("digest")
-_KNOWN = Statement(select(manifests.c.pinned, manifests.c.lease).where(*_HERE))
-_COLUMNS = manifests.c.digest, manifests.c.media_type, manifests.c.size, manifests.c.yanked, manifests.c.due
+_KNOWN = Statement(select(manifests.c.pinned, manifests.c.lease, manifests.c.due).where(*_HERE))
+_COLUMNS = manifests.c.digest, manifests.c.media_type, manifests.c.size, manifests.c.yanked
 _NAMED = (
-    select(*_COLUMNS, manifests.c.content)
+    select(*_COLUMNS, manifests.c.due, manifests.c.lease, manifests.c.content)
     .join(repositories, repositories.c.id == manifests.c.repository_id)
     .where(repositories.c.name == bindparam("repository"))
 )
@@ -170,11 +173,11 @@ def postpone_manifest(connection: Connection, repository: str, digest: Digest, d
 
 def store_manifest(
     connection: Connection, permit: Permit, repository: str, new: NewManifest, names: Sequence[str], *, due: float = 0.0
-) -> None:
+) -> float | None:
     """Keep a manifest and let tags mean it, all or nothing; ``due`` is for what this makes superfluous.
 
-    Raises MissingContent when the repository lacks what the manifest needs, Refusal when a tag may
-    not be moved.
+    Until when it is kept although nothing leads to it; None: it has no lease, and stays. Raises MissingContent when
+    the repository lacks what the manifest needs, Refusal when a tag may not be moved.
     """
     here = create_repository(connection, repository)
     name = str(new.digest)
@@ -188,25 +191,32 @@ def store_manifest(
         needed_blobs(connection, here, needed)
         count_bytes(connection, here, len(new.content))
         require_room(connection, repository)
+        lease = new.lease
     else:
-        _renew(connection, here, new, known, due)
-    tag, kind, size = (names[0] if names else None), new.document.media_type, len(new.content)
-    tell(Change("push", repository, name, tag=tag, media_type=kind, size=size, principal=permit.principal))
+        lease = _renew(connection, here, new, known, due)
+    change = Change("push", repository, name, tag=names[0] if names else None, principal=permit.principal)
+    kind, size, granted = new.document.media_type, len(new.content), seconds_left(lease)
+    tell(replace(change, media_type=kind, size=size, lease=granted))
     for tag in names:
         set_tag(connection, permit, (here, repository), tag, new.digest, due=due)
+    return lease
 
 
-def _renew(connection: Connection, here: int, new: NewManifest, known: tuple[Any, ...], due: float) -> None:
+def _renew(connection: Connection, here: int, new: NewManifest, known: tuple[Any, ...], due: float) -> float | None:
+    """Keep what is there already; until when, as in ``store_manifest``."""
+    pinned, held, asked = known
     # A lease only ever prolongs: what stays for another reason does not begin to go with its end.
-    lease = max(known[1], new.lease) if new.lease is not None and known[1] is not None else None
+    lease = max(held, new.lease) if new.lease is not None and held is not None else None
+    later = max(due, new.lease or 0.0) if lease is None else max(asked or 0.0, lease)
     _KEEP.change(
         connection,
         here=here,
         name=str(new.digest),
-        stays=bool(known[0]) or (new.pinned and new.lease is None),
+        stays=bool(pinned) or (new.pinned and new.lease is None),
         until=lease,
-        later=max(due, new.lease or 0.0),
+        later=later,
     )
+    return lease
 
 
 def _needed(document: Manifest | Index) -> dict[str, set[int]]:
@@ -265,7 +275,7 @@ def _insert(connection: Connection, here: int, new: NewManifest, needed: Iterabl
         content=new.content,
         pinned=pinned,
         lease=new.lease,
-        due=max(due, new.lease or 0.0),
+        due=due if new.lease is None else new.lease,
     )
     rows = [{"repository_id": here, "parent": str(new.digest), "child": child} for child in needed]
     if rows:

@@ -1,5 +1,6 @@
 """What a registry holds, in numbers. Counted each time: for a person who asks, not for every request."""
 
+import time
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
@@ -14,7 +15,8 @@ class Stats:
     """Numbers of things, and bytes.
 
     ``stored`` are the bytes of all blobs that are there, ``shared`` those that would be there in
-    addition if each repository had its own. ``condemned`` blobs are about to go, ``quarantined``
+    addition if each repository had its own. ``leased`` manifests are kept for a time, as what a
+    release stages. ``condemned`` blobs are about to go, ``quarantined``
     ones are damaged.
     """
 
@@ -27,6 +29,7 @@ class Stats:
     uploads: int
     condemned: int
     quarantined: int
+    leased: int = 0
 
 
 def find_stats(connection: Connection) -> Stats:
@@ -57,7 +60,13 @@ def find_stats(connection: Connection) -> Stats:
         uploads=_count(connection, uploads.c.id),
         condemned=sum(states.get(state, (0, 0))[0] for state in ("condemned", "deleting")),
         quarantined=states.get("quarantined", (0, 0))[0],
+        leased=_leased(connection),
     )
+
+
+def _leased(connection: Connection) -> int:
+    running = select(func.count()).select_from(manifests).where(manifests.c.lease > time.time())
+    return int(connection.execute(running).scalar_one())
 
 
 def _count(connection: Connection, column: object) -> int:

@@ -15,7 +15,7 @@ from registry.server.database.statements import Statement
 from registry.server.metadata.repositories import claim_repository
 from registry.server.schema import manifests, repositories, tag_history, tags
 
-__all__ = ["TagEvent", "remove_tag", "remove_tags_of", "set_tag", "tag_events", "tag_names"]
+__all__ = ["TagEvent", "meaning_of", "remove_tag", "remove_tags_of", "set_tag", "tag_events", "tag_names"]
 
 _WHERE = (tags.c.repository_id == bindparam("repository"), tags.c.name == bindparam("name"))
 _MEANS = Statement(select(tags.c.digest).where(*_WHERE))
@@ -76,6 +76,12 @@ class TagEvent:
     actor: str
 
 
+def meaning_of(connection: Connection, repository: int, name: str) -> str | None:
+    """The digest that a tag of a repository, by key, means; None: there is no such tag."""
+    row = _MEANS.first(connection, repository=repository, name=name)
+    return row[0] if row else None
+
+
 def set_tag(
     connection: Connection, permit: Permit, repository: tuple[int, str], name: str, digest: Digest, *, due: float
 ) -> None:
@@ -85,8 +91,7 @@ def set_tag(
     move it.
     """
     here, path = repository
-    row = _MEANS.first(connection, repository=here, name=name)
-    before: str | None = row[0] if row else None
+    before = meaning_of(connection, here, name)
     if before == str(digest):
         return
     if before is not None:

@@ -6,7 +6,7 @@ from registry.server.access.principals import Principal
 from registry.server.changes import Change
 from registry.server.observing.requests import Seen
 
-__all__ = ["audit_line", "who"]
+__all__ = ["audit_line", "login_line", "who"]
 
 
 def who(change: Change, seen: Seen | None) -> Principal | None:
@@ -25,11 +25,28 @@ def audit_line(change: Change, seen: Seen | None) -> dict[str, object]:
         "digest": change.digest,
         "before": change.before,
         "reason": change.reason,
+        "lease": change.lease,
         "principal": principal.name if principal else "local" if seen else "system",
         "kind": principal.kind if principal else "local" if seen else "system",
         "groups": sorted(principal.groups) if principal and principal.groups else None,
         "claims": dict(principal.claims) if principal and principal.claims else None,
         "client": seen.client if seen else None,
+        "request": seen.id.decode() if seen else None,
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def login_line(principal: Principal, scope: str | None, client: str, seen: Seen | None) -> dict[str, object]:
+    """A workload that was given a token of ours, as a line; ``scope`` is what for, None: for all that it may do."""
+    said = {
+        "time": round(time.time(), 3),
+        "action": "exchange",
+        "scope": scope,
+        "principal": principal.name,
+        "kind": principal.kind,
+        "groups": sorted(principal.groups),
+        "claims": dict(principal.claims),
+        "client": client,
         "request": seen.id.decode() if seen else None,
     }
     return {name: value for name, value in said.items() if value is not None}

@@ -18,6 +18,7 @@ _FIXED = {
     "/v2": "/v2/",
     "/v2/_catalog": "/v2/_catalog",
     "/v2/_oci/ext/discover": "/v2/_oci/ext/discover",
+    "/v2/_wasmbuild/tags": "/v2/_wasmbuild/tags",
     "/healthz": "/healthz",
     "/readyz": "/readyz",
     "/metrics": "/metrics",

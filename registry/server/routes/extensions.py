@@ -11,6 +11,7 @@ from starlette.responses import Response
 from registry.server.access.principals import Action
 from registry.server.parameters import repository_of
 from registry.server.refusal import NOSNIFF
+from registry.server.routes.together import TAGS_PATH
 from registry.server.services import Services
 
 __all__ = ["Extensions"]
@@ -27,9 +28,14 @@ _HISTORY: dict[str, object] = {
 }
 _LEASE: dict[str, object] = {
     "name": "_wasmbuild_lease",
-    "description": "A manifest that is pushed with the header Wasmbuild-Lease: SECONDS is kept that long "
-    "although nothing leads to it, and then collected.",
+    "description": "A manifest that is pushed by its digest with the header Wasmbuild-Lease: SECONDS is kept that "
+    "long although nothing leads to it, and then collected. The answer's header says how long.",
     "endpoints": ["/v2/{name}/manifests/{reference}"],
+}
+_TAGS: dict[str, object] = {
+    "name": "_wasmbuild_tags",
+    "description": "Sets tags of several repositories, all or none (POST).",
+    "endpoints": [TAGS_PATH],
 }
 
 
@@ -41,7 +47,7 @@ class Extensions:
 
     async def discover(self, request: Request) -> Response:  # noqa: ARG002
         """Extensions of the registry."""
-        return _json({"extensions": [_DISCOVER, _HISTORY, _LEASE]})
+        return _json({"extensions": [_DISCOVER, _HISTORY, _LEASE, _TAGS]})
 
     async def discover_here(self, request: Request) -> Response:
         """Extensions of a repository; the same, whether or not there is one."""

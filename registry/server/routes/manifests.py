@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import IO
 
@@ -11,7 +12,6 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from registry.admission import NOT_ADMITTED
 from registry.digest import Digest
 from registry.errors import InvalidDocument
 from registry.model import MAX_MANIFEST, Descriptor, parse_document
@@ -20,7 +20,7 @@ from registry.server.access.gate import Permit
 from registry.server.access.principals import Action
 from registry.server.admission.asking import Asking
 from registry.server.bodies import declared_length, write_body
-from registry.server.changes import Change
+from registry.server.metadata.leases import seconds_left
 from registry.server.metadata.manifests import (
     MissingContent,
     NewManifest,
@@ -34,6 +34,7 @@ from registry.server.metadata.quotas import expect_room
 from registry.server.metadata.tags import remove_tag
 from registry.server.parameters import lease_of, pushed_tags, reference_of, repository_of
 from registry.server.refusal import Refusal, manifest_unknown, warning_text
+from registry.server.routes.admitting import ask_about_tags
 from registry.server.services import KEPT_UNTIL, Services
 
 __all__ = ["Manifests", "manifest_headers"]
@@ -99,8 +100,9 @@ class Manifests:
             async with self._services.documents:
                 # Parsing up to 4 MiB of JSON would keep everyone else waiting.
                 new = await asyncio.to_thread(parse)
-                await self._store(permit, repository, replace(new, lease=lease), names)
-                return _created(repository, new, extra)
+                kept = await self._store(permit, repository, replace(new, lease=lease), names)
+                granted = None if lease is None or names else seconds_left(kept) or 0
+                return _created(repository, new, extra, granted)
 
     async def _ask(
         self,
@@ -117,30 +119,26 @@ class Manifests:
             kind, digest, content = new.document.media_type, new.digest, new.content
             del new
             descriptor = Descriptor(kind, digest, len(content))
-            reason = await admission.reason_against(repository, names, descriptor, content)
-        if reason is None:
-            return
-        for name in names:
-            refused = Change("tag-refused", repository, str(digest), tag=name, reason=reason)
-            self._services.observing.refused(replace(refused, principal=permit.principal))
-        raise Refusal(403, "DENIED", f"{NOT_ADMITTED}{reason}", details=names)
+            await ask_about_tags(self._services, admission, permit, (repository, names), descriptor, content)
 
-    async def _store(self, permit: Permit, repository: str, new: NewManifest, names: tuple[str, ...]) -> None:
+    async def _store(self, permit: Permit, repository: str, new: NewManifest, names: tuple[str, ...]) -> float | None:
         due = self._services.due()
 
-        def store(connection: Connection) -> None:
+        def store(connection: Connection) -> float | None:
             permit.require(connection, repository, Action.PUSH)
-            store_manifest(connection, permit, repository, new, names, due=due)
+            lease = store_manifest(connection, permit, repository, new, names, due=due)
             crashes.passing(crashes.Point.MANIFEST_STORED)
+            return lease
 
         try:
-            await self._services.write(store)
+            lease = await self._services.write(store)
             crashes.passing(crashes.Point.MANIFEST_COMMITTED)
         except MissingContent as error:
             missing = tuple(error.digests[:_MAX_DETAILS])
             raise Refusal(
                 404, "MANIFEST_BLOB_UNKNOWN", "the repository lacks what the manifest needs", details=missing
             ) from error
+        return lease
 
     async def delete(self, request: Request) -> Response:
         """Delete a tag; or, by digest, a manifest and all tags that mean it."""
@@ -166,6 +164,8 @@ def manifest_headers(found: StoredManifest) -> dict[str, str]:
         "docker-content-digest": found.digest,
         "etag": f'"{found.digest}"',
     }
+    if found.lease is not None:
+        headers["wasmbuild-lease-ends"] = datetime.fromtimestamp(found.lease, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if found.yanked is not None:
         headers["warning"] = f'299 - "{warning_text(found.yanked)}"'
     return headers
@@ -187,10 +187,12 @@ def _parse(body: IO[bytes], content_type: str, reference: Digest | str) -> NewMa
     return NewManifest(digest, content, document, pinned=expected is not None)
 
 
-def _created(repository: str, new: NewManifest, tags: tuple[str, ...]) -> Response:
+def _created(repository: str, new: NewManifest, tags: tuple[str, ...], granted: int | None) -> Response:
     headers = {"location": f"/v2/{repository}/manifests/{new.digest}", "docker-content-digest": str(new.digest)}
     if new.document.subject is not None:
         headers["oci-subject"] = str(new.document.subject.digest)
+    if granted is not None:
+        headers["wasmbuild-lease"] = str(granted)
     response = Response(status_code=201, headers=headers)
     for tag in tags:
         response.headers.append("oci-tag", tag)

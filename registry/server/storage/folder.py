@@ -24,6 +24,7 @@ from registry.server import crashes
 from registry.server.downloads import FileResponse
 from registry.server.metadata.uploads import KnownUpload
 from registry.server.ranges import Span
+from registry.server.storage.format import check_format, mark_format
 from registry.server.storage.protocol import Incoming, Known, UploadBusy, WrongDigest
 from registry.server.storage.spool import Spool, SpoolFolder
 
@@ -316,7 +317,8 @@ def open_folder(root: Path, patience: float) -> FolderStorage:
 def make_uploads(root: Path) -> None:
     """The folder for what arrives, created at need, for its owner alone: rules say who may read blobs.
 
-    Raises StorageFailed when nothing can be written there, or when it is a backup.
+    Raises StorageFailed when nothing can be written there, when it is a backup, and when it is of another
+    version.
     """
     # A backup has its blobs in the same places, and collection would take them away.
     if (root / "backup.json").exists():
@@ -326,9 +328,11 @@ def make_uploads(root: Path) -> None:
     probe = root / "uploads" / f".probe-{os.getpid()}"
     with _writing(root):
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_format(root)
         _make_folder(probe.parent)
         probe.touch()
         probe.unlink()
+    mark_format(root)
 
 
 @contextmanager

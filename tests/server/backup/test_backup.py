@@ -24,7 +24,6 @@ from registry.server.access.signing_keys import ensure_key, list_keys
 from registry.server.backup import making
 from registry.server.collection.collector import Collector
 from registry.server.config import CollectionConfig, ServerConfig, StorageConfig
-from registry.server.database import open_database
 from registry.server.metadata.holds import held
 from registry.server.operating import operate
 from registry.server.testing import running_server
@@ -493,9 +492,7 @@ def test_a_backup_of_an_older_schema(made: Any, backups: Any, tools: Any, tmp_pa
     summary = json.loads((folder / "backup.json").read_text())
     path.unlink()
     config = replace(ServerConfig(tmp_path / "scratch"), data=tmp_path)
-    open_database(tmp_path / "old.db").close()
-    downgrade(tmp_path / "old.db")
-    (tmp_path / "old.db").rename(path)
+    make_first_schema(path)
     digest = str(Digest.of(path.read_bytes()))
     (folder / "backup.json").write_text(json.dumps({**summary, "revision": "0001", "digest": digest}))
     backups.restore(replace(config, data=tmp_path / "new"), folder)
@@ -503,7 +500,7 @@ def test_a_backup_of_an_older_schema(made: Any, backups: Any, tools: Any, tmp_pa
     assert rows(tmp_path / "new" / "registry.db", "SELECT count(*) FROM repositories") == [(0,)]
 
 
-def downgrade(path: Path) -> None:
+def make_first_schema(path: Path) -> None:
     from alembic import command
     from alembic.config import Config
     from sqlalchemy import create_engine
@@ -515,6 +512,5 @@ def downgrade(path: Path) -> None:
         config = Config()
         config.set_main_option("script_location", str(Path(registry.server.__file__).parent / "migrations"))
         config.attributes["connection"] = connection
-        command.downgrade(config, "0001")
-        connection.exec_driver_sql("PRAGMA journal_mode=DELETE")
+        command.upgrade(config, "0001")
     engine.dispose()

@@ -98,7 +98,7 @@ def test_looking_keeps_what_was_about_to_go(data: Path, opened: Any, tools: Any)
         api = tools.Api(address, session)
         digest = api.push_blob(b"lonely", "demo")
         body = api.image("demo")
-        headers = {"Content-Type": "application/vnd.oci.image.manifest.v1+json", "Wasmbuild-Lease": "1"}
+        headers = {"Content-Type": "application/vnd.oci.image.manifest.v1+json", "Wasmbuild-Lease": "60"}
         name = tools.sha256(body)
         assert api.call("PUT", f"/v2/demo/manifests/{name}", data=body, headers=headers).status_code == 201
         for table, path in ((repository_blobs, f"blobs/{digest}"), (manifests, f"manifests/{name}")):

@@ -161,6 +161,47 @@ def test_a_lease_outlasts_the_grace(registry: Any) -> None:
     assert (report.manifests, gone[0].why) == (1, "its lease has ended and nothing leads to it")
 
 
+def test_an_ended_lease_waits_for_no_grace(registry: Any) -> None:
+    digest, renewed = registry.image("leased", lease=10), registry.image("renewed", lease=10)
+    registry.image("renewed", lease=30)
+    assert registry.collect(9)[0].manifests == 0
+    report, gone = registry.collect(2)
+    assert (report.manifests, report.leases, gone[0].name) == (1, 1, str(digest))
+    assert registry.services.collection.leases == 1
+    assert (registry.has(digest), registry.has(renewed)) == (False, True)
+    assert registry.collect(20)[0].leases == 1
+
+
+def test_settings_do_not_cut_a_lease_short(opened: Any, database_url: str | None) -> None:
+    registry = opened(database_url, untagged_after=10.0, pinned_after=10.0)
+    leased, pinned = registry.image("leased", lease=10 * GRACE), registry.image("pinned")
+    for _ in range(5):
+        registry.collect(GRACE)
+    assert (registry.has(leased), registry.has(pinned)) == (True, False)
+
+
+def test_what_refers_to_a_release_that_failed_goes_with_it(registry: Any) -> None:
+    digest = registry.image("release", lease=10)
+    subject = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": str(digest), "size": 1}
+    signature, named = registry.image("signature", subject=subject), registry.image("named", "sig", subject=subject)
+    over = {**subject, "digest": str(signature)}
+    above = registry.image("above", subject=over)
+    assert registry.collect(11)[0].manifests == 1
+    assert all(registry.has(each) for each in (signature, named, above))
+    for _ in range(3):
+        registry.collect(GRACE + 1)
+    assert [registry.has(each) for each in (signature, named, above)] == [False, True, False]
+
+
+def test_what_refers_to_a_manifest_that_somebody_deletes_stays_as_ever(registry: Any) -> None:
+    digest = registry.image("one", "x")
+    subject = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": str(digest), "size": 1}
+    signature = registry.image("signature", subject=subject)
+    registry.delete(digest)
+    registry.collect_all()
+    assert registry.has(signature)
+
+
 def test_a_tag_ends_the_lease(registry: Any) -> None:
     digest = registry.image("released", lease=10)
     registry.image("released", "v1")

@@ -78,7 +78,7 @@ with running_server(data, config) as address, requests.Session() as session:
     url = f"http://{address}/v2/demo/manifests/"
     body = json.dumps({"schemaVersion": 2, "mediaType": OCI, "config": {"mediaType": "x/y", "digest": name(b"config"),
                        "size": 6}, "layers": []}).encode()
-    headers = {"Content-Type": OCI, "Wasmbuild-Lease": "10"}
+    headers = {"Content-Type": OCI, "Wasmbuild-Lease": "60"}
     assert session.put(url + name(body), data=body, headers=headers).status_code == 201
 
 later = 0.0

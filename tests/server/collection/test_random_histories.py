@@ -52,15 +52,26 @@ class Model:
         self.known.pop(digest)
         self.tags = {tag: meant for tag, meant in self.tags.items() if meant != digest}
 
+    def collected(self, digest: Digest) -> None:
+        """Its lease has ended: what refers to it goes with it, unless a tag means that."""
+        for other, entry in self.known.items():
+            if entry["subject"] == digest and other not in self.tags.values():
+                entry["leased"] = True
+        self.delete(digest)
+
     def kept(self) -> set[Digest]:
         """What stays for ever when no more is done: all leases have ended then."""
-        live = {digest for digest, entry in self.known.items() if not entry["leased"]} | set(self.tags.values())
+        live = {digest for digest, entry in self.known.items() if not self.goes(entry)} | set(self.tags.values())
         while True:
             more = {child for digest in live for child in self.known[digest]["children"] if child in self.known}
             more |= {digest for digest, entry in self.known.items() if entry["subject"] in live}
             if more <= live:
                 return live
             live |= more
+
+    def goes(self, entry: dict[str, Any]) -> bool:
+        """Whether it has a lease, or its subject has one, with which it goes."""
+        return bool(entry["leased"]) or (entry["subject"] in self.known and self.goes(self.known[entry["subject"]]))
 
 
 # Without shrinking: it would take longer than a test may.
@@ -91,7 +102,7 @@ def run(registry: Registry, model: Model, steps: list[tuple[str, int, Any]]) -> 
             registry.collect(number * 40.0)
             for digest in [each for each in model.known if not registry.has(each)]:
                 assert digest not in model.kept()
-                model.delete(digest)
+                model.collected(digest)
         elif kind == "image":
             push(registry, model, f"image {number}", how, f"t{number}", [])
         elif kind == "index" and chosen is not None and len(model.known[chosen]["children"]) == 0:

@@ -88,6 +88,11 @@ def test_stats(registry: Any) -> None:
     registry.image("one", "a", repository="other")
     registry.blob(b"lonely")
     registry.collect(101)
-    assert registry.read(find_stats) == Stats(
+    expected = Stats(
         repositories=2, manifests=2, tags=3, blobs=3, stored=20, shared=14, uploads=0, condemned=1, quarantined=0
     )
+    assert registry.read(find_stats) == expected
+    registry.image("one", lease=1000.0)
+    assert registry.read(find_stats) == expected  # it is there already, and stays
+    registry.image("two", lease=1000.0)
+    assert registry.read(find_stats).leased == 1

@@ -9,7 +9,8 @@ def command(console: Console, registry: LocalRegistry) -> None:
     """Count what the registry holds; sizes are in bytes.
 
     stored is what all blobs take; shared is what they would take in addition if each repository had
-    its own. condemned blobs are about to go, quarantined ones are damaged.
+    its own. condemned blobs are about to go, quarantined ones are damaged. leased manifests are kept
+    for a time, as what a release stages is.
     """
     from dataclasses import asdict
 

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from registry.server.upgrade import refuse_downgrade
+
 revision = "0001"
 down_revision: str | None = None
 branch_labels: str | None = None
@@ -76,6 +78,5 @@ def _documents() -> None:
 
 
 def downgrade() -> None:
-    """Drop all tables."""
-    for name in ("uploads", "tags", "edges", "manifests", "repository_blobs", "blobs", "repositories"):
-        op.drop_table(name)
+    """Never: what was written would be lost."""
+    refuse_downgrade()

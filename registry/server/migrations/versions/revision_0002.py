@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from registry.server.upgrade import refuse_downgrade
+
 revision = "0002"
 down_revision: str | None = "0001"
 branch_labels: str | None = None
@@ -188,38 +190,5 @@ def _operation() -> None:
 
 
 def downgrade() -> None:
-    """Forget all of it."""
-    for name in (
-        "deliveries",
-        "holds",
-        "quotas",
-        "facts",
-        "used_assertions",
-        "rules",
-        "signing_keys",
-        "refresh_tokens",
-        "api_tokens",
-        "memberships",
-        "users",
-        "tag_history",
-    ):
-        op.drop_table(name)
-    indexes = {
-        "blobs": ("blobs_by_state", "blobs_by_check"),
-        "repository_blobs": ("repository_blobs_by_due",),
-        "manifests": ("manifests_by_due", "manifests_yanked"),
-        "uploads": ("uploads_by_touched",),
-    }
-    columns = {
-        "repositories": ("bytes",),
-        "blobs": ("key", "state", "changed", "checked"),
-        "repository_blobs": ("due",),
-        "manifests": ("pinned", "lease", "due", "since", "yanked"),
-        "uploads": ("principal", "size", "state", "touched", "claimed"),
-    }
-    for table, names in indexes.items():
-        for name in names:
-            op.drop_index(name, table)
-    for table, names in columns.items():
-        for name in names:
-            op.drop_column(table, name)
+    """Never: what was written would be lost."""
+    refuse_downgrade()
