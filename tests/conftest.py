@@ -24,6 +24,8 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
     for name in list(os.environ):
         if name.startswith("WASMBUILD_") and name not in KEPT:
             monkeypatch.delenv(name)
+    for name in ("GITHUB_ACTIONS", "GITLAB_CI"):  # how things are shown depends on them
+        monkeypatch.delenv(name, raising=False)
     for name in ("SOURCE_DATE_EPOCH", "FORCE_COLOR", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_COLOR", "1")

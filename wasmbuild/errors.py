@@ -10,6 +10,11 @@
     |-- TargetExists              WB114  would overwrite something of the user's
     |-- PasswordMissing           WB115  a key needs a password and there is none
     |-- InvalidKey                WB116  not a key of the right kind, or the wrong password
+    |-- NotReleasable             WB121  a project, or its sources, that is not ready for a release
+    |-- VersionTaken              WB122  a version that means something else already
+    |-- NotReproducible           WB123  two builds of the same sources differ
+    |-- ReleaseRunning            WB124  another release of the same workspace is going on
+    |-- NothingToDo               WB125  everything is released already
     |-- Unsigned                  WB401  no signature where one is required
     |-- InvalidSignature          WB402  a signature that does not hold
     |-- CapabilityDenied          WB403  a file asks for more than it is allowed
@@ -29,7 +34,12 @@
 Each code is explained in ``docs/errors.md``; a test holds the two together.
 """
 
+from typing import TYPE_CHECKING
+
 from registry.errors import ExitCode, Failure
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = [
     "CapabilityDenied",
@@ -50,9 +60,13 @@ __all__ = [
     "InvalidSignature",
     "InvalidWasm",
     "NoProject",
+    "NotReleasable",
+    "NotReproducible",
+    "NothingToDo",
     "PasswordMissing",
     "PolicyDenied",
     "RebuildDiffers",
+    "ReleaseRunning",
     "SigningFailed",
     "TargetExists",
     "ToolFailed",
@@ -61,6 +75,7 @@ __all__ = [
     "UnknownTemplate",
     "Unsigned",
     "UsageFailed",
+    "VersionTaken",
 ]
 
 
@@ -111,6 +126,38 @@ class InvalidKey(Failure):
 
     code = "WB116"
     exit_code = ExitCode.USAGE
+
+
+class NotReleasable(Failure):
+    """A project, or its sources, are not ready for a release."""
+
+    code = "WB121"
+    exit_code = ExitCode.USAGE
+
+
+class VersionTaken(Failure):
+    """A version is in the registry already, and means something else there."""
+
+    code = "WB122"
+
+
+class NotReproducible(Failure):
+    """Two builds of the same sources differ."""
+
+    code = "WB123"
+
+
+class ReleaseRunning(Failure):
+    """Another release of the same workspace is going on."""
+
+    code = "WB124"
+
+
+class NothingToDo(Failure):
+    """Everything was done before, and that is not what was wanted."""
+
+    code = "WB125"
+    exit_code = ExitCode.NOTHING_TO_DO
 
 
 class Unsigned(Failure):
@@ -180,9 +227,15 @@ class ToolchainMissing(Failure):
 
 
 class CompilationFailed(Failure):
-    """The compiler refused the sources; ``cause`` holds its own lines."""
+    """The compiler refused the sources; ``cause`` holds its own lines, which name files in ``folder``."""
 
     code = "WB502"
+
+    def __init__(
+        self, what: str, *, cause: str | None = None, hint: str | None = None, folder: "Path | None" = None
+    ) -> None:
+        super().__init__(what, cause=cause, hint=hint)
+        self.folder = folder
 
 
 class ToolFailed(Failure):

@@ -208,7 +208,7 @@ class _Work:
         )
         if completed.exit_code != 0:
             _check_room(room.draft)
-        _check(completed.exit_code, completed.tail, action)
+        _check(completed.exit_code, completed.tail, action, self.root)
 
 
 def _cache_folders(action: Action, room: Room, engine: Engine, identity: Sequence[str]) -> dict[str, Path]:
@@ -266,10 +266,10 @@ def _check_room(folder: Path) -> None:
         )
 
 
-def _check(exit_code: int, tail: Sequence[str], action: Action) -> None:
+def _check(exit_code: int, tail: Sequence[str], action: Action, root: Path) -> None:
     shown = "\n".join(tail[-_LINES_SHOWN:]) or None
     if exit_code < 0:
         raise ToolFailed(f"{action.tool} was ended by signal {-exit_code}", cause=shown)
     if exit_code != 0:
         what = "the sources do not compile" if not action.network else f"{action.tool} could not fetch what is needed"
-        raise CompilationFailed(what, cause=shown)
+        raise CompilationFailed(what, cause=shown, folder=root)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
+from wasmbuild.cli.completing import places
 from wasmbuild.cli.parameters import FILE, FOLDER, OUTPUT, Shared, Verb, was_given
 from wasmbuild.errors import ExtraMissing, PasswordMissing, UsageFailed
 from wasmbuild.events import Note
+from wasmbuild.ui.ci.choice import SYSTEMS
 from wasmbuild.ui.console import Console
 
 if TYPE_CHECKING:
@@ -43,7 +45,14 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _Function = Callable[..., Any]
 
-argument = click.argument
+_PLACES = frozenset({"artifact", "destination", "file", "files", "new", "old", "reference", "repository", "source"})
+
+
+def argument(name: str, **settings: Any) -> Callable[[_Function], _Function]:  # noqa: ANN401 - click's
+    """A word that is no option; a shell completes what may be a file or a repository."""
+    if "type" not in settings and name in _PLACES:
+        settings.setdefault("shell_complete", places)
+    return click.argument(name, **settings)
 
 
 def option(*names: str, **settings: Any) -> Callable[[_Function], _Function]:  # noqa: ANN401 - click's
@@ -151,6 +160,7 @@ def _common_options(formats: Sequence[str] = _FORMATS) -> list[click.Option]:
     return [
         output("--format", "format_", type=click.Choice(formats), default="text", help="What stdout gets."),
         output("--progress", type=click.Choice(progress), default="auto", help="What stderr gets."),
+        output("--ci", type=click.Choice(SYSTEMS), default="auto", help="The CI system that reads it."),
         output("-v", "--verbose", is_flag=True, help="Show what tools print."),
         output("--debug", is_flag=True, help="Show a traceback with an error."),
     ]
@@ -165,17 +175,23 @@ def shared(section: str, *names: str, **settings: Any) -> click.Option:  # noqa:
 
 def _with_console(function: Callable[_P, _R]) -> Callable[..., _R]:
     @functools.wraps(function)
-    def call(*, format_: str, progress: str, verbose: bool, debug: bool, **rest: Any) -> _R:  # noqa: ANN401
+    def call(*, format_: str, progress: str, ci: str, verbose: bool, debug: bool, **rest: Any) -> _R:  # noqa: ANN401
         context = click.get_current_context()
         console = context.find_object(Console) or Console()
         console.command = context.command_path.partition(" ")[2]
         console.format, console.progress, console.verbose, console.debug = format_, progress, verbose, debug
+        console.asked_ci, console.folder = ci, _project(rest)
         try:
             return function(console, **rest)  # type: ignore[arg-type] # the console is the first parameter
         finally:
             console.close()
 
     return call
+
+
+def _project(values: dict[str, Any]) -> Path | None:
+    """The folder that a verb is about, by its argument FOLDER or its option --project."""
+    return next((each for name in ("folder", "project") if isinstance(each := values.get(name), Path)), None)
 
 
 def signed_by(*files: Path) -> "Demand | None":

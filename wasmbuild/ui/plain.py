@@ -1,6 +1,7 @@
 """Events as plain lines, for pipes and logs."""
 
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
 from registry.words import printable
@@ -36,17 +37,18 @@ def _indented(text: str) -> str:
 
 
 class PlainRenderer:
-    """A line for what was done, on stderr."""
+    """A line for what was done, on stderr; ``shown`` has the last word about it."""
 
-    def __init__(self, *, verbose: bool, stream: TextIO | None = None) -> None:
+    def __init__(self, *, verbose: bool, stream: TextIO | None = None, shown: Callable[[str], str] = str) -> None:
         self._verbose = verbose
         self._stream = stream or sys.stderr
+        self._shown = shown
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
         line = line_of(event, verbose=self._verbose)
         if line is not None:
-            print(line, file=self._stream, flush=True)
+            print(self._shown(line), file=self._stream, flush=True)
 
     def close(self) -> None:
         """Nothing is left to end."""
