@@ -21,7 +21,8 @@ __all__ = ["CONFIG_VARIABLE", "configuration_path", "read_settings"]
 CONFIG_VARIABLE = "WASMBUILD_CONFIG"
 _T = TypeVar("_T")
 _HOST_KEYS = frozenset(
-    {"plain-http", "insecure-skip-tls-verify", "ca-file", "client-certificate", "client-key", "realms", "chunk-size"}
+    {"plain-http", "insecure-skip-tls-verify", "ca-file", "client-certificate", "client-key", "realms", "audience"}
+    | {"chunk-size"}
 )
 _ABOUT_TLS = ("insecure-skip-tls-verify", "ca-file", "client-certificate", "client-key")
 _NO_LOCATION = "must be a host, or host/prefix"
@@ -95,6 +96,7 @@ def _host_settings(table: Table, folder: Path) -> HostSettings:
         client_certificate=_file(table, "client-certificate", folder),
         client_key=_file(table, "client-key", folder),
         realms=table.texts("realms"),
+        audience=table.text("audience"),
         chunk_size=_between(table, "chunk-size", _SMALLEST_CHUNK, _LARGEST_CHUNK),
     )
     if settings.client_key and not settings.client_certificate:

@@ -1,7 +1,8 @@
 """Who we are to a registry: Basic credentials, or tokens that they are exchanged for.
 
 Tokens are kept by scope (distribution token specification). Where credentials come from is
-``keychain``'s; they go to the registry and to a token server that it may name, and nowhere else.
+``keychain``'s; they go to the registry and to a token server that it may name, and nowhere else. Where there are
+none, the identity of a job may do (``exchange``).
 """
 
 import time
@@ -16,10 +17,13 @@ from oras.auth.token import TokenAuth
 
 from registry.client.challenge import Challenge, parse_challenges
 from registry.client.credentials import Credentials
+from registry.client.exchange import WorkloadLogin
 from registry.client.keychain import Keychain
 from registry.client.realms import check_realm
 from registry.client.scopes import covers, merged, repository_of
 from registry.client.tokens import Token, TokenRequest, TokenSource
+from registry.client.workload_advice import forbidden
+from registry.errors import AuthenticationFailed
 
 __all__ = ["RegistryAuth"]
 
@@ -45,7 +49,15 @@ class RegistryAuth(TokenAuth):
     Of the inherited methods, those that look for credentials or ask token servers are replaced.
     """
 
-    def __init__(self, host: str, session: requests.Session, *, plain: bool, realms: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        host: str,
+        session: requests.Session,
+        *,
+        plain: bool,
+        realms: Sequence[str] = (),
+        audience: str | None = None,
+    ) -> None:
         super().__init__()
         self.session = session
         self.prefix = "http" if plain else "https"
@@ -53,6 +65,7 @@ class RegistryAuth(TokenAuth):
         self._realms = tuple(realms)
         self._keychain = Keychain(host)
         self._source = TokenSource(session)
+        self.workload = WorkloadLogin(host, session, self._source, plain=plain, audience=audience)
         self._held: dict[str, _Held] = {}
         self._sent_as_it_is: str | None = None
         self._use_basic = False
@@ -75,6 +88,17 @@ class RegistryAuth(TokenAuth):
     def advice(self) -> str | None:
         """What a person can do when who we are is refused."""
         return self._keychain.advice()
+
+    def explained(self, failure: AuthenticationFailed, scope: str) -> AuthenticationFailed:
+        """A refusal, with what a person can do about it, where that is known."""
+        reason, verified = self.workload.reason, self.workload.verified
+        if failure.status == 401 and reason is not None and self._keychain.find(repository_of(scope)) is None:
+            return AuthenticationFailed(reason.what, status=401, cause=reason.cause, hint=reason.hint)
+        if failure.status == 401:
+            failure.hint = self.advice()
+        elif verified is not None:
+            return forbidden(failure, verified.claims, repository_of(scope))
+        return failure
 
     def load_configs(self, container: object, configs: list[str] | None = None) -> None:
         """Nothing: credentials are looked for when a registry asks, by the keychain."""
@@ -168,6 +192,8 @@ class RegistryAuth(TokenAuth):
         check_realm(realm, self._host, plain=self.prefix == "http", realms=self._realms)
         credentials = self._keychain.find(repository_of(scope))
         request = TokenRequest(realm, challenge.get("service"), scopes, credentials)
+        if credentials is None and (token := self.workload.token(request, challenge.get("exchange"))) is not None:
+            return token
         return self._source.fetch(request, self.advice())
 
     @contextmanager

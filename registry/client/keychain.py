@@ -1,7 +1,8 @@
 """Where the credentials of one registry come from, and where new ones are kept.
 
 In this order: what was given, the environment, the files of Docker and podman with the helpers
-that they name. Nobody is asked before a registry wants to know who we are.
+that they name. Nobody is asked before a registry wants to know who we are. Where nothing is found, the identity
+of a job may do, which is ``exchange``'s.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,10 @@ from registry.client.credentials import Credentials, canonical_host, names_of
 from registry.client.environment import from_environment, variables_set
 from registry.errors import AuthenticationFailed
 
-__all__ = ["Kept", "Keychain", "forget", "keep"]
+__all__ = ["OURS", "Kept", "Keychain", "forget", "keep"]
+
+OURS = "wasmbuild"
+"""The helper ``docker-credential-wasmbuild``, by which other programs use a login of ours."""
 
 
 class Keychain:
@@ -66,6 +70,8 @@ class Keychain:
         return None if shared is None else self._from_helper(shared)
 
     def _from_helper(self, suffix: str) -> Credentials | None:
+        if suffix == OURS:
+            return None  # it would ask this very keychain
         if suffix not in self._helped:
             answers = (helpers.get(suffix, name) for name in _helper_names(self._host))
             self._helped[suffix] = next((each for each in answers if each is not None), None)
@@ -129,7 +135,7 @@ def _forget_in(path: Path, host: str) -> Iterator[str]:
     file = AuthFile.load(path)
     if _write_if_changed(file, file.without(host)):
         yield str(path)
-    for suffix in {file.helper_for(host), file.helper_for_all} - {None}:
+    for suffix in {file.helper_for(host), file.helper_for_all} - {None, OURS}:
         for name in _helper_names(host):
             if suffix and helpers.erase(suffix, name):
                 yield f"docker-credential-{suffix}"

@@ -30,7 +30,8 @@ class HostSettings:
     """What holds for one registry.
 
     ``realms`` are hosts of token servers that it may name, beside those of its own domain.
-    ``chunk_size`` is in bytes; None leaves uploads whole.
+    ``chunk_size`` is in bytes; None leaves uploads whole. ``audience`` is what identity tokens of jobs are made
+    for, where it is not the host itself.
     """
 
     plain_http: bool = False
@@ -39,6 +40,7 @@ class HostSettings:
     client_certificate: Path | None = None
     client_key: Path | None = None
     realms: tuple[str, ...] = ()
+    audience: str | None = None
     chunk_size: int | None = None
     mirrors: tuple[Mirror, ...] = ()
 

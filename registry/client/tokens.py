@@ -18,12 +18,15 @@ from registry.client.bodies import bounded
 from registry.client.credentials import Credentials
 from registry.errors import AuthenticationFailed, Failure, InvalidDocument, RegistryRefused, UnexpectedAnswer
 from registry.model import load_json
+from registry.words import printable
 
-__all__ = ["Token", "TokenRequest", "TokenSource"]
+__all__ = ["Token", "TokenRequest", "TokenSource", "read_token"]
 
 _DEFAULT_LIFETIME = 60.0
 """Seconds a token lives when the server does not say (distribution token specification)."""
 _MARGIN = 10.0
+_MAX_CLAIMS = 50
+_MAX_CLAIM = 300
 _TIMEOUT = (10.0, 30.0)
 _CLIENT = "wasmbuild"
 _NO_POST = frozenset({400, 401, 404, 405, 501})
@@ -32,11 +35,15 @@ _NO_POST = frozenset({400, 401, 404, 405, 501})
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token for ``Authorization``; ``issued`` and ``expires`` are seconds of the monotonic clock."""
+    """A token for ``Authorization``; ``issued`` and ``expires`` are seconds of the monotonic clock.
+
+    ``claims`` are what a registry of ours says that it believed of a workload; other servers say nothing.
+    """
 
     value: str = field(repr=False)
     issued: float
     expires: float
+    claims: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def header(self) -> str:
@@ -134,20 +141,36 @@ class TokenSource:
 
     def _read(self, response: requests.Response, request: TokenRequest) -> Token:
         what = f"the token server {urlsplit(request.realm).netloc} gave no token"
-        try:
-            value = load_json(bounded(response, what), "the token server's answer")
-            token = value.get("token") or value.get("access_token")
-            lifetime = float(value.get("expires_in") or _DEFAULT_LIFETIME)
-            refresh = value.get("refresh_token")
-        except (InvalidDocument, AttributeError, TypeError, ValueError, OverflowError) as error:
-            raise UnexpectedAnswer(what, cause="it is not JSON of a token server") from error
-        if not _is_token(token):
-            raise UnexpectedAnswer(what)
-        if _is_token(refresh):
+        token, refresh = read_token(bounded(response, what), what)
+        if refresh is not None:
             with self._lock:
                 self._refresh[request.account] = refresh
-        now = time.monotonic()
-        return Token(token, now, now + max(lifetime - _MARGIN, lifetime / 2, 1.0))
+        return token
+
+
+def read_token(answer: bytes, what: str) -> tuple[Token, str | None]:
+    """The token in the answer of a token server, and the refresh token beside it, if there is one.
+
+    Raises UnexpectedAnswer, with ``what`` as its sentence.
+    """
+    try:
+        value = load_json(answer, "the token server's answer")
+        token = value.get("token") or value.get("access_token")
+        lifetime = float(value.get("expires_in") or _DEFAULT_LIFETIME)
+        refresh, claims = value.get("refresh_token"), value.get("claims")
+    except (InvalidDocument, AttributeError, TypeError, ValueError, OverflowError) as error:
+        raise UnexpectedAnswer(what, cause="it is not JSON of a token server") from error
+    if not _is_token(token):
+        raise UnexpectedAnswer(what)
+    now = time.monotonic()
+    made = Token(token, now, now + max(lifetime - _MARGIN, lifetime / 2, 1.0), _claims(claims))
+    return made, refresh if _is_token(refresh) else None
+
+
+def _claims(value: object) -> dict[str, str]:
+    """Texts by name, safe to show, and not too many of them; whatever else it is, nothing."""
+    pairs = list(value.items())[:_MAX_CLAIMS] if isinstance(value, dict) else []
+    return {printable(name, 100): printable(text, _MAX_CLAIM) for name, text in pairs if isinstance(text, str)}
 
 
 def _is_token(value: object) -> bool:

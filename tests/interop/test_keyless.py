@@ -6,6 +6,7 @@ The certificate-transparency log is a fake; ``keyless_services`` says how.
 import base64
 import copy
 import json
+import shlex
 import time
 
 import pytest
@@ -106,6 +107,26 @@ def test_a_job_of_gitlab_has_an_identity_of_its_own(told, sigstore, artifact):
     job = {"GITLAB_CI": "true", "SIGSTORE_ID_TOKEN": sigstore.token()}
     assert told.ours("sign", artifact, "--keyless", "--trust-config", "config.json", **job)["added"]
     told.ours("verify", artifact, *asked(sigstore))
+
+
+def test_a_release_is_signed_and_attested_with_an_identity(told, cosign, sigstore, ours, tmp_path):
+    told.ours("new", "--template", "wat-cli", "hello")
+    with (tmp_path / "hello" / "wasmbuild.toml").open("a") as file:
+        file.write(f'\n[registry]\nrepository = "{fresh(ours)}"\n')
+    released = told.ours("release", "hello", "--no-check-reproducibility", *SIGN)
+    (target,) = released["targets"]
+    kinds = {each["kind"] for each in target["attached"]}
+    assert {"attestation slsaprovenance1 (bundle)", "signature (bundle)"} <= kinds
+    command = shlex.split(target["verify"])
+    assert command[:2] == ["wasmbuild", "verify"]
+    told.ours(*command[1:], "--trusted-root", "trusted_root.json")
+    told.ours(*command[1:], "--type", "slsaprovenance1", "--trusted-root", "trusted_root.json")
+    again = told.ours("release", "hello", *SIGN)
+    assert again["nothingToDo"]
+    assert again["targets"][0]["made"] == "published", "its provenance is our own"
+    (tmp_path / "token").write_text(sigstore.token(email="somebody@example.org"))
+    other = told.ours("release", "hello", "--no-check-reproducibility", *SIGN)
+    assert other["targets"][0]["made"] == "unchanged", "nobody signs on the word of another identity"
 
 
 def test_cosign_verifies_what_we_sign_with_an_identity(told, cosign, sigstore, artifact):

@@ -137,7 +137,15 @@ def versity() -> Iterator[Versity]:
         yield server
 
 
-ON_BOTH = {"test_blobs", "test_errors", "test_listings", "test_manifests", "test_uploads"}
+ON_BOTH = {
+    "test_blobs",
+    "test_errors",
+    "test_leases",
+    "test_listings",
+    "test_manifests",
+    "test_together",
+    "test_uploads",
+}
 """Modules whose tests with ``api`` run over SQLite and over PostgreSQL."""
 
 

@@ -19,11 +19,13 @@ from wasmbuild.trust.statement import Predicate
 __all__ = [
     "BUILD_TYPE",
     "GIT_COMMIT",
+    "IDENTITY",
     "LOCAL_BUILDER",
     "Builder",
     "Parameters",
     "Provenance",
     "Run",
+    "RunIdentity",
     "highest_level",
 ]
 
@@ -35,6 +37,9 @@ LOCAL_BUILDER = "https://wasmbuild.dev/builder/local"
 
 GIT_COMMIT = "gitCommit"
 """The algorithm of a digest that is a commit of git (in-toto, "DigestSet")."""
+
+IDENTITY = "wasmbuild_identity"
+"""The member of ``metadata`` with the run's identity (SLSA specification, "Extension fields")."""
 
 _MAX_DEPENDENCIES = 20_000
 _MAX_PARAMETERS = 64
@@ -93,6 +98,23 @@ class Builder:
 
 
 @dataclass(frozen=True, slots=True)
+class RunIdentity:
+    """Which run of a CI service it was, as claims by name.
+
+    ``verified_by`` is the registry that took the token in which an issuer says so; None: the environment of the
+    run says it, and nobody has verified that.
+    """
+
+    claims: Mapping[str, str]
+    verified_by: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The object, in which it is named where the claims come from."""
+        source = {"statedBy": "environment"} if self.verified_by is None else {"verifiedBy": self.verified_by}
+        return {**source, "claims": dict(self.claims)}
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One time that it was built, or found in a cache: times are RFC 3339 in UTC, ``invocation`` a URI or name."""
 
@@ -100,6 +122,7 @@ class Run:
     started: str | None = None
     finished: str | None = None
     byproducts: tuple[Resource, ...] = ()
+    identity: RunIdentity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +156,11 @@ class Provenance:
             "invocationId": self.run.invocation,
             "startedOn": self.run.started,
             "finishedOn": self.run.finished,
+            IDENTITY: None if self.run.identity is None else self.run.identity.to_json(),
         }
         details = {
             "builder": {"id": self.builder.id, "version": dict(self.builder.version)},
-            "metadata": {name: text for name, text in said.items() if text is not None},
+            "metadata": {name: value for name, value in said.items() if value is not None},
             "byproducts": [each.to_json() for each in self.run.byproducts],
         }
         return Predicate(PROVENANCE, {"buildDefinition": self.definition, "runDetails": details})

@@ -1,17 +1,84 @@
 """Who is answerable for a build, by where it runs: a workflow of a known service, or this machine.
 
-A service's own variables are believed here: what a signature proves beside them is a verifier's business.
+What a registry has verified of the run goes first: the claims of the token that it took (trusted publishing).
+Else the service's own variables are believed, and it is said that they are: what a signature proves beside them is
+a verifier's business.
 """
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from wasmbuild.trust.provenance import LOCAL_BUILDER
+from registry.words import printable
+from wasmbuild.trust.provenance import LOCAL_BUILDER, RunIdentity
 
-__all__ = ["builder_of"]
+if TYPE_CHECKING:
+    from registry.client.exchange import Verified
+
+__all__ = ["Ran", "builder_of", "ran"]
 
 _MAX = 1000
+_MAX_CLAIM = 250
+_GITHUB = "https://token.actions.githubusercontent.com"
+_NOT_SAID = frozenset({"actor", "user_login", "jti"})
+"""Claims that are about a person, or are of no use to others."""
+
+_GITHUB_CLAIMS = ("repository", "repository_id", "ref", "sha", "workflow_ref", "run_id", "run_attempt", "event_name")
+_GITLAB_CLAIMS = ("project_path", "project_id", "pipeline_id", "pipeline_source", "job_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """Where something was built: the builder's id and the name of the run, both URIs, and what the run is known by."""
+
+    builder: str
+    invocation: str
+    identity: RunIdentity | None = None
+
+
+def ran(environment: Mapping[str, str], verified: "Verified | None" = None) -> Ran:
+    """Where this process builds, by what a registry has verified of it, and else by its environment."""
+    builder, invocation = builder_of(environment)
+    if verified is None:
+        said = _environment_claims(environment)
+        return Ran(builder, invocation, RunIdentity(said) if said else None)
+    claims = {name: text for name, text in verified.claims.items() if name not in _NOT_SAID}
+    found = _by_github(claims) or _by_gitlab(claims)
+    if found is not None and all(map(_is_url, found)):
+        builder, invocation = found
+    return Ran(builder, invocation, RunIdentity(claims, verified.registry))
+
+
+def _by_github(claims: Mapping[str, str]) -> tuple[str, str] | None:
+    """GitHub documentation, "OpenID Connect reference"; the workflow is that of the job, as in its certificates."""
+    workflow = claims.get("job_workflow_ref") or claims.get("workflow_ref")
+    repository, run = claims.get("repository"), claims.get("run_id")
+    if claims.get("iss") != _GITHUB or not (workflow and repository and run):
+        return None
+    attempt = claims.get("run_attempt", "1")
+    return f"https://github.com/{workflow}", f"https://github.com/{repository}/actions/runs/{run}/attempts/{attempt}"
+
+
+def _by_gitlab(claims: Mapping[str, str]) -> tuple[str, str] | None:
+    """GitLab documentation, "ID token authentication", "Token payload"; the instance is the issuer."""
+    issuer, workflow = claims.get("iss", ""), claims.get("ci_config_ref_uri", "")
+    project, job = claims.get("project_path"), claims.get("job_id")
+    if not (project and job) or not workflow.startswith(f"{issuer.partition('://')[2]}/"):
+        return None
+    return f"https://{workflow}", f"{issuer}/{project}/-/jobs/{job}"
+
+
+def _environment_claims(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a service's variables say of the run, by the names that its tokens have for it."""
+    variables: dict[str, str] = {}
+    if environment.get("GITHUB_ACTIONS") == "true":
+        variables = {name: f"GITHUB_{name.upper()}" for name in _GITHUB_CLAIMS}
+    elif environment.get("GITLAB_CI") == "true":
+        variables = {name: f"CI_{name.upper()}" for name in _GITLAB_CLAIMS}
+    said = ((name, environment.get(variable)) for name, variable in variables.items())
+    return {name: printable(text, _MAX_CLAIM) for name, text in said if text}
 
 
 def builder_of(environment: Mapping[str, str]) -> tuple[str, str]:

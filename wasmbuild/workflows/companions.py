@@ -21,6 +21,7 @@ from wasmbuild.trust.predicates import CYCLONEDX, SPDX
 from wasmbuild.trust.statement import IN_TOTO, Predicate, Statement, Subject
 
 if TYPE_CHECKING:
+    from registry.client.exchange import Verified
     from wasmbuild.sbom.locks import Package
     from wasmbuild.workflows.build import Built
 
@@ -54,7 +55,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is pushed: the artifact, its reference by digest, its file, and the build that it came from, if any."""
+    """What is pushed: the artifact, its reference by digest, its file, and the build that it came from, if any.
+
+    ``verified`` is what the registry has verified of this run, where it was logged in by its identity.
+    """
 
     packed: Packed
     reference: Reference
@@ -63,6 +67,7 @@ class Source:
     wanted: Wanted
     environment: Mapping[str, str]
     sink: Sink
+    verified: "Verified | None" = None
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
@@ -184,7 +189,7 @@ def _provenance(source: Source) -> Companion | None:
         return None
     from wasmbuild.workflows.provenance import provenance_of  # noqa: PLC0415  (a file that is pushed has none)
 
-    predicate = provenance_of(source.built, source.environment)
+    predicate = provenance_of(source.built, source.environment, source.verified)
     digest = source.packed.manifest.digest
     own = Subject({digest.algorithm: digest.encoded}, source.reference.name)
     statement = Statement((own, *source.subjects), predicate.type, predicate.content)

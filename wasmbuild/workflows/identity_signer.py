@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from registry.errors import Unreachable
+from registry.client.workload import IdentityToken, find_identity
+from registry.errors import AuthenticationFailed, Unreachable
 from registry.files import read_regular
 from registry.words import printable
 from wasmbuild.errors import ExtraMissing, SigningFailed, UsageFailed
 from wasmbuild.trust.statement import Statement
 
 if TYPE_CHECKING:
+    from wasmbuild.trust.authority import Authority
     from wasmbuild.trust.sigstore.trusted_root import TrustedRoot
 
 __all__ = ["IdentitySigner", "open_identity"]
@@ -24,6 +26,9 @@ __all__ = ["IdentitySigner", "open_identity"]
 _MAX_TOKEN = 64 * 1024
 _MAX_CONFIG = 1024 * 1024
 _VARIABLE = "env://"
+_GITHUB = "https://github.com"
+_AUDIENCE = "sigstore"
+_GITLAB = "SIGSTORE_ID_TOKEN"
 _USE = "--identity-token FILE, or env://NAME"
 _PRIVATE = "with services of your own: --trust-config FILE"
 _INSTALL = "pip install 'wasmbuild[sigstore]'"
@@ -56,8 +61,28 @@ class IdentitySigner:
 
         return TrustedRoot.parse(self._config._inner.trusted_root.to_json().encode())  # noqa: SLF001
 
+    def authorities(self) -> "tuple[Authority, ...]":
+        """The same identity, by each of the names that a certificate may have for it ("Fulcio: OIDC usage")."""
+        from wasmbuild.trust.sigstore.authority import Expected, IdentityAuthority  # noqa: PLC0415  (cryptography)
+
+        root, issuer = self.trusted_root(), Expected(self._token.federated_issuer)
+        return tuple(IdentityAuthority(Expected(name), issuer, root) for name in _names(str(self._token)))
+
     def _without_token(self, text: str) -> str:
         return printable(text.replace(str(self._token), "(the token)"))
+
+
+def _names(token: str) -> tuple[str, ...]:
+    """What services call whoever a token is for: an address, a workflow, or the subject as it is."""
+    claims = IdentityToken.parse(token, "the identity token").claims
+    workflow, file = claims.get("job_workflow_ref"), claims.get("ci_config_ref_uri")
+    found = (
+        claims.get("email"),
+        f"{_GITHUB}/{workflow}" if workflow else None,
+        f"https://{file}" if file else None,
+        claims.get("sub"),
+    )
+    return tuple(dict.fromkeys(name for name in found if isinstance(name, str) and name))
 
 
 def _said(error: Exception) -> str:
@@ -107,7 +132,13 @@ def _services(text: str | None) -> Any:  # noqa: ANN401 - sigstore's
 
 
 def _ambient() -> str:
-    """The token of a machine that has one: a job of GitHub Actions, GitLab, Buildkite and others."""
+    """The token of a machine that has one: a job of GitHub Actions or GitLab, as for registries, and of others."""
+    identity = find_identity(os.environ, _GITLAB, None)
+    if identity is not None:
+        try:
+            return identity.token(_AUDIENCE).text
+        except (AuthenticationFailed, Unreachable) as failure:
+            raise SigningFailed("the machine's identity cannot be had", cause=str(failure)) from None
     from sigstore.oidc import IdentityError, detect_credential  # noqa: PLC0415  (an extra)
 
     try:

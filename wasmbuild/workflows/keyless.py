@@ -50,8 +50,8 @@ def sign_keyless(
     """
     remote = Remote.resolve(reference, registries)
     statement = Statement.signature_of(remote.descriptor.digest, remote.pinned.name, annotations)
-    manifest, added = _say(statement, remote, signer, sink, creation_time(environment))
-    return Signed(remote, (Signature(SignatureKind.BUNDLE, manifest, added=added),))
+    manifest, added, who = _say(statement, remote, signer, sink, creation_time(environment))
+    return Signed(remote, (Signature(SignatureKind.BUNDLE, manifest, added=added),), who)
 
 
 def attest_keyless(
@@ -68,14 +68,14 @@ def attest_keyless(
     digest = remote.descriptor.digest
     own = Subject({digest.algorithm: digest.encoded}, remote.pinned.name)
     statement = Statement((own, *said.subjects), said.predicate.type, said.predicate.content)
-    manifest, added = _say(statement, remote, signer, sink, creation_time(environment))
+    manifest, added, _ = _say(statement, remote, signer, sink, creation_time(environment))
     return Attested(remote, (Attestation(said.predicate.type, SignatureKind.BUNDLE, manifest, added=added),))
 
 
 def _say(
     statement: Statement, remote: Remote, signer: IdentitySigner, sink: Sink, created: str
-) -> tuple[Descriptor, bool]:
-    """The manifest that holds a statement of the identity, and whether it is new."""
+) -> tuple[Descriptor, bool, Signer]:
+    """The manifest that holds a statement of the identity, whether it is new, and who that is."""
     root = signer.trusted_root()
     with step(sink, "sign", remote.pinned.short):
         bundle = signer.sign(statement)
@@ -88,7 +88,7 @@ def _say(
             copy(made, remote.repository, referrer.manifest, hooks=observed(sink))
     who = f"{printable(identity.identity)}, as {printable(str(identity.issuer))} says"
     sink(Note("info", f"signed by {who}" if known is None else f"signed already by {who}"))
-    return (referrer.manifest, True) if known is None else (known, False)
+    return (referrer.manifest, True, identity) if known is None else (known, False, identity)
 
 
 def _check(bundle: bytes, root: "TrustedRoot", remote: Remote) -> Signer:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from registry.digest import Digest
@@ -25,11 +26,14 @@ from wasmbuild.trust.provenance import GIT_COMMIT, Builder, Parameters, Provenan
 from wasmbuild.trust.resource import Resource
 from wasmbuild.trust.statement import Predicate
 from wasmbuild.workflows.build import Built
-from wasmbuild.workflows.builders import builder_of
+from wasmbuild.workflows.builders import Ran, ran
 from wasmbuild.workflows.caching import LOCAL
 from wasmbuild.workflows.git import Checkout, checkout_of, inherited
 from wasmbuild.workflows.planning import DEPENDENCIES
 from wasmbuild.workflows.since import changed_files, touches
+
+if TYPE_CHECKING:
+    from registry.client.exchange import Verified
 
 __all__ = ["DIRTY", "PIN", "provenance_of"]
 
@@ -45,17 +49,20 @@ _MAX_LOCK = 16 * 1024 * 1024
 _KNOWN_CACHES = {None: "none", "unchanged": "unchanged", LOCAL: "local"}
 
 
-def provenance_of(built: Built, environment: Mapping[str, str]) -> Predicate:
-    """The provenance of a target that was just built. Raises nothing for what git cannot say."""
+def provenance_of(built: Built, environment: Mapping[str, str], verified: "Verified | None" = None) -> Predicate:
+    """The provenance of a target that was just built. Raises nothing for what git cannot say.
+
+    ``verified`` is what the registry has verified of this run, where it was logged in by its identity.
+    """
     checkout = checkout_of(built.making.folder, environment)
-    identity, invocation = builder_of(environment)
+    where = ran(environment, verified)
     versions = {"wasmbuild": __version__, "python": platform.python_version()}
     return Provenance(
         _parameters(built, checkout),
-        Builder(identity, versions),
+        Builder(where.builder, versions),
         _internal(built),
         tuple(_dependencies(built, checkout, environment)),
-        _run(built, invocation),
+        _run(built, where),
     ).to_predicate()
 
 
@@ -84,14 +91,15 @@ def _internal(built: Built) -> dict[str, str]:
     return said if why is None else {**said, "notReproducible": why}
 
 
-def _run(built: Built, invocation: str) -> Run:
+def _run(built: Built, where: Ran) -> Run:
     source = built.compiled.source
     made = Resource(
         name="action",
         digests={built.action_key.digest.algorithm: built.action_key.digest.encoded},
         annotations={"cache": _KNOWN_CACHES.get(source, "shared")},
     )
-    return Run(invocation, _moment(built.making.started), _moment(built.making.finished), (made,))
+    times = (_moment(built.making.started), _moment(built.making.finished))
+    return Run(where.invocation, *times, (made,), where.identity)
 
 
 def _moment(seconds: float) -> str:

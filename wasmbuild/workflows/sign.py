@@ -12,7 +12,7 @@ from wasmbuild.created import EPOCH_VARIABLE, creation_time
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink, step
 from wasmbuild.trust import clock
-from wasmbuild.trust.authority import Authority, KeyAuthority
+from wasmbuild.trust.authority import Authority, KeyAuthority, Signer
 from wasmbuild.trust.candidate import Candidate, SignatureKind
 from wasmbuild.trust.companion import add_layer, companion_tag
 from wasmbuild.trust.discovery import found_referrers, found_under_tag
@@ -101,10 +101,11 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """An artifact and its signatures by one key."""
+    """An artifact and its signatures by one key, or by an identity, which is ``signer``."""
 
     remote: Remote
     signatures: tuple[Signature, ...]
+    signer: Signer | None = None
 
     @property
     def reference(self) -> Reference:

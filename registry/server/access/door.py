@@ -112,17 +112,17 @@ class Door:
         if refusal.status_code != 401:
             return refusal
         wanted = scope_of_request(scope["method"], scope["path"])
-        headers = challenge(origin, self._control.config.service, wanted, "invalid_token")
+        headers = challenge(origin, self._control.config, wanted, "invalid_token")
         return Refusal(401, "UNAUTHORIZED", refusal.detail, headers=headers)
 
     def _challenge(self, scope: Scope, login: Login | None, origin: str) -> None:
         """Refuse what is no repository's, and wants a token all the same. Raises Refusal (401)."""
-        path, service = scope["path"], self._control.config.service
+        path, config = scope["path"], self._control.config
         if path in _PINGS and login is None:
-            raise Refusal(401, "UNAUTHORIZED", "this needs a login", headers=challenge(origin, service))
+            raise Refusal(401, "UNAUTHORIZED", "this needs a login", headers=challenge(origin, config))
         if path == "/v2/_catalog":
             if login is None or not _may_list(login.principal):
-                raise Refusal(401, "UNAUTHORIZED", "this needs a login", headers=challenge(origin, service, CATALOG))
+                raise Refusal(401, "UNAUTHORIZED", "this needs a login", headers=challenge(origin, config, CATALOG))
             # What is listed is what the rules let it pull, and not only what the token names.
             scope[PRINCIPAL] = replace(login.principal, grants=None)
 
@@ -142,7 +142,7 @@ class Door:
         if not await self._control.database.read(ask):
             wanted = scope_of_request("POST", scope["path"]) or ""
             scopes = f"{wanted} {scope_of(source, (Action.PULL,))}"
-            headers = challenge(caller.origin, self._control.config.service, scopes, "insufficient_scope")
+            headers = challenge(caller.origin, self._control.config, scopes, "insufficient_scope")
             raise Refusal(401, "UNAUTHORIZED", "the token is not for the repository to mount from", headers=headers)
 
 

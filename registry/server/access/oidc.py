@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from registry.errors import InvalidConfiguration
 from registry.server.access.egress import EgressFailed, EgressGuard
@@ -24,7 +24,7 @@ from registry.words import printable
 if TYPE_CHECKING:
     from jwt import PyJWK
 
-__all__ = ["InvalidAssertion", "Issuers", "Workload", "looks_like_assertion"]
+__all__ = ["InvalidAssertion", "Issuers", "Unbelieved", "Workload", "looks_like_assertion"]
 
 _LOGGER = logging.getLogger(__name__)
 _ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
@@ -37,14 +37,24 @@ _MAX_KEYS = 100
 _MAX_CLAIM = 512
 _MAX_NAME = 250
 _REMEMBERED = (
-    *("iss", "sub", "jti", "repository", "repository_id", "ref", "sha", "environment", "job_workflow_ref", "run_id"),
-    *("actor", "event_name", "project_path", "project_id", "pipeline_id", "job_id"),
+    *("iss", "sub", "jti", "repository", "repository_id", "ref", "sha", "environment"),
+    *("workflow", "workflow_ref", "job_workflow_ref", "run_id", "run_attempt", "actor", "event_name"),
+    *("project_path", "project_id", "pipeline_id", "pipeline_source", "job_id", "ci_config_ref_uri", "user_login"),
 )
 """Claims of GitHub's and GitLab's tokens by which a run can be found again."""
 
 
+Unbelieved = Literal["issuer", "audience", "expired", "publisher", "used", "invalid"]
+"""Why a token is refused, for programs: its issuer or audience is another, its time is over, no publisher has its
+claims, it was exchanged before; or anything else."""
+
+
 class InvalidAssertion(Exception):  # no Failure: the route turns it into an answer
     """A workload's token is not to be believed, or is nobody's that we know. The text is for its sender."""
+
+    def __init__(self, text: str, why: Unbelieved = "invalid") -> None:
+        super().__init__(text)
+        self.why: Unbelieved = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +92,13 @@ class Issuers:
             said = jwt.decode(text, options={"verify_signature": False}).get("iss")
             issuer = self._issuers.get(said) if isinstance(said, str) else None
             if issuer is None:
-                raise InvalidAssertion("the token is of an issuer that is not known here")
+                raise InvalidAssertion("the token is of an issuer that is not known here", "issuer")
             claims = await issuer.verify(text)
         except (jwt.PyJWTError, RecursionError) as error:
-            raise InvalidAssertion(f"the token is not valid: {str(error)[:200]}") from error
+            raise InvalidAssertion(f"the token is not valid: {str(error)[:200]}", _why(error)) from error
         names = frozenset(each.name for each in self._publishers if each.matches(issuer.url, claims))
         if not names:
-            raise InvalidAssertion("no trusted publisher has the claims of the token")
+            raise InvalidAssertion("no trusted publisher has the claims of the token", "publisher")
         return Workload(
             Principal("workload", _name(issuer.url, claims["sub"]), names, claims=_remembered(claims)),
             float(claims["exp"]),
@@ -238,13 +248,21 @@ def _name(issuer: str, subject: object) -> str:
 def _remembered(claims: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """What tells one run of a workload from another, where the issuer says it."""
     said = ((name, claims.get(name)) for name in _REMEMBERED)
-    return tuple((name, str(value)[:_MAX_NAME]) for name, value in said if isinstance(value, str | int))
+    return tuple((name, printable(str(value), _MAX_NAME)) for name, value in said if isinstance(value, str | int))
 
 
 def _identity(claims: Mapping[str, Any], text: str) -> str:
     given = claims.get("jti")
     named = json.dumps([claims["iss"], given]) if isinstance(given, str) and given else text
     return hashlib.sha256(named.encode()).hexdigest()
+
+
+def _why(error: Exception) -> Unbelieved:
+    import jwt  # noqa: PLC0415  with issuers only
+
+    if isinstance(error, jwt.InvalidAudienceError):
+        return "audience"
+    return "expired" if isinstance(error, jwt.ExpiredSignatureError) else "invalid"
 
 
 def looks_like_assertion(text: str) -> bool:

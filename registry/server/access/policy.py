@@ -92,7 +92,7 @@ class RuleGate:
     """Decides by rules; while ``mode`` is open, whoever is let in may do everything."""
 
     def __init__(self, config: AccessConfig, mode: Mode, htpasswd: Htpasswd | None) -> None:
-        self._service = config.service
+        self._config = config
         self._mode = mode
         self._htpasswd = htpasswd
         self._fixed = tuple(parse_rule(rule.repositories, rule.subject, rule.actions) for rule in config.rules)
@@ -144,7 +144,7 @@ class RuleGate:
         scopes = [scope_of(repository, actions)] if repository else []
         if caller.source is not None:
             scopes.append(scope_of(caller.source, (Action.PULL,)))
-        return challenge(caller.origin, self._service, " ".join(scopes), error)
+        return challenge(caller.origin, self._config, " ".join(scopes), error)
 
     def policy(self, connection: Connection) -> Policy:
         """The rules as the connection sees them."""

@@ -15,7 +15,7 @@ from registry.server.access.gate import Gate
 from registry.server.access.principals import EVERYTHING, Action, Grant, Principal
 from registry.server.refusal import Refusal
 
-__all__ = ["CATALOG_GRANT", "Scope", "granted", "grants_of", "parse_scopes"]
+__all__ = ["CATALOG_GRANT", "Scope", "granted", "grants_of", "parse_scopes", "scopes_text"]
 
 _MAX_SCOPES = 100
 _MAX_TEXT = 400
@@ -46,6 +46,11 @@ def parse_scopes(texts: Iterable[str]) -> tuple[Scope, ...]:
     if len(words) > _MAX_SCOPES:
         raise Refusal(400, "UNSUPPORTED", f"more than {_MAX_SCOPES} scopes at once")
     return tuple(dict.fromkeys(map(_parse, words)))
+
+
+def scopes_text(scopes: Iterable[Scope]) -> str:
+    """Scopes as they are written."""
+    return " ".join(f"{each.kind}:{each.name}:{','.join(each.actions)}" for each in scopes)
 
 
 def _parse(word: str) -> Scope:

@@ -14,19 +14,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from registry.server.access.challenges import TOKEN_PATH, challenge
+from registry.server.access.challenges import EXCHANGE_PATH, TOKEN_PATH, challenge
 from registry.server.access.control import AccessControl
 from registry.server.access.door import CALLER, LOGIN
 from registry.server.access.gate import Caller
 from registry.server.access.logins import Credentials, Login
-from registry.server.access.oidc import InvalidAssertion
+from registry.server.access.oidc import InvalidAssertion, Unbelieved
 from registry.server.access.principals import ANONYMOUS, Principal
 from registry.server.access.refresh_tokens import RefreshedUser, issue_refresh_token
 from registry.server.access.replays import use_assertion
-from registry.server.access.scopes import Scope, granted, parse_scopes
+from registry.server.access.scopes import Scope, granted, parse_scopes, scopes_text
 from registry.server.access.tokens import IssuedToken
 from registry.server.bodies import batches
-from registry.server.observing.requests import CLIENT
+from registry.server.observing.audit import login_line
+from registry.server.observing.observing import Observing
+from registry.server.observing.requests import CLIENT, CURRENT
 from registry.server.refusal import NOSNIFF, Refusal
 
 __all__ = ["authorization_routes"]
@@ -44,8 +46,9 @@ _HEADERS = {"cache-control": "no-store", **NOSNIFF}
 class Authorization:
     """Gives tokens to whoever logs in."""
 
-    def __init__(self, control: AccessControl) -> None:
+    def __init__(self, control: AccessControl, observing: Observing) -> None:
         self._control = control
+        self._observing = observing
 
     async def token(self, request: Request) -> Response:
         """A token for what the query asks for."""
@@ -55,7 +58,7 @@ class Authorization:
         login: Login = request.scope.get(LOGIN) or Login(ANONYMOUS)
         if login.principal.renewable or (login.principal.kind == "workload" and login.expires is None):
             raise Refusal(401, "UNAUTHORIZED", "a token is not got with a token", headers=self._how(request))
-        return await self._answer(login, query.getlist("scope"), offline=query.get("offline_token") == "true")
+        return await self._answer(request, login, query.getlist("scope"), offline=query.get("offline_token") == "true")
 
     async def token_by_form(self, request: Request) -> Response:
         """The same in the form of OAuth 2 (RFC 6749, sections 4.3 and 6)."""
@@ -76,7 +79,8 @@ class Authorization:
                 raise
             return _oauth_error(401, "invalid_grant", refusal.detail, self._how(request))
         offline = form.get("access_type") == "offline"
-        return await self._answer(login, [form.get("scope", "")], offline=offline, refresh=form.get("refresh_token"))
+        scopes, refresh = [form.get("scope", "")], form.get("refresh_token")
+        return await self._answer(request, login, scopes, offline=offline, refresh=refresh)
 
     async def exchange(self, request: Request) -> Response:
         """A token of ours for one of an issuer, which is taken once (RFC 8693, section 2)."""
@@ -87,35 +91,46 @@ class Authorization:
         try:
             workload = await self._control.issuers.verify(form.get("subject_token", ""))
         except InvalidAssertion as error:
-            return _oauth_error(400, "invalid_grant", str(error))
+            return _unbelieved(str(error), error.why)
         lifetime = min(_EXCHANGED_SECONDS, workload.expires - time.time())
         first = lifetime >= _SHORTEST and await self._control.database.write(
             lambda connection: use_assertion(connection, workload.identity, workload.expires)
         )
         if not first:
-            return _oauth_error(400, "invalid_grant", "the token has ended, or was exchanged before")
+            return _unbelieved("the token has ended, or was exchanged before", "used")
         access = await self._granted(workload.principal, [form["scope"]]) if "scope" in form else None
         issued = await self._control.tokens.issue(workload.principal, access, lifetime)
         body = {"access_token": issued.text, "issued_token_type": _JWT, "token_type": "Bearer", **_times(issued)}
         if access is not None:
-            body["scope"] = " ".join(f"{s.kind}:{s.name}:{','.join(s.actions)}" for s in access)
+            body["scope"] = scopes_text(access)
+        body |= self._told(request, workload.principal, access)
         return JSONResponse(body, headers=_HEADERS)
 
     async def _answer(
-        self, login: Login, scopes: Iterable[str], *, offline: bool, refresh: str | None = None
+        self, request: Request, login: Login, scopes: Iterable[str], *, offline: bool, refresh: str | None = None
     ) -> Response:
         lifetime = self._control.config.token_lifetime
         if login.expires is not None:
             lifetime = max(_SHORTEST, min(lifetime, login.expires - time.time()))
-        issued = await self._control.tokens.issue(
-            login.principal, await self._granted(login.principal, scopes), lifetime
-        )
+        access = await self._granted(login.principal, scopes)
+        issued = await self._control.tokens.issue(login.principal, access, lifetime)
         body = {"token": issued.text, "access_token": issued.text, **_times(issued)}
+        body |= self._told(request, login.principal, access)
         if refresh is None and offline and login.stamp is not None:
             refresh = await self._refresh_token(login.principal, login.stamp)
         if refresh is not None:
             body["refresh_token"] = refresh
         return JSONResponse(body, headers=_HEADERS)
+
+    def _told(self, request: Request, principal: Principal, access: tuple[Scope, ...] | None) -> dict[str, object]:
+        """What is said besides to a workload: what was believed of it, which the audit log has as well."""
+        if principal.kind != "workload":
+            return {}
+        if self._observing.audit is not None:
+            client = str(request.scope.get(CLIENT, ""))
+            scope = None if access is None else scopes_text(access)
+            self._observing.audit.write(login_line(principal, scope, client, CURRENT.get()))
+        return {"claims": dict(principal.claims)}
 
     async def _refresh_token(self, principal: Principal, stamp: str) -> str:
         user, lifetime = RefreshedUser(principal.name, stamp), self._control.config.refresh_lifetime
@@ -134,16 +149,16 @@ class Authorization:
             raise Refusal(400, "UNSUPPORTED", "the token is for another service than this")
 
     def _how(self, request: Request) -> dict[str, str]:
-        return challenge(request.scope.get(CALLER, Caller()).origin, self._control.config.service)
+        return challenge(request.scope.get(CALLER, Caller()).origin, self._control.config)
 
 
-def authorization_routes(control: AccessControl) -> list[BaseRoute]:
-    """Where tokens are got."""
-    here = Authorization(control)
+def authorization_routes(control: AccessControl, observing: Observing) -> list[BaseRoute]:
+    """Where tokens are got; ``observing`` is told of the workloads that get one."""
+    here = Authorization(control, observing)
     return [
         Route(TOKEN_PATH, here.token, methods=["GET"]),
         Route(TOKEN_PATH, here.token_by_form, methods=["POST"]),
-        Route("/auth/oidc/exchange", here.exchange, methods=["POST"]),
+        Route(EXCHANGE_PATH, here.exchange, methods=["POST"]),
     ]
 
 
@@ -169,8 +184,13 @@ def _times(issued: IssuedToken) -> dict[str, object]:
     return {"expires_in": issued.lifetime, "issued_at": moment.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
-def _oauth_error(status: int, code: str, text: str, headers: dict[str, str] | None = None) -> Response:
+def _oauth_error(status: int, code: str, text: str, headers: dict[str, str] | None = None, **more: str) -> Response:
     """As RFC 6749, section 5.2 has it, and as the rest of the registry says no."""
     errors = [{"code": "UNAUTHORIZED" if status == 401 else "UNSUPPORTED", "message": text}]
-    body = {"error": code, "error_description": text, "errors": errors}
+    body = {"error": code, "error_description": text, **more, "errors": errors}
     return JSONResponse(body, status, {**_HEADERS, **(headers or {})})
+
+
+def _unbelieved(text: str, why: Unbelieved) -> Response:
+    """A token of an issuer is refused; ``reason`` is for a client that explains it to a person."""
+    return _oauth_error(400, "invalid_grant", text, reason=why)

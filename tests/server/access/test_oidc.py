@@ -261,3 +261,67 @@ def test_exchanges_that_are_none(here: Any, issuer: Issuer, fields: dict[str, st
     assert answer.status_code == 400
     assert answer.json()["error"] in {"invalid_request", "invalid_grant"}
     assert answer.json()["errors"]
+
+
+def test_who_takes_such_tokens_says_so_in_every_challenge(site: Any, issuer: Issuer, helpers: Any) -> None:
+    here = start(site, issuer, helpers)
+    asked = [
+        ("GET", "/v2/"),
+        ("POST", "/v2/acme/app/blobs/uploads/"),
+        ("GET", "/v2/_catalog"),
+        ("GET", "/v2/acme/x/tags/list"),
+    ]
+    for method, path in asked:
+        said = here.call(method, path).headers["WWW-Authenticate"]
+        assert 'exchange="/auth/oidc/exchange"' in said, path
+    narrow = exchange(here, issuer.token(**GOOD), scope="repository:acme/app:pull").json()["access_token"]
+    answer = here.bearing(narrow).call("POST", "/v2/acme/app/blobs/uploads/")
+    assert 'exchange="/auth/oidc/exchange"' in answer.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"iss": "https://another.example"}, "issuer"),
+        ({"aud": "another"}, "audience"),
+        ({"exp": 1}, "expired"),
+        ({"ref": "refs/heads/main"}, "publisher"),
+        ({"nbf": int(time.time()) + 3600}, "invalid"),
+    ],
+)
+def test_a_refusal_has_a_reason_for_programs(here: Any, issuer: Issuer, changed: Any, reason: str) -> None:
+    answer = exchange(here, issuer.token(**{**GOOD, **changed}))
+    assert (answer.status_code, answer.json()["error"], answer.json()["reason"]) == (400, "invalid_grant", reason)
+    assert issuer.url not in answer.text
+
+
+def test_a_second_exchange_has_its_own_reason(here: Any, issuer: Issuer) -> None:
+    token = issuer.token(**GOOD)
+    assert "reason" not in exchange(here, token).json()
+    assert exchange(here, token).json()["reason"] == "used"
+
+
+def test_what_was_believed_is_said_and_written_down(site: Any, issuer: Issuer, helpers: Any, tmp_path: Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    here = start(site, issuer, helpers, server={"observing": ObservingConfig(audit_log=str(log))})
+    token = issuer.token(**GOOD, workflow="a\x1b[31m\u202eb", actor="x" * 5000, secret="not one that is remembered")
+    said = exchange(here, token, scope="repository:acme/app:pull,delete").json()
+    assert said["claims"]["ref"] == GOOD["ref"]
+    assert said["claims"]["workflow"] == "a\\x1b[31m\\u202eb"
+    assert len(said["claims"]["actor"]) < 300
+    assert "secret" not in said["claims"]
+    scope = "repository:acme/app:pull,push"
+    again = here.call("GET", f"/auth/token?scope={scope}", auth=("oidc", token)).json()
+    assert again["claims"] == said["claims"]
+    assert "claims" not in here.token("repository:acme/app:pull", user="root")  # only what was believed of a workload
+    for _ in range(100):
+        lines = [json.loads(line) for line in wait_for_lines(log, "exchange") if line.endswith("}")]
+        if len(lines) == 2:
+            break
+        time.sleep(0.02)
+    assert [line["scope"] for line in lines] == ["repository:acme/app:pull", scope]
+    for line in lines:
+        assert (line["kind"], line["groups"], line["client"]) == ("workload", ["app"], "127.0.0.1")
+        assert line["claims"] == said["claims"]
+    written = log.read_text()
+    assert not any(secret in written for secret in (token, said["access_token"], again["token"]))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from registry.words import pasted
 from registry.workers import together
 from wasmbuild.artifact import Packed
 from wasmbuild.released import Release, ReleasedTarget, Standing
@@ -71,7 +72,7 @@ def release(folder: Path, wishes: Wishes, options: BuildOptions, setting: Settin
     Raises NotReleasable, VersionTaken, NotReproducible, ReleaseRunning, ChangeDenied, and what building, pushing,
     signing and verifying raise. Nothing is tagged then, or the next run goes on where this one ended.
     """
-    looking = Looking(wishes.to, snapshot=wishes.snapshot, authorities=wishes.signing.authorities)
+    looking = Looking(wishes.to, snapshot=wishes.snapshot, authorities=wishes.signing.believed)
     flight = preflight(folder, looking, options, setting)
     if flight.sources.commit is not None and not wishes.snapshot:
         options = replace(options, locked=True)  # a lock that nobody committed pins nothing
@@ -160,9 +161,17 @@ def _target(staged: Staged, work: _Work, wishes: Wishes) -> ReleasedTarget:
         capabilities=_words(asked(read_mapped(made.built.wasm_path, read)[0])) if made else (),
         gained=work.gained.get(item.label),
         previous=older[0] if older else None,
-        verify=f"wasmbuild verify {pinned} {wishes.verify_with}" if wishes.verify_with else None,
+        verify=_verifying(staged, str(pinned), wishes),
         sbom=str(staged.sbom) if staged.sbom else None,
     )
+
+
+def _verifying(staged: Staged, pinned: str, wishes: Wishes) -> str | None:
+    signer, options = staged.signer, wishes.verify_with
+    if signer is not None and signer.issuer is not None:
+        identity, issuer = pasted(signer.identity), pasted(signer.issuer)
+        options = f"--certificate-identity {identity} --certificate-oidc-issuer {issuer}"
+    return options and f"wasmbuild verify {pinned} {options}"
 
 
 def _standing(staged: Staged, wishes: Wishes) -> Standing:

@@ -18,7 +18,7 @@ from wasmbuild.created import creation_time
 from wasmbuild.errors import VersionTaken
 from wasmbuild.events import step
 from wasmbuild.released import Attached
-from wasmbuild.trust.authority import Authority, KeyAuthority
+from wasmbuild.trust.authority import Authority, KeyAuthority, Signer
 from wasmbuild.trust.predicates import CYCLONEDX, SPDX, short_name
 from wasmbuild.workflows.attest import Attestation, Said
 from wasmbuild.workflows.beside import Attached as Where
@@ -65,10 +65,18 @@ class Signing:
         """Who must have signed what is released; what an identity signs is verified when it does."""
         return () if self.key is None else (KeyAuthority(self.key.public),)
 
+    @property
+    def believed(self) -> tuple[Authority, ...]:
+        """Whose word counts about what is there already: one's own, lest one signs what somebody else has put there."""
+        return self.authorities if self.identity is None else self.identity.authorities()
+
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A target whose artifact is in its repository; ``changed`` is whether anything of it was not there before."""
+    """A target whose artifact is in its repository; ``changed`` is whether anything of it was not there before.
+
+    ``signer`` is the identity that signed it, None where it is a key that did, or nobody.
+    """
 
     ready: Ready
     descriptor: Descriptor
@@ -76,6 +84,7 @@ class Staged:
     attached: tuple[Attached, ...]
     changed: bool
     sbom: Path | None = None
+    signer: Signer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +130,11 @@ def stage_made(ready: Ready, made: Made, packed: Packed, wanted: Wanted, signing
         environment=setting.environment,
         concurrency=setting.registries.settings.concurrency,
     )
-    by_identity = _by_identity(remote, beside, signing, setting)
+    by_identity, signer = _by_identity(remote, beside, signing, setting)
     put = _Beside((*pushed.documents, *pushed.attestations, *pushed.signatures, *by_identity))
     _verify(remote, packed, signing, setting)
     changed = bool(pushed.report.copied or pushed.report.mounted or put.added)
-    return Staged(ready, packed.manifest, made, put.attached(), changed, _keep_sbom(beside, made))
+    return Staged(ready, packed.manifest, made, put.attached(), changed, _keep_sbom(beside, made), signer)
 
 
 def stage_known(ready: Ready, signing: Signing, setting: Setting) -> Staged:
@@ -136,10 +145,11 @@ def stage_known(ready: Ready, signing: Signing, setting: Setting) -> Staged:
     where = Where(remote.repository, remote.pinned, remote.descriptor)
     with on_side("destination"):
         put = put_beside(where, signing.key, signing.kinds, (), creation_time(setting.environment), setting.sink)
-    signed = _Beside((*put.signatures, *_by_identity(remote, (), signing, setting)))
+    by_identity, signer = _by_identity(remote, (), signing, setting)
+    signed = _Beside((*put.signatures, *by_identity))
     if signing.authorities:
         SignedBy(signing.authorities).check(remote, setting.sink)
-    return Staged(ready, remote.descriptor, None, signed.attached(), signed.added)
+    return Staged(ready, remote.descriptor, None, signed.attached(), signed.added, signer=signer)
 
 
 def keep_snapshot(
@@ -161,15 +171,16 @@ def _leased(ready: Ready) -> "Repository":
 
 
 def _source(ready: Ready, made: Made, packed: Packed, wanted: Wanted, setting: Setting) -> Source:
-    pinned = ready.item.reference.pinned(packed.manifest.digest)
-    return Source(packed, pinned, made.built.wasm_path, made.built, wanted, setting.environment, setting.sink)
+    pinned, built = ready.item.reference.pinned(packed.manifest.digest), made.built
+    verified = ready.destination.repository.transport.auth.workload.verified if ready.destination else None
+    return Source(packed, pinned, built.wasm_path, built, wanted, setting.environment, setting.sink, verified)
 
 
 def _by_identity(
     remote: Remote, beside: Sequence[Companion], signing: Signing, setting: Setting
-) -> tuple[Attestation | Signature, ...]:
+) -> tuple[tuple[Attestation | Signature, ...], Signer | None]:
     if signing.identity is None:
-        return ()
+        return (), None
     from wasmbuild.workflows.keyless import attest_keyless, sign_keyless  # noqa: PLC0415  (an extra)
 
     attested = [
@@ -190,7 +201,7 @@ def _by_identity(
         sink=setting.sink,
         environment=setting.environment,
     )
-    return (*(each for entries in attested for each in entries), *signed.signatures)
+    return (*(each for entries in attested for each in entries), *signed.signatures), signed.signer
 
 
 def _verify(remote: Remote, packed: Packed, signing: Signing, setting: Setting) -> None:

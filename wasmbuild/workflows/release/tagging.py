@@ -7,7 +7,7 @@ is left to do. Between two repositories there is a moment in which one has its t
 from collections.abc import Sequence
 
 from registry.client.repository import Repository
-from registry.client.together import Before, TagMove, supports_together, tag_together
+from registry.client.together import MOST_MOVES, Before, TagMove, supports_together, tag_together
 from registry.copying import on_side
 from registry.errors import RegistryRefused
 from registry.model import Descriptor
@@ -38,7 +38,8 @@ def set_tags(staged: Sequence[Staged], sink: Sink) -> bool | None:
         return None
     shown = ", ".join(f"{each.ready.item.reference.name}:{','.join(tags)}" for each, tags in missing)
     with on_side("destination"), step(sink, "tag", shown):
-        if supports_together([_repository(each.ready) for each, _ in missing]):
+        few = sum(len(tags) for _, tags in missing) <= MOST_MOVES
+        if few and supports_together([_repository(each.ready) for each, _ in missing]):
             _in_one(missing)
             return True
         _one_by_one(missing)
