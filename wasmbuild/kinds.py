@@ -6,7 +6,7 @@ WebAssembly (``wasmbuild.artifact``).
 
 from registry.model import Manifest
 
-__all__ = ["kind_of"]
+__all__ = ["kind_of", "kind_of_type"]
 
 _BY_TYPE = {
     "application/vnd.cncf.helm.config.v1+json": "a Helm chart",
@@ -38,13 +38,17 @@ def kind_of(manifest: Manifest) -> str | None:
     """What the artifact is, such as "a Helm chart"; None when its types are known to nobody here."""
     types = [manifest.artifact_type or "", manifest.config.media_type, *(each.media_type for each in manifest.layers)]
     for media_type in types:
-        if media_type in _BY_TYPE:
-            return _BY_TYPE[media_type]
-        for start, words in _BY_START.items():
-            if media_type.startswith(start):
-                return words
-    if manifest.config.media_type not in _IMAGE_CONFIGS:
+        if words := kind_of_type(media_type):
+            return words
+    if not _IMAGE_CONFIGS.intersection(types[:2]):
         return None
     if _COMPAT in manifest.annotations:
         return "a container image with WebAssembly inside its file system (the compat variant)"
     return "a container image"
+
+
+def kind_of_type(media_type: str) -> str | None:
+    """What something of a media type is; None when that says nothing, or is known to nobody here."""
+    if media_type in _BY_TYPE:
+        return _BY_TYPE[media_type]
+    return next((words for start, words in _BY_START.items() if media_type.startswith(start)), None)

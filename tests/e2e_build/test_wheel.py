@@ -25,6 +25,7 @@ def test_only_what_belongs_there_travels(wheel):
     top = {name.split("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == {"wasmbuild", "registry"}
     assert "wasmbuild/_templates/c-cli/src/main.c" in names
+    assert "wasmbuild/_docs/errors.md" in names
     assert "wasmbuild/toolchains/pins.toml" in names
     assert any(name.startswith("registry/server/migrations/versions/") for name in names)
     assert any(name.endswith("/licenses/LICENSE") for name in names)
@@ -39,6 +40,11 @@ def test_new_build_and_serve_from_an_empty_environment(wheel, tmp_path):
     subprocess.run([*install, "--require-hashes", "-r", CHECKOUT / "requirements-runtime.lock"], check=True)
     subprocess.run([*install, f"{wheel}[server]"], check=True, cwd=tmp_path, env=os.environ | {"PIP_NO_INDEX": "1"})
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+    explained = subprocess.run([command, "explain", "WB401"], check=True, cwd=tmp_path, env=clean, capture_output=True)
+    assert explained.stdout.startswith(b"WB401: unsigned\n")
+    subprocess.run([command, "man", "--output", "man1"], check=True, cwd=tmp_path, env=clean)
+    assert (tmp_path / "man1" / "wasmbuild-push.1").is_file()
 
     subprocess.run([command, "new", "--template", "c-cli", "hello"], check=True, cwd=tmp_path, env=clean)
     subprocess.run([command, "build", "hello"], check=True, cwd=tmp_path, env=clean)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wasmbuild.cli.common import FILE, password, shared, was_given
+from wasmbuild.cli.completing import targets
 from wasmbuild.ui.console import Console
 
 if TYPE_CHECKING:
@@ -21,7 +22,14 @@ __all__ = ["building", "given_for_building", "setting"]
 def _options() -> list[click.Option]:
     own = functools.partial(shared, "Build")
     return [
-        own("--target", "targets", multiple=True, metavar="NAME", help="Only this target; may be given again."),
+        own(
+            "--target",
+            "targets",
+            multiple=True,
+            metavar="NAME",
+            shell_complete=targets,
+            help="Only this target; may be given again.",
+        ),
         own("--language", help="The language, before what the project says."),
         own(
             "--optimize", type=click.Choice(["size", "speed", "debug"]), help="What for, before what the project says."

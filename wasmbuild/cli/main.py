@@ -4,6 +4,7 @@ A verb's module is imported when the verb is used, and not for ``--help`` of the
 """
 
 import errno
+import os
 import sys
 
 import click
@@ -25,6 +26,7 @@ VERBS = {
     "plan": "Say what would be built, and why.",
     "clean": "Remove what builds left in a project.",
     "push": "Build, push and sign an artifact.",
+    "release": "Release every target: built, signed, pushed, verified, tagged last.",
     "pull": "Fetch an artifact's WebAssembly file, verified.",
     "run": "Run an artifact or a file in the sandbox.",
     "compile": "Compile for run ahead of time.",
@@ -69,6 +71,10 @@ VERBS = {
     "serve-http": "Answer HTTP requests with a component, in the sandbox.",
     "serve": "Run a registry on this machine.",
     "registry": "Look after a registry of one's own.",
+    "ci": "Write and check the files of a CI system.",
+    "explain": "Say what an error means and what mends it.",
+    "man": "Write the manual pages.",
+    "completion": "Print what makes a shell complete words.",
     "version": "Say which version this is.",
 }
 
@@ -108,6 +114,11 @@ def _program() -> None:
 def run(arguments: list[str], *, own_process: bool = False) -> int:
     """Run one command line, perhaps as all that its process is there for; what the process shall end with."""
     console = Console(own_process=own_process)
+    if own_process and (asked := os.environ.get("_WASMBUILD_COMPLETE")):
+        from wasmbuild.cli.completing import complete
+
+        complete(_program, asked)
+        return ExitCode.OK
     try:
         outcome = _program.main(arguments, prog_name="wasmbuild", standalone_mode=False, obj=console)
         sys.stdout.flush()
@@ -129,8 +140,7 @@ def _ended_by(error: Exception, console: Console) -> int:
     if console.debug:
         import traceback
 
-        console.close()
-        traceback.print_exception(error)
+        console.tell("".join(traceback.format_exception(error)).rstrip("\n"))
     console.fail(failure)
     return failure.exit_code
 

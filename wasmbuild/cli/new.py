@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wasmbuild.cli.common import FOLDER, argument, option, verb
+from wasmbuild.cli.completing import template_names
 from wasmbuild.errors import UsageFailed
 from wasmbuild.ui.console import Console
 
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
 
 @verb("new", "wasmbuild new --template c-cli hello")
 @argument("folder", type=FOLDER, required=False)
-@option("-t", "--template", metavar="TEMPLATE", help="Its id, the URL of a git repository, or ./FOLDER.")
+@option(
+    "-t",
+    "--template",
+    metavar="TEMPLATE",
+    shell_complete=template_names,
+    help="Its id, the URL of a git repository, or ./FOLDER.",
+)
 @option("--language", help="The language, in place of --template.")
 @option("--kind", help="cli, library, http or program, in place of --template.  [default: cli]")
 @option("--subfolder", metavar="PATH", help="Where in a repository or folder the template is.")

@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wasmbuild.cli.common import option, password
+from wasmbuild.cli.completing import files
 
 if TYPE_CHECKING:
     from wasmbuild.trust.signer import Signatory
@@ -15,7 +16,7 @@ __all__ = ["key_option", "see_that_it_opens", "signatory"]
 def key_option(**settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:  # noqa: ANN401 - click's
     """``--key KEY``: what to sign with."""
     said = "The private key to sign with: a file, env://NAME, or command:PROGRAM."
-    return option("--key", metavar="KEY", help=said, **settings)
+    return option("--key", metavar="KEY", shell_complete=files, help=said, **settings)
 
 
 def signatory(key: str) -> "Signatory":

@@ -91,7 +91,7 @@ def test_a_failure_has_its_parts_in_order():
         "  cause: one",
         "             two",
         "  hint:  do this",
-        "  docs:  docs/errors.md#wb202",
+        "  docs:  wasmbuild explain WB202",
     ]
 
 
