@@ -10,10 +10,10 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-heade
   pyproject.toml --extra server
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults e2e interop conformance lint format bench claims lock clean
+.PHONY: help setup demo test faults e2e e2e-cluster interop conformance image lint audit format dist self-release bench claims docs man lock clean
 
 help:                 ## say what there is
-	@sed -n 's/^\([a-z0-9]*\):.*## /make \1	/p' Makefile
+	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1	/p' Makefile
 
 setup: $(READY)       ## make the environment in .venv, from the lock
 
@@ -32,7 +32,7 @@ demo: $(READY)        ## run the main job for real, every command shown
 	@exec $(BIN)/python scripts/demo.py
 
 test: $(READY)        ## pass the tests
-	$(BIN)/python -m pytest -n auto --ignore tests/e2e_build --ignore tests/server/faults $(TESTS)
+	$(BIN)/python -m pytest -n auto --ignore tests/e2e_build --ignore tests/e2e_cluster --ignore tests/server/faults $(TESTS)
 
 faults: $(READY)      ## pass the tests with full disks, stalled clients, dying workers, wrong clocks and known attacks
 	$(BIN)/python -m pytest -n auto tests/server/faults
@@ -40,8 +40,15 @@ faults: $(READY)      ## pass the tests with full disks, stalled clients, dying 
 e2e: $(READY)         ## pass the tests with every compiler; fetches those first: about 700 MB
 	$(BIN)/python -m pytest -n auto tests/e2e_build
 
+e2e-cluster: $(READY) ## start what deploy/compose.yaml says as plain processes, and kill replicas
+	$(BIN)/python scripts/peers.py versitygw
+	$(BIN)/python -m pytest tests/e2e_cluster
+
+image: $(READY)       ## build the image, with buildah, podman or docker; BASE=… names another base
+	$(BIN)/python -m scripts.image $(if $(BASE),--base $(BASE))
+
 interop: $(READY)     ## pass the tests with other clients and registries; gets those first
-	$(BIN)/python scripts/peers.py oras crane distribution docker-registry cosign cosign2 notation fulcio timestamp-server rekor-posix versitygw wasm-tools cosign-vectors
+	$(BIN)/python scripts/peers.py oras crane distribution docker-registry cosign cosign2 notation fulcio timestamp-server rekor-posix versitygw wasm-tools cosign-vectors actionlint
 	$(BIN)/python -m pytest -n auto --dist loadgroup tests/interop
 	TEST_S3=1 $(BIN)/python -m pytest -n auto -k s3 tests/server
 
@@ -58,9 +65,18 @@ lint: $(READY)        ## style, types, and the walls between rooms
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+audit: $(READY)       ## pins, licences and origins of what we depend on; ADVISORIES=1 asks pip-audit, too
+	$(BIN)/python -m scripts.audit $(if $(ADVISORIES),--vulnerabilities)
+
 format: $(READY)      ## rewrite the style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+dist: $(READY)        ## build the sdist and the wheel, twice, with an SBOM and SHA256SUMS, into dist-py
+	$(BIN)/python scripts/dist.py dist-py
+
+self-release: $(READY) ## release wasmbuild itself: TO=REPOSITORY, KEY=… or KEYLESS=1, and IMAGE=oci:… for the image
+	$(BIN)/python -m scripts.release_self "$(TO)" $(if $(KEY),--key "$(KEY)") $(if $(KEYLESS),--keyless) $(if $(IMAGE),--image "$(IMAGE)")
 
 bench: $(READY)       ## measure what the documents claim
 	$(BIN)/python benchmarks/startup.py
@@ -70,9 +86,19 @@ bench: $(READY)       ## measure what the documents claim
 claims: $(READY)      ## measure what is said of WebAssembly, here: docs/claims.md; minutes, fetches compilers
 	$(BIN)/python benchmarks/claims.py
 
+docs: $(READY)        ## make the site of the documentation in build/docs; warnings are errors
+	$(BIN)/python -m scripts.docs
+
+man: $(READY)         ## make the manual pages in build/man
+	$(BIN)/wasmbuild man --output build/man/man1
+
 lock: $(READY)        ## resolve the dependencies anew: all of them, and those of a user
-	$(COMPILE) --extra postgres --extra s3 --extra sigstore --extra cluster --extra watch --extra traces --extra test --extra dev -o $(LOCK)
+	$(COMPILE) --extra postgres --extra s3 --extra sigstore --extra cluster --extra watch --extra traces --extra test --extra docs --extra dev -o $(LOCK)
 	$(COMPILE) -c $(LOCK) -o requirements-runtime.lock
+	$(COMPILE) --extra sigstore -c $(LOCK) -o requirements-keyless.lock
+	$(COMPILE) --extra postgres --extra s3 --extra sigstore -c $(LOCK) -o requirements-image.lock
+	echo 'hatchling>=1.27' | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+	  --python-version 3.11 -c $(LOCK) -o requirements-build.lock -
 
 clean:                ## remove the environment
 	rm -rf $(VENV)

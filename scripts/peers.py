@@ -57,6 +57,9 @@ class Crate:
 
 
 MODULES = {
+    "actionlint": Module(
+        "github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12", "h1:vQ4GeJN86C0QH+gTUQcs8McmK62OLT3kmakPMtEWYnY="
+    ),
     "oras": Module("oras.land/oras/cmd/oras", "v1.3.6", "h1:Lhsfr2tQLjsu/+CJZp6vYatwKT+62fbIUTlp4lUrfOA="),
     "crane": Module(
         "github.com/google/go-containerregistry/cmd/crane",

@@ -1,0 +1,1 @@
+"""Files of CI systems: written for a project, and checked for what makes a release unsafe."""
