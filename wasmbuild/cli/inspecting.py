@@ -67,6 +67,8 @@ def _artifact(published: Published, world: str | None) -> Iterator[str]:
     yield from _titled("layer", [published.layer.media_type])
     yield from _titled("author", [config.author] if config.author else [])
     yield from _titled("created", [config.created] if config.created not in (None, _EPOCH) else [])
+    if manifest.subject:
+        yield from _titled("refers to", [str(manifest.subject.digest)])
     yield from _titled("annotations", [f"{key}: {value}" for key, value in sorted(manifest.annotations.items())])
     yield from _titled("doubts", config.doubts)
     if published.attached is None:

@@ -11,6 +11,7 @@ from registry.words import pasted
 from wasmbuild.cli.attaching import attaching, check_attaching
 from wasmbuild.cli.building import building, given_for_building, setting
 from wasmbuild.cli.common import FILE, FOLDER, argument, option, registry_verb
+from wasmbuild.cli.imaging import imaging
 from wasmbuild.cli.signing import key_option, see_that_it_opens, signatory
 from wasmbuild.errors import UsageFailed
 from wasmbuild.ui.console import Console
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from wasmbuild.trust.signer import Signatory
     from wasmbuild.workflows.build import Built
     from wasmbuild.workflows.companions import Companion, Wanted
+    from wasmbuild.workflows.image_push import ImageWish, Outgoing
     from wasmbuild.workflows.options import BuildOptions
     from wasmbuild.workflows.push import Destination
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 @key_option()
 @option("--signature-format", metavar="FORMS", help="What to write: bundle, legacy. [default: bundle,legacy]")
 @attaching
+@imaging
 @option("-C", "--project", type=FOLDER, default=".", show_default=True, help="The project to build and push.")
 @building
 def command(  # noqa: PLR0913 - one for each option
@@ -52,6 +55,7 @@ def command(  # noqa: PLR0913 - one for each option
     key: str | None,
     signature_format: str | None,
     wanted: "Wanted",
+    image: "ImageWish | None",
     project: Path,
     options: "BuildOptions",
 ) -> None:
@@ -62,6 +66,7 @@ def command(  # noqa: PLR0913 - one for each option
     reference by digest, and nothing else; with --dry-run, what would be pushed.
     """
     from wasmbuild.workflows.annotations import annotated, parse_annotations
+    from wasmbuild.workflows.image_push import outgoing, push_together
     from wasmbuild.workflows.locals import in_registry
     from wasmbuild.workflows.push import Destination, push
 
@@ -82,13 +87,15 @@ def command(  # noqa: PLR0913 - one for each option
     source = annotated(packed, more)
     if check is not None:
         check(source)
+    out = outgoing(source, destination, image)
     if dry_run:
-        _rehearse(console, source, destination, wanted, built, sign=sign)
+        _rehearse(console, out, destination, wanted, built, sign=sign)
         return
-    made = _companions(source, destination, file, built, wanted, console, sign=sign)
+    made = _companions(out.described, destination, file, built, wanted, console, sign=sign)
     see_that_it_opens(signer)
-    pushed = push(
-        source,
+    bring = partial(push_together, images=out.beside) if out.beside else push
+    pushed = bring(
+        out.main,
         destination,
         key=signer,
         kinds=forms,
@@ -136,7 +143,7 @@ def _prepare(destination: "Destination", signer: "Signatory | None", *, rehearse
 
 def _rehearse(
     console: Console,
-    source: "Packed",
+    out: "Outgoing",
     destination: "Destination",
     wanted: "Wanted",
     built: "Built | None",
@@ -147,8 +154,11 @@ def _rehearse(
     from wasmbuild.workflows.rehearse import rehearse
 
     attaches = names(wanted, built=built is not None, signed=sign)
-    rehearsed = rehearse(source, destination, signs=sign, attaches=attaches)
-    console.result("push", rehearsed.lines(), rehearsed.to_json())
+    main = rehearse(out.main, destination, signs=sign, attaches=attaches)
+    beside = [(each.form, rehearse(each.packed, each.destination, signs=sign)) for each in out.beside]
+    lines = "\n".join([main.lines(), *(each.lines() for _, each in beside)])
+    images = [{"form": form, **each.to_json()} for form, each in beside]
+    console.result("push", lines, {**main.to_json(), **({"images": images} if images else {})})
 
 
 def _companions(
@@ -166,12 +176,14 @@ def _companions(
     path = built.wasm_path if built else file
     assert path is not None
     pinned = destination.reference.pinned(packed.manifest.digest)
-    return begin_companions(Source(packed, pinned, path, built, wanted, os.environ, console.emit), signed=sign)
+    verified = destination.repository.transport.auth.workload.verified  # of the login before the build
+    source = Source(packed, pinned, path, built, wanted, os.environ, console.emit, verified)
+    return begin_companions(source, signed=sign)
 
 
 def _tag_check(
     destination: "Destination", console: Console, registries: Registries, options: "BuildOptions"
-) -> "Callable[[Packed], None]":
+) -> "Callable[[Packed], object]":
     """What to hold the artifact against; it is found before the time that compiling takes."""
     from wasmbuild.caches import Caches
     from wasmbuild.workflows.comparing import Bench

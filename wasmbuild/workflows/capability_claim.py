@@ -18,7 +18,6 @@ from registry.files import storage_errors
 from registry.graph import read_document
 from registry.model import TITLE, Descriptor, Index, Manifest, is_document
 from registry.reference import Reference
-from wasmbuild.artifact import wasm_layer
 from wasmbuild.errors import InvalidAttestation, UnknownArtifact, UsageFailed
 from wasmbuild.events import Sink, step
 from wasmbuild.trust.capability import CapabilityClaim
@@ -26,6 +25,7 @@ from wasmbuild.trust.predicates import CAPABILITIES_V1
 from wasmbuild.trust.statement import Predicate, Subject
 from wasmbuild.wasm.binary import read
 from wasmbuild.wasm.mapped import read_mapped
+from wasmbuild.workflows.image_file import WasmFile, wasm_file
 from wasmbuild.workflows.remote import Remote
 
 if TYPE_CHECKING:
@@ -68,14 +68,15 @@ def said_of_remote(reference: Reference, registries: Registries, sink: Sink) -> 
 
     remote = Remote.resolve(reference, registries)
     with step(sink, "read", remote.pinned.short):
-        layers = {layer.digest: layer for layer in _layers(remote.repository, remote.descriptor)}
-        if len(layers) != 1:
+        files = _files(remote.repository, remote.descriptor)
+        if len(files) != 1:
             raise UsageFailed(
-                f"{remote.pinned} is an index with {len(layers)} files", hint="attest each of its manifests, by digest"
+                f"{remote.pinned} is an index with {len(files)} files", hint="attest each of its manifests, by digest"
             )
-        (layer,) = layers.values()
-        with _fetched(remote.repository, layer) as file:
+        (found,) = files.values()
+        with _fetched(found) as file:
             predicate = capability_predicate(file)
+    layer = found.descriptor
     own = Subject({layer.digest.algorithm: layer.digest.encoded}, layer.annotations.get(TITLE))
     return remote.pinned, Said(predicate, (own,))
 
@@ -93,8 +94,7 @@ def compare_claims(
         claims = _claims(evidence)
         if claims:
             with step(sink, "compare", short):
-                layers = {layer.digest: layer for layer in _layers(store, artifact)}
-                _compare(store, claims, layers, all_files=all_files)
+                _compare(claims, _files(store, artifact), all_files=all_files)
         return claims
 
 
@@ -118,19 +118,17 @@ def _fault_of(evidence: "Evidence") -> Iterator[None]:
         raise
 
 
-def _compare(
-    store: Fetcher, claims: Sequence[CapabilityClaim], layers: Mapping[Digest, Descriptor], *, all_files: bool
-) -> None:
-    only = next(iter(layers.values())) if len(layers) == 1 else None
+def _compare(claims: Sequence[CapabilityClaim], files: Mapping[Digest, WasmFile], *, all_files: bool) -> None:
+    only = next(iter(files.values())) if len(files) == 1 else None
     for claim in claims:
-        layer = layers.get(claim.digest, only)
-        if layer is None:
+        found = files.get(claim.digest, only)
+        if found is None:
             raise InvalidAttestation(
                 "a capability attestation is about no file of the index", cause=f"it is for {claim.digest}"
             )
-        with _fetched(store, layer) as file:
+        with _fetched(found) as file:
             claim.hold_against(capability_claim(file))
-    unsaid = [digest for digest in layers if digest not in {claim.digest for claim in claims}]
+    unsaid = [digest for digest in files if digest not in {claim.digest for claim in claims}]
     if all_files and unsaid:
         what = "nothing is attested of the capabilities of a file of the index"
         raise InvalidAttestation(what, cause=f"it has {unsaid[0]}")
@@ -147,23 +145,26 @@ def _claims(evidence: "Evidence") -> tuple[CapabilityClaim, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _layers(store: Fetcher, artifact: Descriptor) -> Iterator[Descriptor]:
-    """The wasm files of an artifact: of an index, those of the manifests that it lists.
+def _files(store: Fetcher, artifact: Descriptor) -> dict[Digest, WasmFile]:
+    """The wasm files of an artifact, each once: of an index, those of the manifests that it lists.
 
     Raises UnknownArtifact for an index within an index: what is in there would not be looked at.
     """
     document = read_document(store, artifact)[1]
     if isinstance(document, Manifest):
-        yield wasm_layer(document)
-        return
+        only = wasm_file(store, document)
+        return {only.descriptor.digest: only}
+    files: dict[Digest, WasmFile] = {}
     for entry in _listed(document):
         manifest = read_document(store, entry)[1]
         if isinstance(manifest, Index):
             raise UnknownArtifact(f"{artifact.digest} has an index within the index", cause=str(entry.digest))
         try:
-            yield wasm_layer(manifest)
+            found = wasm_file(store, manifest)
         except UnknownArtifact:
             continue  # an index may list other things beside
+        files[found.descriptor.digest] = found
+    return files
 
 
 def _listed(index: Index) -> list[Descriptor]:
@@ -174,8 +175,9 @@ def _listed(index: Index) -> list[Descriptor]:
 
 
 @contextmanager
-def _fetched(store: Fetcher, layer: Descriptor) -> Iterator[Path]:
+def _fetched(found: WasmFile) -> Iterator[Path]:
     """The file, whose digest has been verified, for as long as it is looked at."""
+    layer = found.descriptor
     if layer.size > MAX_FILE:
         raise ContentTooLarge(
             f"{layer.digest} is too large to be held against what is said of it",
@@ -183,7 +185,7 @@ def _fetched(store: Fetcher, layer: Descriptor) -> Iterator[Path]:
         )
     with storage_errors("there is no room for the file"), tempfile.TemporaryDirectory(prefix="wasmbuild-") as folder:
         path = Path(folder) / "file.wasm"
-        with path.open("wb") as file, store.fetch(layer) as reader:
+        with path.open("wb") as file, found.source.fetch(layer) as reader:
             for chunk in reader:
                 file.write(chunk)
         yield path

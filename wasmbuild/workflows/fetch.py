@@ -61,7 +61,7 @@ def fetch(
     store = _store(caches, sink)
     if store.heal(located.layer):
         sink(Note("warning", f"{located.layer.digest} was damaged in the cache, and comes again"))
-    copy(located.remote.repository, store, located.layer, hooks=observed(sink))
+    copy(located.source, store, located.layer, hooks=observed(sink))
     return Fetched(located, store)
 
 

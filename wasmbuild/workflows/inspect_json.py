@@ -163,6 +163,7 @@ def _published(published: Published) -> dict[str, Any]:
         "descriptor": published.descriptor.to_json(),
         "index": published.index.to_json() if published.index else None,
         "artifactType": published.manifest.artifact_type,
+        "subject": published.manifest.subject.to_json() if published.manifest.subject else None,
         "annotations": dict(sorted(published.manifest.annotations.items())),
         "layer": published.layer.to_json(),
         "config": {

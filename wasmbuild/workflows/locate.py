@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from registry.client.registries import Registries
+from registry.content import Fetcher
 from registry.model import Descriptor
 from registry.reference import Reference
-from wasmbuild.artifact import wasm_layer
 from wasmbuild.events import Note, Sink
 from wasmbuild.workflows.demand import Demand
+from wasmbuild.workflows.image_file import wasm_file
 from wasmbuild.workflows.platforms import Platform, find_manifest
 from wasmbuild.workflows.remote import Remote
 
@@ -20,10 +21,14 @@ __all__ = ["Located", "locate"]
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """An artifact, its layer that is the file, and the index that led to it if there was one."""
+    """An artifact, its file, and the index that led to it if there was one.
+
+    ``layer`` is the file, also where it comes out of the file system of an image; ``source`` is what has it.
+    """
 
     remote: Remote
     layer: Descriptor
+    source: Fetcher
     evidence: "Evidence | None"
     index: Descriptor | None
 
@@ -55,8 +60,9 @@ def locate(
     asked = Remote.resolve(reference, registries)
     evidence = None if demand is None else demand.check(asked, sink)
     descriptor, manifest = find_manifest(asked.repository, asked.descriptor, platform)
-    layer = wasm_layer(manifest)
+    file = wasm_file(asked.repository, manifest)
+    located = Located(asked, file.descriptor, file.source, evidence, None)
     if descriptor.digest == asked.descriptor.digest:
-        return Located(asked, layer, evidence, None)
+        return located
     sink(Note("info", f"{asked.pinned.short} is an index: took {descriptor.digest}"))
-    return Located(replace(asked, descriptor=descriptor), layer, evidence, asked.descriptor)
+    return replace(located, remote=replace(asked, descriptor=descriptor), index=asked.descriptor)

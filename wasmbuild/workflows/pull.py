@@ -68,7 +68,7 @@ def pull(
     file = Path(safe_name(located.layer, reference)) if output is None else output
     place = _Place(file if output is None else behind_links(file), named=output is not None)
     if not _take_from_cache(located.layer, place, caches, sink):
-        copy(located.remote.repository, place, located.layer, hooks=observed(sink))
+        copy(located.source, place, located.layer, hooks=observed(sink))
     return Pulled(located, file)
 
 

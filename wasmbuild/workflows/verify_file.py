@@ -15,7 +15,6 @@ from registry.files import open_regular
 from registry.model import Descriptor, describe
 from registry.reference import Reference
 from registry.words import pasted, printable
-from wasmbuild.artifact import wasm_layer
 from wasmbuild.errors import InvalidSignature, UsageFailed
 from wasmbuild.events import Note, Sink
 from wasmbuild.trust.authority import Authority
@@ -26,6 +25,7 @@ from wasmbuild.trust.filebundle import open_beside
 from wasmbuild.trust.verifier import Verifier, require, require_attestation
 from wasmbuild.workflows.capability_claim import check_file
 from wasmbuild.workflows.demand import Demand, Refused
+from wasmbuild.workflows.image_file import wasm_file
 from wasmbuild.workflows.platforms import find_manifest
 from wasmbuild.workflows.remote import Remote
 from wasmbuild.workflows.verify_report import tell_held
@@ -74,7 +74,7 @@ def verify_against(
     UnknownArtifact, UsageFailed, what the demand raises, with a VerifiedFile as details, and what the client raises.
     """
     remote = Remote.resolve(reference, registries)
-    layer = wasm_layer(find_manifest(remote.repository, remote.descriptor, None)[1])
+    layer = wasm_file(remote.repository, find_manifest(remote.repository, remote.descriptor, None)[1]).descriptor
     found = _digest_of(file, layer.digest)
     if found != layer.digest:
         raise DigestMismatch(
