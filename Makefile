@@ -75,8 +75,9 @@ format: $(READY)      ## rewrite the style
 dist: $(READY)        ## build the sdist and the wheel, twice, with an SBOM and SHA256SUMS, into dist-py
 	$(BIN)/python scripts/dist.py dist-py
 
-self-release: $(READY) ## release wasmbuild itself: TO=REPOSITORY, KEY=… or KEYLESS=1, and IMAGE=oci:… for the image
-	$(BIN)/python -m scripts.release_self "$(TO)" $(if $(KEY),--key "$(KEY)") $(if $(KEYLESS),--keyless) $(if $(IMAGE),--image "$(IMAGE)")
+self-release: $(READY) ## release wasmbuild itself: TO=ghcr.io/acme, KEY=… or IDENTITY=… ISSUER=…, IMAGE=oci:…
+	$(BIN)/python -m scripts.release_self "$(TO)" $(if $(KEY),--key "$(KEY)") $(if $(IDENTITY),--identity "$(IDENTITY)") \
+	  $(if $(ISSUER),--issuer "$(ISSUER)") $(if $(IMAGE),--image "$(IMAGE)")
 
 bench: $(READY)       ## measure what the documents claim
 	$(BIN)/python benchmarks/startup.py

@@ -18,6 +18,8 @@ __all__ = ["Health", "create_health_app"]
 
 _SECONDS = 5.0
 _NOTHING = Digest.of(b"whether the storage answers")
+_KEY = "probe"
+"""Without a key, a bucket would be asked for itself, and not for an object."""
 _ONE = select(1)
 _UPLOADS = select(func.count()).select_from(uploads)
 
@@ -40,7 +42,7 @@ class Health:
         try:
             async with asyncio.timeout(_SECONDS):
                 await self._services.read(lambda connection: connection.execute(_ONE).scalar_one())
-                await self._services.storage.exists(_NOTHING, "")
+                await self._services.storage.exists(_NOTHING, _KEY)
         except Exception as error:  # noqa: BLE001  whatever it is, this server cannot work now
             return _not_ready(type(error).__name__)
         return PlainTextResponse("ready\n", headers=NOSNIFF)

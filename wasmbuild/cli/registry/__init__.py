@@ -8,6 +8,7 @@ __all__ = ["VERBS", "command"]
 
 VERBS = {
     "config": "Show the settings in force, and who said so.",
+    "health": "Ask a server whether it can work.",
     "stats": "Count what the registry holds.",
     "user": "Keep accounts.",
     "token": "Keep tokens for programs.",
