@@ -154,6 +154,8 @@ class Page:
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, Any] = field(default_factory=dict)
     """Names that its Python takes for granted."""
+    holds: tuple[str, ...] = ()
+    """What is true when its Python has run; a sample that only prints would be right with any outcome."""
     hosts: tuple[str, ...] = ()
     """Registries that ``given`` names and the page does not."""
     listens: Mapping[str, str] = field(default_factory=dict)
@@ -179,6 +181,7 @@ TABLE: Mapping[str, Page] = {
         (written("app.wasm", MODULE), "wasmbuild keys generate -o release"),
         {r"^ln -s": "is for a machine with containerd; tests/cli/test_verify_plugin.py calls the plugin"},
         {"is_daytime": lambda: True},
+        ("open_admission(None).admit(None).allowed",),
     ),
     "docs/airgap.md": Page(
         given=(
@@ -217,6 +220,7 @@ TABLE: Mapping[str, Page] = {
             "wasmbuild push 127.0.0.1:5000/acme/hello:1.0.0 --project hello --sign --key wasmbuild.key",
             written("password.txt", "correct horse battery\n"),
         ),
+        holds=("tag == '1.0.0'", "digest.startswith('sha256:ef622fbe70e9')"),
     ),
     "docs/how-to/deploy.md": Page(
         given=("mkdir deploy",),
@@ -245,6 +249,13 @@ TABLE: Mapping[str, Page] = {
     "docs/images.md": Page(
         given=(WASM, KEYS),
         elsewhere={r"^podman run": "needs a crun with an engine; tests/interop/test_images.py has both where they are"},
+    ),
+    "docs/how-to/release-wasmbuild.md": Page(
+        elsewhere=MAKE
+        | {
+            r"wasmbuild serve|^buildah": "is for an image; tests/interop/test_image.py builds it",
+            r"^wasmbuild verify|^sha256sum": "needs a release of ours; tests/e2e_build/test_self_release.py has one",
+        }
     ),
     "docs/index.md": Page(elsewhere={r"^python3 -m http.server": "serves the site until it is stopped"}),
     "docs/inspect.md": Page(
@@ -312,7 +323,8 @@ TABLE: Mapping[str, Page] = {
             "wasmbuild keys generate -o release",
             "wasmbuild push ghcr.io/acme/hello:1.0.0 hello.wasm --sign --key release.key",
             written("trust-policy.toml", ONE_KEY),
-        )
+        ),
+        holds=("evidence.outcome is Outcome.VERIFIED", "verdict.holds"),
     ),
     "docs/tutorial.md": Page(
         BUILDS,
