@@ -10,7 +10,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-heade
   pyproject.toml --extra server
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults e2e e2e-cluster interop conformance image lint audit format dist self-release bench claims docs man lock clean
+.PHONY: help setup demo test faults coverage fuzz mutation e2e e2e-cluster interop conformance image lint audit format dist self-release bench claims docs man lock clean
 
 help:                 ## say what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1	/p' Makefile
@@ -36,6 +36,20 @@ test: $(READY)        ## pass the tests
 
 faults: $(READY)      ## pass the tests with full disks, stalled clients, dying workers, wrong clocks and known attacks
 	$(BIN)/python -m pytest -n auto tests/server/faults
+
+coverage: $(READY)    ## pass the tests and the faults, and show what they reach; fails under 90 %
+	rm -rf build/coverage
+	$(BIN)/coverage run -m pytest -n auto --ignore tests/e2e_build --ignore tests/e2e_cluster --ignore tests/architecture \
+	  --deselect tests/unit/trust/test_policy.py::test_the_interface_needs_nothing_of_others_but_cryptography $(TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage html --quiet --directory build/coverage/html
+	$(BIN)/coverage report
+
+fuzz: $(READY)        ## look for inputs that break a promise; TARGET=reference SECONDS=60
+	$(BIN)/python -m tests.fuzz $(or $(TARGET),reference) --seconds $(or $(SECONDS),60)
+
+mutation: $(READY)    ## change a module, and see whether its tests notice; FILE=wasmbuild/trust/dsse.py
+	$(BIN)/python scripts/mutate.py $(or $(FILE),wasmbuild/trust/dsse.py)
 
 e2e: $(READY)         ## pass the tests with every compiler; fetches those first: about 700 MB
 	$(BIN)/python -m pytest -n auto tests/e2e_build

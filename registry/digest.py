@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from registry.errors import InvalidDigest
+from registry.words import quoted
 
 __all__ = ["ALGORITHMS", "Digest", "Hasher"]
 
@@ -45,15 +46,15 @@ class Digest:
         """
         match = _SHAPE.fullmatch(text)
         if match is None:
-            raise InvalidDigest(f"{_short(text)} is not a digest", hint="use sha256:<64 hex digits>")
+            raise InvalidDigest(f"{quoted(text)} is not a digest", hint="use sha256:<64 hex digits>")
         algorithm, encoded = match.groups()
         if algorithm not in ALGORITHMS:
             known = ", ".join(ALGORITHMS)
-            raise InvalidDigest(f"digest algorithm {_short(algorithm)} is not known", hint=f"use one of {known}")
+            raise InvalidDigest(f"digest algorithm {quoted(algorithm)} is not known", hint=f"use one of {known}")
         expected = ALGORITHMS[algorithm][1]
         if len(encoded) != expected:
             raise InvalidDigest(
-                f"{_short(text)} is not a digest",
+                f"{quoted(text)} is not a digest",
                 cause=f"{algorithm} has {expected} hex digits, here are {len(encoded)}",
             )
         return cls(algorithm, encoded)
@@ -71,7 +72,3 @@ class Digest:
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.encoded}"
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 80 else text[:77] + "...")

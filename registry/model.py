@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isinf
 from typing import Any, Self
 
 from registry.digest import Digest
@@ -71,13 +72,18 @@ def canonical_json(value: Json) -> bytes:
 def load_json(data: bytes, what: str) -> Json:
     """Parse untrusted JSON: UTF-8, no duplicate keys, no NaN, a bounded number of values, bounded nesting.
 
-    Every text in it can be encoded again. Raises InvalidDocument, in which ``what`` names the document.
+    Every text and number in it can be encoded again. Raises InvalidDocument, in which ``what`` names the document.
     """
     # A value in memory takes up to a hundred times its bytes: counted before there are any.
     if _structure(data) > _MAX_VALUES and _has_too_many_values(data):
         raise InvalidDocument(f"{what} has more than {_MAX_VALUES} values")
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        value = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_no_duplicates,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+        )
         if _SURROGATE.search(data):
             _check_texts(value)
     except (ValueError, RecursionError) as error:
@@ -113,6 +119,13 @@ def _no_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 
 def _no_constant(text: str) -> Json:
     raise ValueError(f"{text} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if isinf(number):
+        raise ValueError(f"{text[:40]} is larger than any number")
+    return number
 
 
 def _check_nesting(value: Json, what: str) -> None:

@@ -11,6 +11,7 @@ from typing import Self
 
 from registry.digest import Digest
 from registry.errors import InvalidDigest, InvalidReference
+from registry.words import quoted
 
 __all__ = ["MAX_REFERENCE", "Reference", "valid_repository", "valid_tag"]
 
@@ -100,14 +101,14 @@ def _split(text: str, name: str) -> tuple[str, str, str | None]:
     if not valid_repository(repository):
         raise _invalid(text, _repository_fault(repository, name))
     if colon and not valid_tag(tag):
-        raise _invalid(text, f"the tag {tag[:80]!r} must be 1 to 128 letters, digits, '_', '.' and '-'")
+        raise _invalid(text, f"the tag {quoted(tag)} must be 1 to 128 letters, digits, '_', '.' and '-'")
     return host, repository, tag if colon else None
 
 
 def _checked_host(text: str, host: str) -> str:
     match = _HOST.fullmatch(host)
     if match is None:
-        raise _invalid(text, f"{host[:80]!r} is not a host or host:port")
+        raise _invalid(text, f"{quoted(host)} is not a host or host:port")
     name, port = match["name"], match["port"]
     if name.startswith("["):
         try:
@@ -125,9 +126,8 @@ def _repository_fault(repository: str, name: str) -> str:
         return "there is no repository" if name else "it is empty"
     if repository.lower() != repository and valid_repository(repository.lower()):
         return f"repository names are lower case: {repository.lower()}"
-    return f"{repository[:80]!r} is not a repository name"
+    return f"{quoted(repository)} is not a repository name"
 
 
 def _invalid(text: str, cause: str) -> InvalidReference:
-    shown = text if len(text) <= 120 else text[:117] + "..."
-    return InvalidReference(f"{shown!r} is not a reference", cause=cause, hint=_HINT)
+    return InvalidReference(f"{quoted(text, 120)} is not a reference", cause=cause, hint=_HINT)

@@ -3,7 +3,7 @@
 import re
 import shlex
 
-__all__ = ["pasted", "printable"]
+__all__ = ["pasted", "printable", "quoted"]
 
 _UNSAFE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
@@ -17,6 +17,12 @@ def printable(text: str, limit: int = 600) -> str:
     beginning = text[: limit + 1]  # no character gets shorter
     escaped = _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}" if match[0] < "Ā" else _unicode(match[0]), beginning)
     return escaped if len(escaped) <= limit else escaped[:limit] + "…"
+
+
+def quoted(text: str, limit: int = 80) -> str:
+    """The text in quotes, as Python writes it, in at most ``limit`` + 2 characters, however long escapes make it."""
+    whole = repr(text) if len(text) <= limit else repr(text[: limit - 3] + "...")
+    return whole if len(whole) <= limit + 2 else whole[: limit - 2] + "..." + whole[0]
 
 
 def pasted(word: object) -> str:

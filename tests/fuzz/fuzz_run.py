@@ -22,7 +22,7 @@ from wasmtime import wat2wasm
 from registry.errors import Failure
 from registry.words import printable
 from tests.fuzz.corpus import COMPONENTS, MODULES
-from tests.fuzz.fuzz_wasm import mutated
+from tests.fuzz.targets.wasm import mutated
 from wasmbuild.run.calls.invocation import Invocation
 from wasmbuild.run.deciding.decision import decide
 from wasmbuild.run.deciding.wishes import parse_wish

@@ -228,6 +228,12 @@ def test_a_folder_becomes_a_project_with_its_own_name(tmp_path: Path, theirs: Pa
     assert names(tmp_path / "mine") == [".config", "script", "wasmbuild.toml"]
 
 
+def test_a_name_that_is_no_text_is_replaced(tmp_path: Path, theirs: Path) -> None:
+    (theirs / "wasmbuild.toml").write_text('[project]\nname = { a = 1 }\nversion = "0.1.0"\n')
+    new(str(theirs), tmp_path / "mine", name="mine")
+    assert load(tmp_path / "mine").name == "mine"
+
+
 def test_a_subfolder_of_a_folder(tmp_path: Path) -> None:
     new(str(templates_root()), tmp_path / "mine", name="mine", subfolder="go-cli")
     assert (tmp_path / "mine" / "go.mod").read_text().startswith("module example.com/mine\n")

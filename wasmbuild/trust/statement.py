@@ -84,7 +84,7 @@ class Statement:
         Raises InvalidDocument.
         """
         value = load_json(data, "the statement")
-        if not isinstance(value, dict) or value.get("_type") not in {STATEMENT_V1, _STATEMENT_V01}:
+        if not isinstance(value, dict) or value.get("_type") not in (STATEMENT_V1, _STATEMENT_V01):
             raise InvalidDocument("the signed text is not an in-toto statement of version 1")
         subjects = value.get("subject")
         if not isinstance(subjects, list) or not 1 <= len(subjects) <= _MAX_SUBJECTS:

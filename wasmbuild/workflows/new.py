@@ -112,7 +112,7 @@ def _named(data: bytes, name: str) -> bytes:
     try:
         document = tomlkit.parse(data.decode("utf-8"))
         project = document.get("project")
-        if not isinstance(project, dict) or project.get("name") in {None, name}:
+        if not isinstance(project, dict) or project.get("name") in (None, name):
             return data
         project["name"] = name
         return tomlkit.dumps(document).encode()

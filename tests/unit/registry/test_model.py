@@ -112,6 +112,8 @@ def changed(**fields):
         (changed(layers=[EMPTY.to_json()] * 10_001), OCI_MANIFEST, "more than 10000"),
         (b'{"schemaVersion":2,"schemaVersion":2}', OCI_MANIFEST, "same key twice"),
         (b'{"schemaVersion":NaN}', OCI_MANIFEST, "NaN"),
+        (b'{"schemaVersion":2,"a":1e999}', OCI_MANIFEST, "1e999 is larger than any number"),
+        (b'{"schemaVersion":2,"a":-1e999}', OCI_MANIFEST, "-1e999 is larger than any number"),
         (b"[" * 100 + b"]" * 100, OCI_MANIFEST, "nested deeper"),
         (b"[" * 100_000, OCI_MANIFEST, "not JSON"),
         (b" " * (MAX_MANIFEST + 1), OCI_MANIFEST, "more than"),

@@ -68,6 +68,14 @@ def test_what_is_wrong_is_said(text, said):
     assert caught.value.hint
 
 
+def test_the_longest_name():
+    assert valid_repository("a" * 255)
+    assert not valid_repository("a" * 256)
+    assert len(Reference.parse(f"r.io/{'a' * 250}").name) == 255
+    with pytest.raises(InvalidReference, match="longer than 255"):
+        Reference.parse(f"r.io/{'a' * 251}")
+
+
 @given(st.text(max_size=400))
 def test_any_text_is_a_reference_or_refused(text):
     try:
@@ -87,3 +95,8 @@ def test_pinned_and_short():
     assert reference.selector == DIGEST
     assert Reference.parse("r.io/a:1").selector == "1"
     assert Reference.parse("r.io/a").selector is None
+
+
+def test_the_short_form_cuts_a_digest():
+    assert Reference.parse("r.io/a:b").short == "r.io/a:b"
+    assert Reference.parse(f"r.io/a@{DIGEST}").short == f"r.io/a@sha256:{'b' * 12}"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.words import pasted, printable
+from registry.words import pasted, printable, quoted
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,24 @@ def test_what_is_pasted_is_one_word(word):
 def test_what_is_pasted_is_printable():
     assert pasted("a\x1b[2J;b") == "'a\\x1b[2J;b'"
     assert pasted("ghcr.io/acme/hello:1.0.0@sha256:ab") == "ghcr.io/acme/hello:1.0.0@sha256:ab"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "'plain'"),
+        ("it's", '"it\'s"'),
+        ("x" * 20, f"'{'x' * 20}'"),
+        ("x" * 21, f"'{'x' * 17}...'"),
+        ("\0" * 5, "'\\x00\\x00\\x00\\x00\\x00'"),
+        ("\0" * 20, "'\\x00\\x00\\x00\\x00\\...'"),
+    ],
+)
+def test_what_is_quoted(text, shown):
+    assert quoted(text, 20) == shown
+
+
+@given(st.text())
+def test_quotes_are_short_and_on_one_line(text):
+    assert len(quoted(text, 30)) <= 32
+    assert quoted(text, 30) == printable(quoted(text, 30))

@@ -132,6 +132,7 @@ BROKEN_BUNDLES = {
         "verificationMaterial", "timestampVerificationData", value={"rfc3161Timestamps": [{}] * 33}
     ),
     "two-signatures": mutated("dsseEnvelope", "signatures", value=[SIGNATURE, SIGNATURE]),
+    "signatures-an-object": mutated("dsseEnvelope", "signatures", value={"0": SIGNATURE}),
     "no-signature": mutated("dsseEnvelope", "signatures", value=[]),
     "signature-a-text": mutated("dsseEnvelope", "signatures", value=["x"]),
     "signature-with-more": mutated("dsseEnvelope", "signatures", 0, "extra", value=1),
@@ -234,6 +235,8 @@ def test_a_statement_round_trip():
         {"_type": "https://in-toto.io/Statement/v0.1", "predicateType": COSIGN_SIGN},
         {"_type": "https://in-toto.io/Statement/v0.2"},
         {"_type": None},
+        {"_type": {}},
+        {"_type": []},
         {"subject": []},
         {"subject": {}},
         {"subject": ["x"]},
