@@ -10,8 +10,6 @@ from wasmbuild.cli.main import _program
 
 __all__ = ["commands", "overview", "variables"]
 
-_SECTIONS = ("Options", "Build", "Registry", "Connection", "Output")
-
 
 def commands() -> dict[str, str]:
     """The pages of all verbs, by the name of the verb."""
@@ -71,8 +69,7 @@ def _lines(page: CommandPage) -> Iterator[str]:
     yield f'```text title="Usage"\n{page.usage}\n```\n'
     yield f'```text title="Example"\n{page.example}\n```\n'
     yield from _choices(page.arguments)
-    ordered = sorted(page.options, key=lambda each: _SECTIONS.index(each.section))
-    for section, members in groupby(ordered, key=lambda each: each.section):
+    for section, members in groupby(page.options, key=lambda each: each.section):
         rows = [_row(each) for each in members if each.names != "-h, --help"]
         if rows:
             title = "option" if section == "Options" else f"option ({section.lower()})"

@@ -119,7 +119,9 @@ def http_page() -> str:
         "From the routes of the server itself. Numbers of end-points are those of the [OCI distribution "
         "specification](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md), whose errors "
         "(`errors[].code`, `message`, `detail`) every answer of 400 and more has.\n\n"
-        "Any request may also be answered with 401 or 403 ([who may do what](server-access.md)), 405, 408 (the client "
+        "Any request may also be answered with 400 (a name, a digest or a number that is none), 401 or 403 "
+        "([who may do what](server-access.md)), 405, 408 (the client "
         "stands still), 429 (too many requests) and 503 with `Retry-After`. `Docker-Content-Digest` is on every "
-        "answer about a manifest or a blob.\n\n" + table(("method", "path", "does", "answers", "written in"), rows)
+        "answer about a manifest or a blob. A manifest may be pushed with [a lease](server-collection.md#leases), the "
+        "header `Wasmbuild-Lease`.\n\n" + table(("method", "path", "does", "answers", "written in"), rows)
     )

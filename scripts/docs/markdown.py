@@ -1,12 +1,14 @@
 """Small pieces of Markdown, and the tables of pages."""
 
+import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Table", "code", "row", "table", "tables_of", "text"]
+__all__ = ["Table", "code", "row", "table", "tables_of", "text", "with_bars"]
 
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
+_SPECIAL = re.compile(r"([\\`*_\[\]|#])")
+_BARRED = re.compile(r"`([^`\n]*\\\|[^`\n]*)`")
 _CELL = re.compile(r"(?<!\\)\|")
 
 
@@ -20,12 +22,25 @@ class Table:
 
 def text(words: str) -> str:
     """Words that are nothing but words."""
-    return _SPECIAL.sub(r"\\\1", words)
+    return html.escape(_SPECIAL.sub(r"\\\1", words), quote=False)  # no backslash is taken before < and >
 
 
 def code(words: str) -> str:
     """Words as code, also in a table."""
     return f"`{words}`".replace("|", "\\|") if words else ""
+
+
+def with_bars(words: str) -> str:
+    """A text with the code of its tables as the generator takes it: there a backslash before a bar is shown."""
+    lines = (_BARRED.sub(_entities, line) if line.startswith("|") else line for line in words.split("\n"))
+    return "\n".join(lines)
+
+
+def _entities(found: re.Match[str]) -> str:
+    plain = found[1].replace("\\|", "|")
+    return (
+        f"<code>{''.join(each if each.isalnum() or each in ' -.,=/:' else f'&#{ord(each)};' for each in plain)}</code>"
+    )
 
 
 def row(cells: Iterable[str]) -> str:

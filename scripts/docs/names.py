@@ -15,11 +15,21 @@ from scripts.docs.markdown import code, table, text
 from wasmbuild.kinds import kind_of_type
 from wasmbuild.trust.predicates import PREDICATE_TYPES
 
-__all__ = ["ANNOTATIONS", "MEDIA_TYPES", "VARIABLES", "environment_page", "found_in", "names_page", "variables_in"]
+__all__ = [
+    "ANNOTATIONS",
+    "MEDIA_TYPES",
+    "VARIABLES",
+    "annotations_in",
+    "environment_page",
+    "found_in",
+    "names_page",
+    "variables_in",
+]
 
 _MEDIA_TYPE = re.compile(r"application/[A-Za-z0-9.+-]*[A-Za-z0-9](?:;version=[0-9.]+)?")
 _ANNOTATION = re.compile(
-    r"(?:org\.opencontainers|dev\.sigstore|dev\.cosignproject|io\.cncf|vnd\.wasmbuild)\.[A-Za-z0-9./-]+"
+    r"(?:org\.opencontainers|dev\.sigstore|dev\.cosignproject|io\.cncf|vnd\.wasmbuild)\.[A-Za-z0-9./#-]+"
+    r"|(?:[a-z0-9-]+\.)+[a-z]+/(?:variant|predicate-type)"
 )
 _VARIABLE = re.compile(r"WASMBUILD_[A-Z_]*[A-Z]")
 _ABOUT_NAMES = (
@@ -31,6 +41,8 @@ _ABOUT_VARIABLES = (
     "several times is separated by spaces, paths by `:`.\n"
 )
 _TEXT = re.compile(r'"([^"\\\n]{3,200})"')
+_NO_ANNOTATIONS = re.compile(r"io\.cncf\.notary(\.[A-Za-z]+)?|org\.opencontainers\.image|vnd\.wasmbuild\.action\.v1")
+"""What looks like annotations: headers of Notation's envelopes, and beginnings of names."""
 _EVERYDAY = frozenset({"application/json", "application/octet-stream", "application/vnd.cyclonedx"})
 
 MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
@@ -85,6 +97,9 @@ ANNOTATIONS: Mapping[str, str] = MappingProxyType(
         "dev.sigstore.cosign/chain": "the authorities of that certificate",
         "dev.sigstore.cosign/bundle": "the entry of a transparency log, in that form",
         "dev.sigstore.cosign/rfc3161timestamp": "a timestamp, in that form",
+        "in-toto.io/predicate-type": "the predicate's type, on a statement that nobody signed, as BuildKit writes it",
+        "io.cncf.notary.x509chain.thumbprint#S256": "the SHA-256 of each certificate, on a signature of Notation",
+        "module.wasm.image/variant": "`compat`, on an [image](images.md): crun knows it by that",
         "vnd.wasmbuild.action.signature": "who vouches for an entry of a shared build cache",
     }
 )
@@ -100,6 +115,8 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
         "WASMBUILD_MESSAGE, WASMBUILD_ANSWER, WASMBUILD_ZIG": "set by wasmbuild itself for programs that it starts",
         "WASMBUILD_LEFT_OUT": "in GitLab's dotenv report: which values did not fit into it",
         "WASMBUILD_REGISTRY_…": "[the server's settings](server-settings.md), one variable for each",
+        "WASMBUILD_REGISTRY_HOST_USERNAME, …_PASSWORD, …_IDENTITY_TOKEN, …_REGISTRY_TOKEN": "credentials for "
+        "one registry; [how its host is written](registries.md#credentials)",
         "WASMBUILD_ID_TOKEN": "a token of a workload, to log in without a secret",
         "WASMBUILD_ID_TOKEN_FILE": "a file with such a token",
         "SIGSTORE_ID_TOKEN": "a token of a workload, for keyless signatures",
@@ -111,7 +128,16 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
         "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY": "proxies, for registries and for what compilers fetch",
         "REQUESTS_CA_BUNDLE, SSL_CERT_FILE, CURL_CA_BUNDLE": "authorities to trust",
         "WASI_SDK_PATH": 'an SDK of WASI, for `toolchain = "system"` of C and C++',
-        "GITHUB_ACTIONS, GITLAB_CI": "which CI this is; see the page about CI",
+        "XDG_CONFIG_HOME, XDG_CACHE_HOME, XDG_STATE_HOME": "the folders in which ours are, where nothing else is said",
+        "XDG_RUNTIME_DIR": "where podman's credentials are looked for, too",
+        "PIP_INDEX_URL and pip's others": "from where compilers come, as pip reads them",
+        "GITHUB_ACTIONS, GITLAB_CI": "`true`: [a job of that CI system](ci-output.md)",
+        "GITHUB_WORKSPACE, CI_PROJECT_DIR": "the checkout of a job, from which paths are written",
+        "GITHUB_OUTPUT, GITHUB_STEP_SUMMARY": "the files that a job's [results](ci-output.md) are added to",
+        "GITHUB_REF_TYPE, GITHUB_REF_NAME, CI_COMMIT_TAG": "the tag that a job runs for, to [release](release.md)",
+        "ACTIONS_ID_TOKEN_REQUEST_URL, ACTIONS_ID_TOKEN_REQUEST_TOKEN": "where GitHub gives a job its "
+        "[identity](trusted-publishing.md)",
+        "GITHUB_…, CI_…": "what [provenance](provenance.md) says of a job",
     }
 )
 """Variables that are no option's."""
@@ -138,10 +164,15 @@ def variables_in(sources: Path) -> set[str]:
     return set(found_in(sources, _VARIABLE))
 
 
+def annotations_in(sources: Path) -> list[str]:
+    """The annotations that the sources name."""
+    return [name for name in found_in(sources, _ANNOTATION) if not _NO_ANNOTATIONS.fullmatch(name)]
+
+
 def names_page(sources: Path) -> str:
     """Media types, annotations and predicate types."""
     types = [name for name in found_in(sources, _MEDIA_TYPE) if name not in _EVERYDAY]
-    notes = [name for name in found_in(sources, _ANNOTATION) if name in ANNOTATIONS or name.startswith("vnd.wasmbuild")]
+    notes = annotations_in(sources)
     short = defaultdict(list)
     for name, predicate in PREDICATE_TYPES.items():
         short[predicate].append(name)

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from scripts.docs import commands, http, names, settings
+from scripts.docs.markdown import with_bars
 
 __all__ = ["CHECKOUT", "FRONT", "destination", "error_headings", "site_text", "write_pages"]
 
@@ -135,7 +136,7 @@ def _linked(found: re.Match[str], page: Path) -> str:
 
 def _write(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    path.write_text(_outside_code(text, with_bars))
     return path
 
 

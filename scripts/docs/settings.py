@@ -79,7 +79,7 @@ def _settings(kind: type, prefix: str, shown: dict[str, str]) -> Iterator[Settin
         else:
             variable = "" if "[" in key else PREFIX + key.replace(".", "_").upper()
             default = shown.get(key, "") if "[" not in key else _default(each)
-            yield Setting(key, _takes(hint), "required" if key == "data" else default, variable)
+            yield Setting(key, _takes(hint, each.name, default), "required" if key == "data" else default, variable)
 
 
 def _default(field: "Field[Any]") -> str:
@@ -89,7 +89,12 @@ def _default(field: "Field[Any]") -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
 
 
-def _takes(hint: Any) -> str:  # noqa: ANN401 - a type
+def _takes(hint: Any, name: str, default: str) -> str:  # noqa: ANN401 - a type
+    """What a setting takes; numbers are told apart as the server does that shows them."""
+    if hint is float and "_per_" in name:
+        return "number"
+    if hint is int and default.endswith("B"):
+        return "bytes, or `64MiB`, `1GB`"
     if get_origin(hint) is Literal:
         return " or ".join(code(f'"{each}"') for each in get_args(hint))
     if get_origin(hint) in (tuple, frozenset):

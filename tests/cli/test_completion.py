@@ -1,6 +1,7 @@
 """Completion: what bash gets for the tab key, and that nothing goes wrong where a line or a folder is bad."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from wasmbuild.cli.main import run
+from wasmbuild.cli.completing import complete
+from wasmbuild.cli.main import _program, run
 from wasmbuild.workflows.templates import templates
 
 BIN = str(Path(sys.executable).parent)
@@ -33,6 +35,24 @@ def completed(folder, *lines):
     return finished.stdout.splitlines()
 
 
+@pytest.fixture
+def answered(tmp_path, monkeypatch, capfdbinary):
+    """What a shell in the folder is told for lines, by a function; without the shell and without a process."""
+
+    def answer(shell, *lines):
+        monkeypatch.chdir(tmp_path)
+        told = []
+        for line in lines:
+            monkeypatch.setenv("COMP_WORDS", line)
+            last = line.rpartition(" ")[2]
+            monkeypatch.setenv("COMP_CWORD", last if shell == "fish" else str(line.count(" ")))
+            complete(_program, f"{shell}_complete")
+            told.append(capfdbinary.readouterr().out.decode().removesuffix("\n"))
+        return told
+
+    return answer
+
+
 def test_words_of_all_kinds_in_bash(tmp_path):
     (tmp_path / "wasmbuild.toml").write_text('[target.web]\n[target.worker]\n[target."$(touch x) *"]\n[target.api]\n')
     found = completed(
@@ -45,6 +65,9 @@ def test_words_of_all_kinds_in_bash(tmp_path):
         "wasmbuild build --target w",
         "wasmbuild build --target ''",
         "wasmbuild build --no-c",
+        "wasmbuild build --target = wo",
+        "wasmbuild push --sbom =",
+        "wasmbuild push --sbom = spdx --sig",
         "wasmbuild nonsense x",
     )
     assert found == [
@@ -56,35 +79,61 @@ def test_words_of_all_kinds_in_bash(tmp_path):
         "web worker",
         "web worker api",
         "--no-cache",
+        "worker",
+        "cyclonedx spdx none",
+        "--sign --signature-format",
         "",
     ]
     assert not (tmp_path / "x").exists()
 
 
-def test_places_are_files_or_the_repository_of_the_project(tmp_path):
+def test_places_are_files_or_the_repository_of_the_project(tmp_path, answered):
     lines = [
         "wasmbuild run hel",
         "wasmbuild push regis",
         "wasmbuild push ./",
         "wasmbuild push --key re",
+        "wasmbuild run -- --he",
         "wasmbuild ls h",
     ]
-    assert [line for line in completed(tmp_path, *lines) if line] == ["compopt -o default"] * 4
+    assert answered("bash", *lines) == ["file,hel", "file,regis", "file,./", "file,re", "file,--he", ""]
     (tmp_path / "wasmbuild.toml").write_text('[registry]\nrepository = "registry.example.com/hello"\n')
-    found = completed(tmp_path, *lines)
-    assert [line for line in found if line] == [
-        "compopt -o default", "registry.example.com/hello", "compopt -o default", "compopt -o default"
-    ]  # fmt: skip
+    assert answered("bash", *lines[:3]) == ["file,hel", "plain,registry.example.com/hello", "file,./"]
 
 
-def test_the_words_of_commands(tmp_path):
-    found = completed(tmp_path, "wasmbuild man pus", "wasmbuild man registry us", "wasmbuild man registry user ad")
-    assert found == ["push", "user", "add"]
+def test_a_place_that_a_project_makes_up_is_not_offered(tmp_path, answered):
+    (tmp_path / "wasmbuild.toml").write_text('[registry]\nrepository = "r$(touch x)"\n')
+    assert answered("bash", "wasmbuild push r") == ["file,r"]
 
 
-def test_a_broken_project_completes_to_nothing(tmp_path):
+def test_the_words_of_commands(answered):
+    found = answered("bash", "wasmbuild man pus", "wasmbuild man registry us", "wasmbuild man registry user ad")
+    assert found == ["plain,push", "plain,user", "plain,add"]
+
+
+def test_a_broken_project_completes_to_nothing(tmp_path, answered):
     (tmp_path / "wasmbuild.toml").write_text("this is [ no toml")
-    assert completed(tmp_path, "wasmbuild build --target w") == [""]
+    assert answered("bash", "wasmbuild build --target w") == [""]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_value_after_a_sign_stays_behind_its_option(shell, answered):
+    """zsh and fish put the answer in the place of the whole word; bash does where nothing breaks words at the sign."""
+    (told,) = answered(shell, "wasmbuild push --sbom=sp")
+    assert "--sbom=spdx" in re.split(r"[,\n\t]", told)
+    (word,) = answered(shell, "wasmbuild explain -- --x=wb401")
+    assert re.split(r"[,\n\t]", word)[1] == "--x=WB401"
+
+
+def test_fish_is_told_all_of_a_description(answered, capfdbinary):
+    assert answered("fish", "wasmbuild pus") == ["plain,push\tBuild, push and sign an artifact."]
+    assert run(["completion", "fish"]) == 0
+    assert b'string split --max 1 ","' in capfdbinary.readouterr().out
+
+
+def test_zsh_finds_files_after_a_sign(capsys):
+    assert run(["completion", "zsh"]) == 0
+    assert capsys.readouterr().out.count("compset -P 1 '--*='; _path_files -") == 2
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -120,3 +169,11 @@ def test_a_word_of_the_shell_is_no_command(tmp_path):
     line = shlex.quote("$(touch pwned)")
     assert completed(tmp_path, f"wasmbuild explain {line}") == [""]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["completion", "ci init"])
+def test_the_choices_for_a_missing_word_are_one_readable_line(capfd, command):
+    assert run(command.split()) == 2
+    said = capfd.readouterr().err.splitlines()[0]
+    assert "Choose from: " in said
+    assert "\\x" not in said

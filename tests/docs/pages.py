@@ -245,6 +245,9 @@ TABLE: Mapping[str, Page] = {
         given=(*IN_PROJECT, WASM, "wasmbuild push registry.example.com/ci/python:3.12 hello.wasm")
     ),
     "docs/how-to/languages.md": Page(given=(written("existing/main.zig", "pub fn main() void {}\n"),)),
+    "docs/how-to/replicas.md": Page(
+        elsewhere={r"^docker compose": "needs Docker; tests/e2e_cluster does the same without"}
+    ),
     "docs/how-to/verify-with-cosign.md": Page(INTEROP, (PROJECT, KEYS, "wasmbuild keys generate -o other")),
     "docs/images.md": Page(
         given=(WASM, KEYS),

@@ -94,6 +94,8 @@ class Player:
             if block.language == "python" and not page.reason(block.title or "python"):
                 exec(compile(self.real(block.text), str(block), "exec"), variables)
             self.play_block(block, page)
+        for claim in page.holds:
+            assert eval(claim, variables), f"{name}: {claim}"
 
     def play_block(self, block: Block, page: Page) -> None:
         """The commands of one block. Raises AssertionError, with the place, for what differs."""

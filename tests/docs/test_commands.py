@@ -5,9 +5,11 @@ The pages with compilers are played in tests/e2e_build, those with programs of o
 
 import json
 import re
+import shlex
 import shutil
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,8 @@ from tests.cli.test_terminal import Terminal
 from tests.docs.blocks import PAGES, Block, blocks_of, commands_of, prose_of, text_of
 from tests.docs.pages import MAIN, ONE_KEY, TABLE, Page, authorities, not_run, page_of
 from tests.docs.playing import like, playable, playing
+from wasmbuild.cli.run import BEFORE
+from wasmbuild.cli.run import command as run_command
 from wasmbuild.configuration import read_settings
 from wasmbuild.project.parsing import parse
 from wasmbuild.run.deciding.policy import read_policy
@@ -56,6 +60,32 @@ def test_commands_are_in_blocks_that_are_run(name):
             assert not COMMAND.search(block.text), f"{block}: commands are in a block console or sh"
     indented = re.findall(r"^    .+$", prose_of(name), re.MULTILINE)
     assert [line for line in indented if COMMAND.search(line.strip())] == []
+
+
+def _given_to_the_program(line: str) -> set[str]:
+    """The options of run that a command line has behind the artifact, where they are the program's."""
+    words = shlex.split(line, comments=True)
+    places = [place for place in range(len(words)) if words[place : place + 2] == ["wasmbuild", "run"]]
+    found: set[str] = set()
+    for place in places:
+        context = run_command.make_context("run", words[place + 2 :], resilient_parsing=True)
+        arguments = context.params["arguments"]
+        if arguments[:1] != ("--",):
+            found |= {word.partition("=")[0] for word in arguments} & set(BEFORE)
+    return found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_options_of_run_stand_before_the_artifact(name):
+    for block in blocks_of(name):
+        if block.language in ("console", "sh"):
+            for command in commands_of(block):
+                assert not _given_to_the_program(command.line), f"{block}: {command.line}"
+
+
+def test_an_option_behind_the_artifact_is_found():
+    assert _given_to_the_program("wasmbuild run ghcr.io/acme/hello:1.0.0 --key wasmbuild.pub") == {"--key"}
+    assert not _given_to_the_program("wasmbuild run --key wasmbuild.pub ghcr.io/acme/hello:1.0.0 -- --key x")
 
 
 def test_what_is_not_run_is_little_and_has_a_reason():
@@ -176,6 +206,17 @@ def test_a_page_that_says_what_does_not_happen_is_found(language, text, tmp_path
         pytest.raises(AssertionError, match=r"page\.md:1"),
     ):
         player.play_block(Block("page.md", 1, language, "", text), page)
+
+
+def test_a_sample_of_another_outcome_is_found(tmp_path, capfd, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = "docs/languages.md"
+    page = replace(page_of(name), holds=("TestGrain.files == {}",))
+    with (
+        playing(name, page, tmp_path / "work", capfd) as player,
+        pytest.raises(AssertionError, match=r"languages\.md: TestGrain"),
+    ):
+        player.play(name, page)
 
 
 def test_a_dialogue_without_a_command_is_refused():

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from registry.client.environment import _SUFFIXES
 from registry.server.config.values import duration, size
 from scripts.docs import http, names, settings
 from scripts.docs.commands import commands, variables
@@ -65,6 +66,19 @@ def test_the_tables_say_the_defaults_that_the_code_has(setting):
     said = re.sub(r"(\d+) (\w+?)s?$", lambda found: found[1] + WORDS.get(found[2], found[0]), said)
     said = said.replace(" a second", "").replace(" MiB", "MiB")
     assert amount(said) == amount(setting.default), page
+
+
+def test_what_a_setting_takes_is_what_the_server_reads():
+    """A count a second is no time, and a size may have a unit; what has a unit is shown with it."""
+    takes = {each.key: (each.takes, each.default) for each in settings.server_settings()}
+    assert takes["access.requests_per_second"][0] == takes["port"][0] == "number"
+    assert {key for key, (kind, _) in takes.items() if kind.startswith("bytes")} == {
+        "max_blob", "collection.scrub_rate", "observing.log_bytes", "admission.max_read",
+    }  # fmt: skip
+    for key, (kind, default) in takes.items():
+        if kind.startswith("seconds") and default:
+            assert duration(default) >= 0, key
+            assert default[-1].isalpha(), key
 
 
 def amount(text):
@@ -144,12 +158,25 @@ def test_names_are_those_of_the_sources():
     assert set(names.MEDIA_TYPES) <= set(types)
     ours = {name for name in types if name.startswith("application/vnd.wasmbuild.")}
     assert ours <= set(names.MEDIA_TYPES)
-    assert set(names.ANNOTATIONS) <= set(names.found_in(CHECKOUT, re.compile(r"\S+")))
+    assert set(names.annotations_in(CHECKOUT)) == set(names.ANNOTATIONS)
 
 
 def test_every_variable_of_ours_is_in_the_table():
     named = {name for each in names.VARIABLES for name in each.split(", ")}
     assert names.variables_in(CHECKOUT) - named - set(variables()) == set()
+    assert {f"…_{suffix}" for suffix in _SUFFIXES} <= named | {"…_USERNAME"}
+
+
+def test_every_variable_that_is_read_is_in_the_table():
+    """Of whomever it is: what is asked of the environment by a name that stands there."""
+    read = re.compile(r"""(?:environ(?:ment)?(?:\.get\(|\[)|_path\(environment, )"([A-Z][A-Z_]+)\"""")
+    sources = [*CHECKOUT.glob("wasmbuild/**/*.py"), *CHECKOUT.glob("registry/**/*.py")]
+    asked = {name for source in sources for name in read.findall(source.read_text())}
+    assert {"CI_PROJECT_DIR", "REGISTRY_AUTH_FILE"} <= asked
+    named = set(re.findall(r"[A-Z][A-Z_]+", " ".join(names.VARIABLES)))
+    everyday = {"PATH", "TERM", "GIT_CONFIG_COUNT"}
+    left = asked - named - everyday
+    assert {name for name in left if not name.startswith(("GITHUB_", "CI_", "PIP_", "_WASMBUILD"))} == set()
 
 
 # -- errors -------------------------------------------------------------------------------------------------
@@ -191,8 +218,10 @@ def test_links_of_the_site_lead_to_pages(site):
 
 def test_every_command_has_a_page(site):
     assert {path.stem for path in (site / "reference/commands").iterdir()} == {"index", *commands()}
+    assert not [path for path in site.rglob("*.md") if re.search(r"^\|.*`[^`]*\\\|", path.read_text(), re.MULTILINE)]
     push = (site / "reference/commands/push.md").read_text()
     assert "| `--dry-run` | Say what would be pushed, and push nothing. |   | `WASMBUILD_PUSH_DRY_RUN` |" in push
+    assert "| Transfers at once. From 1 to 64. | `4` | `WASMBUILD_CONCURRENCY` |" in push
     assert "| `bundle,legacy` | `WASMBUILD_PUSH_SIGNATURE_FORMAT` |" in push  # a default that only its help says
 
 

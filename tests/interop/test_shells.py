@@ -19,12 +19,18 @@ zpty -w -n shell $'wasmbuild registry bac\\t'
 zpty -r -m shell line '*registry backup*' && print completed
 zpty -w -n shell $'\\Cuwasmbuild push --sbom c\\t'
 zpty -r -m shell line '*--sbom cyclonedx*' && print completed
+zpty -w -n shell $'\\Cuwasmbuild push --sbom=c\\t'
+zpty -r -m shell line '*--sbom=cyclonedx*' && print completed
+zpty -w -n shell $'\\Cuwasmbuild verify --key=two\\t'
+zpty -r -m shell line '*--key=two\\\\ words*' && print completed
 zpty -d shell
 """
 FISH = """
 wasmbuild completion fish | source
+complete -C 'wasmbuild pus'
 complete -C 'wasmbuild registry ba'
 complete -C 'wasmbuild push --sbom '
+complete -C 'wasmbuild push --sbom=s'
 complete -C 'wasmbuild explain wb10'
 """
 
@@ -38,15 +44,17 @@ def printed(*command, **settings):
 
 
 def test_zsh(tmp_path):
-    assert printed(find("zsh"), "-f", "-c", ZSH, cwd=tmp_path).splitlines()[-2:] == ["completed", "completed"]
+    (tmp_path / "two words").touch()
+    assert printed(find("zsh"), "-f", "-c", ZSH, cwd=tmp_path).splitlines()[-4:] == ["completed"] * 4
 
 
 def test_fish(tmp_path):
     home = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)}
     words = printed("env", *(f"{name}={value}" for name, value in home.items()), find("fish"), "-c", FISH)
     assert [line.split("\t")[0] for line in words.splitlines()] == [
-        "backup", "cyclonedx", "none", "spdx", "WB101", "WB102", "WB103",
+        "push", "backup", "cyclonedx", "none", "spdx", "--sbom=spdx", "WB101", "WB102", "WB103",
     ]  # fmt: skip
+    assert "push\tBuild, push and sign an artifact." in words
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Every command as data, read from what click knows: for manual pages and the reference.
 
-Not here: how a page looks (``wasmbuild.ui.roff``, ``scripts/docs``). Reading all of it imports every verb.
+Not here: how a page looks (``manpages``, ``scripts/docs``). Reading all of it imports every verb.
 """
 
 import inspect
@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import click
+
+from wasmbuild.cli.parameters import SECTIONS
 
 __all__ = ["ArgumentPage", "CommandPage", "OptionPage", "command_pages"]
 
@@ -81,7 +83,9 @@ def _pages(command: click.Command, context: click.Context, words: tuple[str, ...
 def _page(
     command: click.Command, context: click.Context, words: tuple[str, ...], below: tuple[tuple[str, ...], ...]
 ) -> CommandPage:
+    """A command; its options by their sections, in the order of help."""
     shown = [each for each in command.get_params(context) if not getattr(each, "hidden", False)]
+    options = (_option(each, context) for each in shown if isinstance(each, click.Option))
     paragraphs = tuple(" ".join(text.split()) for text in inspect.cleandoc(command.help or "").split("\n\n") if text)
     return CommandPage(
         words=words,
@@ -90,7 +94,7 @@ def _page(
         paragraphs=paragraphs,
         example=(command.epilog or "").removeprefix(_EXAMPLE),
         arguments=tuple(_argument(each, context) for each in shown if isinstance(each, click.Argument)),
-        options=tuple(_option(each, context) for each in shown if isinstance(each, click.Option)),
+        options=tuple(sorted(options, key=lambda each: SECTIONS.index(each.section))),
         commands=below,
     )
 
@@ -107,13 +111,21 @@ def _option(option: click.Option, context: click.Context) -> OptionPage:
     said = _DEFAULT.fullmatch(text)
     return OptionPage(
         names=record[0] if record else ", ".join(option.opts),
-        text=said[1] if said else text,
+        text=f"{said[1] if said else text}{_bounds(option)}",
         variables=tuple(extra.get("envvars", ())),
         default=said[2] if said else extra.get("default", ""),
         choices=_choices(option),
         section=getattr(option, "section", "Options"),
         required=option.required,
     )
+
+
+def _bounds(option: click.Option) -> str:
+    """What a number may be, as a sentence behind what it is; empty where it may be any."""
+    if not isinstance(option.type, click.IntRange | click.FloatRange) or option.type.min is None:
+        return ""
+    most = option.type.max
+    return f" At least {option.type.min:g}." if most is None else f" From {option.type.min:g} to {most:g}."
 
 
 def _choices(parameter: click.Parameter) -> tuple[str, ...]:

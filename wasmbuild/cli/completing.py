@@ -11,9 +11,27 @@ from contextlib import suppress
 from pathlib import Path
 
 import click
-from click.shell_completion import CompletionItem, shell_complete
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ShellComplete,
+    ZshComplete,
+    add_completion_class,
+    shell_complete,
+)
 
-__all__ = ["VARIABLE", "command_words", "complete", "error_codes", "files", "places", "targets", "template_names"]
+__all__ = [
+    "SHELLS",
+    "VARIABLE",
+    "command_words",
+    "complete",
+    "error_codes",
+    "files",
+    "places",
+    "targets",
+    "template_names",
+]
 
 VARIABLE = "_WASMBUILD_COMPLETE"
 """What the scripts of click ask with: the name of a shell, and ``_complete``."""
@@ -23,8 +41,47 @@ _SAFE = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 """Of names that a project says: bash splits and expands an answer."""
 
 
+class _Joined(ShellComplete):
+    """Completes ``--option=value``, where the shell replaces the whole word, and not what is after the sign."""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
+        """What click finds, which is the value alone, with the option before it."""
+        option, sign, _ = incomplete.partition("=")
+        found = super().get_completions(args, incomplete)
+        if not sign or not option.startswith("--"):
+            return found
+        return [CompletionItem(f"{option}={each.value}", each.type, each.help) for each in found]
+
+
+class _Bash(_Joined, BashComplete):
+    """Completes ``--option=value``, where bash makes three words of it."""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """The words of the line without those signs."""
+        words, incomplete = super().get_completion_args()
+        return [word for word in words if word != "="], incomplete
+
+
+class _Zsh(_Joined, ZshComplete):
+    """What click has for zsh, which would put the value in the place of the option, too, and find no file there."""
+
+    source_template = ZshComplete.source_template.replace(" _path_files", " compset -P 1 '--*='; _path_files")
+
+
+class _Fish(_Joined, FishComplete):
+    """What click has for fish, whose script cuts descriptions at a comma."""
+
+    source_template = FishComplete.source_template.replace('string split ","', 'string split --max 1 ","')
+
+
+SHELLS: dict[str, type[ShellComplete]] = {"bash": _Bash, "zsh": _Zsh, "fish": _Fish}
+"""Those that can be asked for: what makes the script of each, and answers it."""
+
+
 def complete(program: click.Command, instruction: str) -> None:
     """Answer a shell on stdout; with nothing where the line, or a file of the folder, cannot be read."""
+    for name, kind in SHELLS.items():
+        add_completion_class(kind, name)
     with suppress(Exception), Path(os.devnull).open("w") as nowhere:
         sys.stderr, kept = nowhere, sys.stderr
         try:

@@ -27,7 +27,6 @@ EXIT_STATUS = {
 }
 _OF_GUESTS = frozenset({ExitCode.TIMED_OUT, ExitCode.TRAPPED, ExitCode.OUT_OF_MEMORY, ExitCode.OUT_OF_FUEL})
 _RUNS_GUESTS = frozenset({"run"})
-_SECTIONS = ("Options", "Build", "Registry", "Connection", "Output")
 
 
 def page_name(words: tuple[str, ...]) -> str:
@@ -82,8 +81,7 @@ def _commands(commands: tuple[tuple[str, ...], ...], summaries: dict[tuple[str, 
 
 
 def _options(options: tuple[OptionPage, ...]) -> Iterator[str]:
-    ordered = sorted(options, key=lambda each: _SECTIONS.index(each.section))
-    for section, members in groupby(ordered, key=lambda each: each.section):
+    for section, members in groupby(options, key=lambda each: each.section):
         yield f".SH {section.upper() if section == 'Options' else _quoted(f'{section} options'.upper())}"
         for option in members:
             yield from (".TP", f".B {_text(option.names)}", _text(option.text))
@@ -101,7 +99,7 @@ def _exit_status(words: tuple[str, ...]) -> Iterator[str]:
 
 
 def _block(text: str) -> Iterator[str]:
-    yield from (".nf", ".RS", _text(text), ".RE", ".fi")
+    yield from (".nf", ".RS", *map(_text, text.split("\n")), ".RE", ".fi")
 
 
 def _see_also(page: CommandPage) -> Iterator[str]:

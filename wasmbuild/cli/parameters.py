@@ -8,7 +8,10 @@ import click
 
 from wasmbuild.errors import UsageFailed
 
-__all__ = ["FILE", "FOLDER", "ONE_FILE", "OUTPUT", "Shared", "Verb", "once", "was_given"]
+__all__ = ["FILE", "FOLDER", "ONE_FILE", "OUTPUT", "SECTIONS", "Shared", "Verb", "once", "was_given"]
+
+SECTIONS = ("Options", "Build", "Registry", "Connection", "Output")
+"""In which help has options, in its order; the first has the command's own."""
 
 
 class _File(click.Path):
@@ -84,13 +87,7 @@ class Verb(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each kind of option that there is."""
-        sections: dict[str, list[tuple[str, str]]] = {
-            "Options": [],
-            "Build": [],
-            "Registry": [],
-            "Connection": [],
-            "Output": [],
-        }
+        sections: dict[str, list[tuple[str, str]]] = {title: [] for title in SECTIONS}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None and not isinstance(parameter, click.Argument):

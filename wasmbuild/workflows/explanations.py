@@ -17,6 +17,8 @@ from wasmbuild.tables import closest
 __all__ = ["PAGE", "Explanation", "explanation", "explanations"]
 
 PAGE = "errors.md"
+_SHOWN = re.compile(r"error\[WB([0-9]{3})\]")
+"""As an error begins; before it may stand whatever a log has, and behind it the words of others."""
 _CODE = re.compile(r"WB[-_ ]?([0-9]{3})(?![0-9])", re.IGNORECASE)
 _NUMBER = re.compile(r"#?([0-9]{3})")
 _TITLE = re.compile(r"## (WB[0-9]{3}) (.+)")
@@ -57,17 +59,16 @@ def explanation(asked: str) -> Explanation:
     asked = asked[:_LONGEST].strip()
     known = {page.code: page for page in explanations()}
     titles = {page.title.casefold(): page for page in known.values()}
-    found = _CODE.search(asked) or _NUMBER.fullmatch(asked)
+    found = _SHOWN.search(asked) or _CODE.search(asked) or _NUMBER.fullmatch(asked)
     page = known.get(f"WB{found[1]}") if found else titles.get(asked.casefold())
     if page is not None:
         return page
     code = f"WB{found[1]}" if found else printable(asked, 60)
-    near = [each for each in known if each[:3] == code[:3]]
-    guess = closest(code, near or known) if found else _by_title(asked, titles)
+    guess = closest(code, [each for each in known if each[:3] == code[:3]]) if found else _by_title(asked, titles)
     raise UsageFailed(
-        f"there is no error {code}",
-        cause=f"did you mean {guess}, {known[guess].title}?" if guess else None,
-        hint=f"wasmbuild explain {guess}" if guess else "wasmbuild explain  (lists the codes)",
+        f"there is no error {code}" if code else "no error is named",
+        cause=f"did you mean {guess}, {known[guess].title}?" if guess else "without one, all codes are listed",
+        hint=f"wasmbuild explain {guess}" if guess else "wasmbuild explain",
     )
 
 
