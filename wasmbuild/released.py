@@ -34,9 +34,9 @@ class ReleasedTarget:
     """One target of a release.
 
     ``reference`` is ``REPOSITORY@sha256:…``; of a plan, which has no ``digest`` yet, the repository with the version.
-    ``size`` is the file's in bytes, ``seconds`` what building it took. ``gained`` are the capabilities, in words, that
-    ``previous`` (a tag) did not have; None where there is nothing to compare with. ``verify`` is the command that
-    verifies it, None where it is not signed. ``sbom`` is a file on this machine.
+    ``size`` is the file's in bytes, ``seconds`` what building it took. ``capabilities`` are what the file asks for, in
+    words, ``gained`` those of them that ``previous`` (a tag) did not have; None where nobody has looked. ``verify`` is
+    the command that verifies it, None where it is not signed. ``sbom`` is a file on this machine.
     """
 
     label: str
@@ -52,7 +52,7 @@ class ReleasedTarget:
     made: Made | None = None
     reproducible: bool | None = None
     attached: tuple[Attached, ...] = ()
-    capabilities: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] | None = None
     gained: tuple[str, ...] | None = None
     previous: str | None = None
     verify: str | None = None
@@ -74,7 +74,7 @@ class ReleasedTarget:
             "made": self.made,
             "reproducible": self.reproducible,
             "attached": [each.to_json() for each in self.attached],
-            "capabilities": list(self.capabilities),
+            "capabilities": None if self.capabilities is None else list(self.capabilities),
             "gained": None if self.gained is None else list(self.gained),
             "previous": self.previous,
             "verify": self.verify,

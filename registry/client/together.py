@@ -25,6 +25,7 @@ __all__ = [
     "Before",
     "TagChange",
     "TagMove",
+    "rehearse_together",
     "supports_leases",
     "supports_together",
     "tag_together",
@@ -33,8 +34,10 @@ __all__ = [
 MOST_MOVES = 1000
 """Tags that are set at once."""
 
-_MOST_REPOSITORIES = 50
-"""A token has to be for all of them, and is asked for in one URL."""
+_MOST_OF_TOKEN = 5700
+_BESIDE_NAME = 62
+"""A token has to be for all repositories, whose names it has with so much beside each, in base64: in characters.
+Many a proxy takes no header of more than 8 KiB."""
 
 _EXTENSIONS = "/v2/_oci/ext/discover"
 _PATH = "/v2/_wasmbuild/tags"
@@ -74,11 +77,15 @@ class TagChange:
 def supports_together(repositories: Iterable[Repository]) -> bool:
     """Whether tags of all these repositories can be set all or none: they are of one registry, which knows how.
 
+    Of about fifty at most, of fewer with long names.
+
     The registry is asked once. Raises Unreachable, and RegistryRefused when it fails.
     """
     found = list(repositories)
     names = {repository.name for repository in found}
-    if not found or len(names) > _MOST_REPOSITORIES or len({id(each.transport) for each in found}) != 1:
+    if not found or len({id(each.transport) for each in found}) != 1:
+        return False
+    if sum(len(name) + _BESIDE_NAME for name in names) > _MOST_OF_TOKEN:
         return False
     return _TOGETHER in _extensions(found[0].transport)
 
@@ -96,6 +103,19 @@ def tag_together(moves: Sequence[TagMove]) -> tuple[TagChange, ...]:
     RemoteNotFound when a repository lacks a manifest, AuthenticationFailed when we may not, or the tags
     are not admitted; Unreachable, UnexpectedAnswer.
     """
+    return _changes(*_sent(moves))
+
+
+def rehearse_together(moves: Sequence[TagMove]) -> None:
+    """See that we may set tags, whose manifests need not be there yet; nothing is set.
+
+    Raises what :func:`tag_together` does, but for what is of manifests, and of what tags have to mean.
+    """
+    _sent(moves, "?dry-run=true")
+
+
+def _sent(moves: Sequence[TagMove], query: str = "") -> tuple[bytes, str]:
+    """The answer, and what went wrong if it makes no sense."""
     if not 0 < len(moves) <= MOST_MOVES or len({id(move.repository.transport) for move in moves}) != 1:
         raise ValueError(f"1 to {MOST_MOVES} tags of one registry are set together")
     transport = moves[0].repository.transport
@@ -104,14 +124,13 @@ def tag_together(moves: Sequence[TagMove]) -> tuple[TagChange, ...]:
     scope = " ".join(merged(*(f"repository:{move.repository.name}:pull,push" for move in moves)))
     headers = {"Content-Type": "application/json"}
     body = Body(lambda: io.BytesIO(data), len(data))
-    request = Request("POST", f"{transport.base}{_PATH}", what, scope, headers, body)
+    request = Request("POST", f"{transport.base}{_PATH}{query}", what, scope, headers, body)
     try:
         with transport.send(request, 200) as response:
-            answer = bounded(response, what)
+            return bounded(response, what), what
     except RegistryRefused as failure:
         _explain(failure)
         raise
-    return _changes(answer, what)
 
 
 def _extensions(transport: Transport) -> frozenset[str]:

@@ -5,8 +5,10 @@ import json
 import pytest
 
 from registry.client.registries import Registries
+from registry.digest import Digest
 from registry.reference import Reference
 from wasmbuild.cli.main import run
+from wasmbuild.image.names import IMAGE_LAYER
 from wasmbuild.trust.keys import PrivateKey
 from wasmbuild.trust.referrer import attach
 from wasmbuild.trust.signer import sign_statement
@@ -90,8 +92,24 @@ def test_stdout_has_the_artifact_alone(name, capsys):
     assert "the image is " in told
 
 
+def test_what_is_fetched_of_an_image_anyway_is_said_of_it(name, capsys):
+    assert run(["push", name, "a.wasm", "--also-image", "--sbom", "none"]) == 0
+    capsys.readouterr()
+    assert run(["inspect", f"{name}-image"]) == 0
+    page = capsys.readouterr().out
+    assert f"layer         {IMAGE_LAYER}\n" in page
+    assert "--deep" not in page
+    assert run(["inspect", name]) == 0
+    page = capsys.readouterr().out
+    assert "layer         application/wasm\n" in page
+    assert "with --deep, which fetches the file" in page
+
+
 def test_other_commands_read_the_file_of_an_image(name, said, place):
     said("push", name, "a.wasm", "--also-image", "--sbom", "none")
+    found = said("inspect", f"{name}-image")
+    assert (found["kind"], found["size"], found["digest"]) == ("module", len(MODULE), str(Digest.of(MODULE)))
+    assert found["artifact"]["layer"]["mediaType"] == IMAGE_LAYER
     deep = said("inspect", f"{name}-image", "--deep")
     assert (deep["kind"], deep["size"], deep["artifact"]["config"]["doubts"]) == ("module", len(MODULE), [])
     assert said("diff", name, f"{name}-image")["command"] == "diff"

@@ -142,7 +142,9 @@ def test_what_is_not_of_one_registry_cannot_be_set_together():
         assert supports_together(one)
         assert not supports_together([])
         assert not supports_together(one + other)
-        assert not supports_together(opened(server.address, "a", 51))
+        assert supports_together(opened(server.address, "a" * 40, 50))
+        assert not supports_together(opened(server.address, "a" * 40, 60))
+        assert not supports_together(opened(server.address, "a" * 120, 50))
         for moves in (
             [],
             [TagMove(each, "v1", ABSENT) for each in one + other],

@@ -1,5 +1,6 @@
 """Tags of several repositories that are set all or none, over SQLite and over PostgreSQL."""
 
+import asyncio
 import json
 import threading
 from io import BytesIO
@@ -11,10 +12,14 @@ import requests
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from registry.digest import Digest
 from registry.model import OCI_MANIFEST
-from registry.server.access.principals import Action
+from registry.server.access.gate import OpenGate, Permit
+from registry.server.access.principals import Action, Principal
 from registry.server.config import AccessConfig, ObservingConfig, ServerConfig
 from registry.server.config.access import RuleConfig
+from registry.server.database import open_database
+from registry.server.metadata.together import Move, set_together
 from registry.server.refusal import Refusal
 from registry.server.routes.together import _parse as parsed
 from registry.server.testing import running_server
@@ -198,13 +203,14 @@ def test_another_server_of_the_same_registry_sees_it_at_once(data: Path, databas
 
 @pytest.fixture
 def users(data: Path, database: str | None) -> ServerConfig:
-    """``ada`` may push to what is hers and move nothing in ``shared``; ``bob`` may only pull."""
+    """``ada`` may push to what is hers and move nothing in ``shared``; ``bob`` may only pull, there only push."""
     htpasswd = data.with_name("users")
     htpasswd.write_text(htpasswd_line("ada") + htpasswd_line("bob"))
     rules = (
         RuleConfig("ada/*", "user:ada", ("pull", "push", "overwrite")),
         RuleConfig("shared/*", "user:ada", ("pull", "push")),
         RuleConfig("ada/*", "user:bob", ("pull",)),
+        RuleConfig("shared/*", "user:bob", ("push",)),
     )
     access = AccessConfig(htpasswd=htpasswd, rules=rules, immutable=("ada/*:fixed",))
     audit = ObservingConfig(audit_log=str(data.with_name("audit.jsonl")))
@@ -231,6 +237,10 @@ def test_every_right_is_asked_for(users: ServerConfig) -> None:
         fixed = together(ada, move("ada/app", "fixed", second), move("ada/app", "v1", second))
         assert (fixed.status_code, fixed.json()["errors"][0]["detail"]) == (409, "ada/app:fixed")
         assert meaning(ada, "ada/app", "v1") is None
+        # Who may not see what tags mean is not told by way of a conflict, nor whether a manifest is there.
+        for asked in (shared, ABSENT):
+            blind = together(bob, move("shared/app", "v1", asked, expected=None))
+            assert (blind.status_code, "shared/app: pull" in blind.text, "sha256:" in blind.text) == (403, True, False)
         nobody = requests.post(f"http://{address}{PATH}", json={"tags": [move("ada/app", "v1", digest)]}, timeout=30)
         assert nobody.status_code == 401
         assert 'scope="repository:ada/app:pull,push"' in nobody.headers["WWW-Authenticate"]
@@ -255,3 +265,48 @@ def test_a_lease_ends_with_a_tag_and_no_token_of_another_repository_will_do(user
         assert (refused.status_code, "insufficient_scope" in refused.headers["WWW-Authenticate"]) == (401, True)
         assert together(ada, *moves["tags"]).status_code == 200
         assert "Wasmbuild-Lease-Ends" not in ada.call("HEAD", path).headers
+
+
+class PullOnly(OpenGate):
+    def allowed(self, *_: object) -> frozenset[Action]:
+        return frozenset({Action.PULL})
+
+
+def test_rights_are_those_of_the_moment_in_which_tags_are_set(empty: str) -> None:
+    """They were asked for before as well; whoever is asked in between may take long."""
+    database = open_database(empty)
+    permit, moves = Permit(PullOnly(), Principal("user", "ada")), [Move("team/app", "v1", Digest.parse(ABSENT))]
+    with pytest.raises(Refusal) as caught:
+        asyncio.run(database.write(lambda connection: set_together(connection, permit, moves, due=0.0)))
+    assert caught.value.status_code == 403
+    database.close()
+
+
+def test_what_was_meant_as_a_rehearsal_sets_nothing(api: Api) -> None:
+    digest = api.push_image("")
+    for query in ("dry-run=1", "dry-run=false", "dry-run", "dry-run=", "dry-run=true&dry-run=true", "dry-run=True"):
+        answer = api.call("POST", f"{PATH}?{query}", json={"tags": [move("demo/hello", "v1", digest)]})
+        assert (answer.status_code, codes(answer)[0]) == (400, "UNSUPPORTED"), query
+    assert meaning(api, "demo/hello", "v1") is None
+
+
+def test_a_rehearsal_asks_for_the_same_rights_and_sets_nothing(users: ServerConfig) -> None:
+    """``ada`` wants to know before she has made what the tags are to mean."""
+    with running_server(users.data, users) as address, requests.Session() as one, requests.Session() as other:
+        ada, bob = as_user(address, one, "ada"), as_user(address, other, "bob")
+        digest, shared = ada.push_image("v1", "ada/app"), ada.push_image("v1", "shared/app")
+        ada.push_image("fixed", "ada/app")
+
+        def rehearse(api: Api, *moves: dict[str, Any]) -> requests.Response:
+            return api.call("POST", f"{PATH}?dry-run=true", json={"tags": list(moves)})
+
+        may = rehearse(ada, move("ada/app", "v1", ABSENT), move("ada/app", "v2", ABSENT), move("ada/new", "v1", ABSENT))
+        assert (may.status_code, may.json()) == (200, {"changed": []})
+        assert (meaning(ada, "ada/app", "v1"), meaning(ada, "ada/app", "v2")) == (digest, None)
+        assert rehearse(ada, move("shared/app", "v2", ABSENT), move("shared/app", "v1", shared)).status_code == 200
+        moving = rehearse(ada, move("ada/app", "v1", ABSENT), move("shared/app", "v1", ABSENT))
+        assert (moving.status_code, Action.OVERWRITE in moving.text) == (403, True)
+        fixed = rehearse(ada, move("ada/app", "fixed", ABSENT))
+        assert (fixed.status_code, fixed.json()["errors"][0]["detail"]) == (409, "ada/app:fixed")
+        assert rehearse(bob, move("ada/app", "v9", ABSENT)).status_code == 403
+        assert rehearse(bob, move("shared/app", "v1", shared)).status_code == 403

@@ -269,3 +269,20 @@ def test_what_is_written_is_what_is_read(flags: list[str], description: str, opt
     assert project.description == description
     assert project.authors == project.targets[0].flags == tuple(flags)
     assert project.targets[0].optimize == optimize
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ('git_tag = "v1"', "names no version"),
+        ('tags = ["latest"]', "which every release needs"),
+        ('tags = ["{version}", "{patch}"]', "placeholders are"),
+        ('git_tag = "{minor}/v{version}"', "no other placeholder"),
+        ('tags = ["{version}-{version}"]', "no other placeholder"),
+        ('targets = ["helo"]', "which is none"),
+    ],
+)
+def test_rules_of_a_release_that_would_find_no_version(rules: str, said: str) -> None:
+    """A pattern that fits nothing would let every tag of git pass."""
+    failure = refused(f'[project]\nname = "hello"\nversion = "1.0.0"\n[release]\n{rules}\n')
+    assert said in f"{failure.what} {failure.cause} {failure.hint}"

@@ -230,3 +230,22 @@ def test_no_program_that_a_repository_names_is_started(superproject: Path, tmp_p
     (superproject / "sub" / "one.h").write_text("int y;\n")
     assert changed(superproject) == {"sub"}
     assert not witness.exists(), "a program was started"
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_working_tree_beside_others(superproject: Path, tmp_path: Path, own: bool) -> None:
+    """It may have settings of its own, and filters in these; where it may not, git is not asked for them."""
+    beside, witness = tmp_path / "beside", tmp_path / "started"
+    (superproject / "one.c").write_text("int x;\n")
+    (superproject / ".gitattributes").write_text("*.c filter=bite\n")
+    git(superproject, "add", ".")
+    git(superproject, "commit", "-q", "-m", "more")
+    git(superproject, "worktree", "add", "-q", str(beside))
+    if own:
+        git(superproject, "config", "extensions.worktreeConfig", "true")
+        git(beside, "config", "--worktree", "filter.bite.clean", f"touch {witness}; cat")
+    os.utime(beside / "one.c", (1, 1))
+    assert changed(beside) == set()
+    (beside / "one.c").write_text("int y;\n")
+    assert changed(beside) == {"one.c"}
+    assert not witness.exists(), "a program was started"

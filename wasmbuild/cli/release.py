@@ -76,9 +76,13 @@ def command(  # noqa: PLR0913 - one for each option
     if schema:
         _print_schema()
         return
+    if "/" in str(folder) and not folder.exists():
+        raise UsageFailed(f"there is no folder {folder}", hint=f"to name a repository: --to {pasted(str(folder))}")
     from wasmbuild.workflows.release.releasing import Wishes, plan_release, release
 
     by_whom = "with this machine's identity" if _keyless(key, keyless, signature_format) else key and "with a key"
+    if snapshot and by_whom is not None and key is None:
+        raise UsageFailed("a snapshot is signed with a key alone", hint="wasmbuild release --snapshot --key KEY")
     check_attaching(wanted, None, sign=by_whom is not None)
     signing = _signing(key, keyless, signature_format, rehearse=dry_run)
     wishes = Wishes(
@@ -95,27 +99,27 @@ def command(  # noqa: PLR0913 - one for each option
         from wasmbuild.workflows.release.outline import outline, planned
 
         flight = plan_release(folder, wishes, options, surroundings)
-        console.result("release", outline(flight, wishes, by_whom), planned(flight).to_json())
+        _tell(console, planned(flight), nothing_to_do, outline(flight, wishes, by_whom))
         return
     see_that_it_opens(signing.key)
     if not signing.signs:
         console.emit(Note("warning", "nothing is signed: name a key with --key, or use --keyless"))
     found = release(folder, wishes, options, surroundings)
-    _tell(console, found, nothing_to_do)
-
-
-def _tell(console: Console, found: "Release", nothing_to_do: str) -> None:
     from wasmbuild.ui.ci.publishing import publish_results
 
     _keep(found)
     publish_results(found, console.ci, os.environ)
+    _tell(console, found, nothing_to_do, "\n".join(each.reference for each in found.targets))
+
+
+def _tell(console: Console, found: "Release", nothing_to_do: str, text: str) -> None:
     if found.nothing_to_do and nothing_to_do == "fail":
         raise NothingToDo(
             "everything is released already",
             cause=", ".join(f"{each.label} {each.version}" for each in found.targets),
             hint="raise version in wasmbuild.toml",
         )
-    console.result("release", "\n".join(each.reference for each in found.targets), found.to_json())
+    console.result("release", text, found.to_json())
 
 
 def _keyless(key: str | None, keyless: Keyless, forms: str | None) -> bool:

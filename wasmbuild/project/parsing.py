@@ -106,15 +106,23 @@ def _release(table: Table, targets: tuple[Target, ...]) -> ReleaseRules:
         if name not in names:
             guess = closest(name, names)
             raise table.invalid("targets", f"names {name[:80]!r}, which is none", guess and f"did you mean {guess}?")
-    for key, patterns in (("tags", rules.tags), ("git_tag", (rules.git_tag,))):
-        for pattern in patterns:
-            if "{" in _PLACEHOLDER.sub("", pattern) or "}" in _PLACEHOLDER.sub("", pattern):
-                raise table.invalid(key, f"has {pattern[:80]!r}", "placeholders are {version}, {minor} and {major}")
+    for key, pattern in (*(("tags", each) for each in rules.tags), ("git_tag", rules.git_tag)):
+        _check_pattern(table, key, pattern)
     if "{version}" not in rules.git_tag:
         raise table.invalid("git_tag", "names no version", 'for example git_tag = "v{version}"')
     if not any("{version}" in pattern for pattern in rules.tags):
         raise table.invalid("tags", "has no {version}, which every release needs", 'add "{version}"')
     return rules
+
+
+def _check_pattern(table: Table, key: str, pattern: str) -> None:
+    rest, placeholders = _PLACEHOLDER.sub("", pattern), _PLACEHOLDER.findall(pattern)
+    if "{" in rest or "}" in rest:
+        raise table.invalid(key, f"has {pattern[:80]!r}", "placeholders are {version}, {minor} and {major}")
+    if "{version}" in placeholders and len(placeholders) > 1:
+        raise table.invalid(
+            key, f"has {pattern[:80]!r}", "beside {version}, which says all of it, is no other placeholder"
+        )
 
 
 def _only_a_workspace(root: Path, table: Table, members: tuple[str, ...]) -> Project:

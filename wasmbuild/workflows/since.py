@@ -18,7 +18,7 @@ from wasmbuild.events import Event, ToolOutput
 from wasmbuild.project import PROJECT_FILE
 from wasmbuild.workflows.git import QUIET, SAFE, inherited
 
-__all__ = ["MAX_CHANGED", "changed_files", "touches", "with_dependents"]
+__all__ = ["MAX_CHANGED", "changed_files", "ignored_inputs", "touches", "with_dependents"]
 
 MAX_CHANGED = 1_000_000
 """Files that git may name."""
@@ -29,8 +29,10 @@ _CHANGED = re.compile(r"[ABCDMTUX]\t(.+)")
 _UNKNOWN = re.compile(r"\? (.+)")
 _REVISION = re.compile(r"[0-9a-f]{40,64}")
 _DIFF = ("diff", "--name-status", "--no-renames", "--no-ext-diff", "--ignore-submodules=dirty", "--submodule=short")
+_IGNORED = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-t")
 _FILTERS = ("config", "--includes", "--name-only", "--get-regexp", r"^filter\..*\.(clean|process|required)$")
 _SUBMODULES = ("config", "--file", ".gitmodules", "--get-regexp", r"^submodule\..*\.path$")
+_WORKTREE = ("config", "--local", "--type=bool", "--get", "extensions.worktreeConfig")
 _NOTHING_FOUND = 1
 _DEEPEST = 8
 """Submodules within submodules that are looked at."""
@@ -43,6 +45,19 @@ def changed_files(root: Path, revision: str, environment: Mapping[str, str]) -> 
     Raises UsageFailed when ``root`` is in no repository, there is no such revision, or there is no git.
     """
     return _changed(root, revision, environment, _DEEPEST)
+
+
+def ignored_inputs(
+    root: Path, projects: Iterable[tuple[Path, Iterable[str]]], environment: Mapping[str, str]
+) -> frozenset[Path]:
+    """The inputs of projects, by folder, that git was told not to see, and that are in no commit therefore.
+
+    Raises UsageFailed as :func:`changed_files` does.
+    """
+    top = Path(os.path.realpath(_one_line(root, ("rev-parse", "--show-toplevel"), environment)))
+    ignored = {top / path for path in _paths(_lines(top, _IGNORED, environment), _UNKNOWN)}
+    found = (path for folder, inputs in projects for path in _named_by_git(Path(os.path.realpath(folder)), inputs))
+    return frozenset(path for path in found if not ignored.isdisjoint((path, *path.parents)))
 
 
 def _changed(root: Path, revision: str, environment: Mapping[str, str], deeper: int) -> frozenset[Path]:
@@ -59,7 +74,8 @@ def _changed(root: Path, revision: str, environment: Mapping[str, str], deeper: 
 
 def _without_filters(top: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """Variables that turn off the filters of a repository's own settings; those of the user are the user's."""
-    scopes = ("--local", "--worktree")
+    # Without the extension, a working tree beside others has no settings of its own, and git fails when asked.
+    scopes = ("--local", "--worktree") if "true" in _found(top, _WORKTREE, environment) else ("--local",)
     names = {name for scope in scopes for name in _found(top, (_FILTERS[0], scope, *_FILTERS[1:]), environment)}
     before = environment.get("GIT_CONFIG_COUNT", "0")
     first = int(before) if before.isdecimal() else 0

@@ -3,7 +3,8 @@
 What setting one tag means is ``tags``'; this is about what must hold for all before the first is set.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,9 +19,9 @@ from registry.server.metadata.leases import end_lease
 from registry.server.metadata.repositories import claim_repository
 from registry.server.metadata.tags import meaning_of, set_tag
 from registry.server.refusal import Refusal
-from registry.server.schema import manifests
+from registry.server.schema import manifests, repositories, tags
 
-__all__ = ["Expected", "Move", "Moved", "require_push", "set_together"]
+__all__ = ["Expected", "Move", "Moved", "no_such_manifest", "rehearse", "require_rights", "set_together"]
 
 Expected = Digest | Literal["anything", "nothing"]
 """What a tag has to mean before it is set."""
@@ -30,6 +31,12 @@ _HAS = Statement(
     select(manifests.c.media_type, manifests.c.size).where(
         manifests.c.repository_id == bindparam("here"), manifests.c.digest == bindparam("digest")
     )
+)
+
+_MEANS = Statement(
+    select(tags.c.digest)
+    .join(repositories, repositories.c.id == tags.c.repository_id)
+    .where(repositories.c.name == bindparam("repository"), tags.c.name == bindparam("name"))
 )
 
 
@@ -45,6 +52,11 @@ class Move:
     def __str__(self) -> str:
         return f"{self.repository}:{self.tag}"
 
+    @property
+    def source(self) -> str:
+        """The manifest, by its name in full."""
+        return f"{self.repository}@{self.digest}"
+
 
 @dataclass(frozen=True, slots=True)
 class Moved:
@@ -54,10 +66,33 @@ class Moved:
     before: str | None
 
 
-def require_push(connection: Connection, permit: Permit, moves: Sequence[Move]) -> None:
-    """Go on only when the principal may push to all the repositories. Raises Refusal (401, 403)."""
+def require_rights(connection: Connection, permit: Permit, moves: Sequence[Move]) -> None:
+    """Go on only when the principal may push to all the repositories, and pull: it learns what tags mean there.
+
+    Raises Refusal (401, 403).
+    """
     for name in _names(moves):
-        permit.require(connection, name, Action.PUSH)
+        permit.require(connection, name, Action.PULL, Action.PUSH)
+
+
+def rehearse(connection: Connection, permit: Permit, moves: Sequence[Move]) -> None:
+    """Go on only when the tags could be set, as far as rights go; the manifests need not be there yet.
+
+    Raises Refusal: 401 and 403 when the principal may not, 409 when a tag that would move is immutable.
+    """
+    require_rights(connection, permit, moves)
+    for move in moves:
+        row = _MEANS.first(connection, repository=move.repository, name=move.tag)
+        if row is not None and row[0] != str(move.digest):
+            permit.require(connection, move.repository, Action.OVERWRITE)
+            with _naming(move):
+                permit.require_mutable(connection, move.repository, move.tag)
+
+
+def no_such_manifest(sources: Sequence[str]) -> Refusal:
+    """The answer when a repository lacks manifests (``Move.source``) that tags are to mean."""
+    details = tuple(dict.fromkeys(sources))[:_MOST_DETAILS]
+    return Refusal(404, "MANIFEST_UNKNOWN", "the repository has no such manifest", details=details)
 
 
 def set_together(connection: Connection, permit: Permit, moves: Sequence[Move], *, due: float) -> list[Moved]:
@@ -66,7 +101,7 @@ def set_together(connection: Connection, permit: Permit, moves: Sequence[Move], 
     Raises Refusal: 401 and 403 when the principal may not, 404 when a repository lacks the manifest, 409
     when a tag means something else than was expected, or is immutable.
     """
-    require_push(connection, permit, moves)
+    require_rights(connection, permit, moves)
     # In the order of names: two who do this at once must not wait for one another.
     keys = {name: claim_repository(connection, name) for name in _names(moves)}
     kinds = _kinds(connection, keys, moves)
@@ -91,12 +126,11 @@ def _kinds(
     for move in moves:
         row = _HAS.first(connection, here=keys[move.repository], digest=str(move.digest))
         if row is None:
-            missing.append(f"{move.repository}@{move.digest}")
+            missing.append(move.source)
         else:
             found[move] = row[0], row[1]
     if missing:
-        details = tuple(dict.fromkeys(missing))[:_MOST_DETAILS]
-        raise Refusal(404, "MANIFEST_UNKNOWN", "the repository has no such manifest", details=details)
+        raise no_such_manifest(missing)
     return found
 
 
@@ -133,8 +167,15 @@ def _set(
     end_lease(connection, here, move.digest, due)
     # Whoever waits for pushes of a tag hears of one, as when it is pushed alone.
     tell(Change("push", move.repository, name, move.tag, media_type, size, principal=permit.principal))
-    try:
+    with _naming(move):
         set_tag(connection, permit, (here, move.repository), move.tag, move.digest, due=due)
+
+
+@contextmanager
+def _naming(move: Move) -> Iterator[None]:
+    """Say of which repository a tag is that cannot be moved."""
+    try:
+        yield
     except Refusal as refusal:
         if refusal.status_code != 409:
             raise

@@ -8,8 +8,9 @@
     200 {"changed": [{"repository": "team/app", "tag": "1.2.3", "digest": "sha256:…", "before": null}]}
 
 ``expected`` is what the tag has to mean until then: null nothing, a digest that, and without it anything.
-The manifests are there already; nothing but tags is changed. Every rule holds as when each tag is pushed
-alone. For a registry alone: nothing of it is in the specification.
+The manifests are there already; nothing but tags is changed. Every rule holds as when each tag is pushed alone.
+With ``?dry-run=true`` nothing is set, and the manifests need not be there: it is about rights alone.
+For a registry alone: nothing of it is in the specification.
 """
 
 import asyncio
@@ -30,7 +31,15 @@ from registry.server.access.gate import Permit
 from registry.server.admission.asking import Asking
 from registry.server.bodies import write_body
 from registry.server.metadata.manifests import find_manifest
-from registry.server.metadata.together import Expected, Move, Moved, require_push, set_together
+from registry.server.metadata.together import (
+    Expected,
+    Move,
+    Moved,
+    no_such_manifest,
+    rehearse,
+    require_rights,
+    set_together,
+)
 from registry.server.parameters import parse_digest
 from registry.server.refusal import NOSNIFF, Code, Refusal
 from registry.server.routes.admitting import ask_about_tags
@@ -53,7 +62,7 @@ class Together:
         self._services = services
 
     async def set(self, request: Request) -> Response:
-        """Set them; the answer has those that did not mean that already."""
+        """Set tags, all or none; the answer has those that did not mean that already."""
         # A page of a browser cannot send this kind without asking first.
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise _malformed("the body has to be application/json")
@@ -62,13 +71,15 @@ class Together:
             await write_body(request, body, _MOST_BYTES, services.config.patience)
             async with services.documents:
                 moves = await asyncio.to_thread(_parse, body)
-        await services.read(partial(require_push, permit=permit, moves=moves))
+        if _is_rehearsal(request):
+            await services.read(partial(rehearse, permit=permit, moves=moves))
+            return _changed(())
+        await services.read(partial(require_rights, permit=permit, moves=moves))
         if services.admission is not None:
             await self._ask(services.admission, permit, moves)
         due = services.due()
         changed = await services.write(partial(set_together, permit=permit, moves=moves, due=due))
-        text = json.dumps({"changed": [_entry(each) for each in changed]})
-        return Response(text, headers=NOSNIFF, media_type="application/json")
+        return _changed(changed)
 
     async def _ask(self, admission: Asking, permit: Permit, moves: Sequence[Move]) -> None:
         """Go on only when all the tags may mean what they should; one question for each manifest."""
@@ -78,11 +89,24 @@ class Together:
             find = partial(find_manifest, repository=repository, reference=asked[0].digest)
             async with admission.room:
                 found = await self._services.read(find)
-                if found is None:
-                    continue  # which is said, with the others that are missing, when tags are set
+                if found is None:  # it may be there a moment later, and nobody would have been asked about it
+                    raise no_such_manifest([asked[0].source])
                 descriptor = Descriptor(found.media_type, asked[0].digest, found.size)
                 tags = repository, tuple(move.tag for move in asked)
                 await ask_about_tags(self._services, admission, permit, tags, descriptor, found.content)
+
+
+def _is_rehearsal(request: Request) -> bool:
+    """Whether nothing is to be set. What was meant so, and is written otherwise, is no order to set tags."""
+    said = request.query_params.getlist("dry-run")
+    if said not in ([], ["true"]):
+        raise _malformed("dry-run is true, or left out", *(value[:100] for value in said))
+    return bool(said)
+
+
+def _changed(moved: Sequence[Moved]) -> Response:
+    text = json.dumps({"changed": [_entry(each) for each in moved]})
+    return Response(text, headers=NOSNIFF, media_type="application/json")
 
 
 def _manifest_of(move: Move) -> tuple[str, str]:

@@ -1,17 +1,17 @@
 """Releases, against the real server, with real builds and git."""
 
-import json
 import os
-import subprocess
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from registry.client.registries import Registries
+from registry.client.repository import Repository
 from registry.client.settings import Settings
 from registry.reference import Reference
 from tests.client.flaky import flaky
+from tests.unit.release.making import SCHEMA, aim, commit, git, meaning, run, tags, write
 from wasmbuild.caches import Caches
 from wasmbuild.errors import ChangeDenied, Failure, NotReleasable, ReleaseRunning, VersionTaken
 from wasmbuild.events import Note, Step, ignore
@@ -25,60 +25,8 @@ from wasmbuild.workflows.release.releasing import Wishes, plan_release, release
 from wasmbuild.workflows.release.staging import Signing
 
 KEY = PrivateKey.generate()
-SCHEMA = json.loads((Path(__file__).parents[3] / "wasmbuild" / "release.schema.json").read_text())
-RANDOM = '(import "wasi_snapshot_preview1" "random_get" (func (param i32 i32) (result i32)))'
-WAT = '(module (func (export "run")))'
 
 pytestmark = pytest.mark.usefixtures("private_cache")
-
-
-def git(folder, *arguments):
-    who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
-    subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True)
-
-
-def write(folder, version="1.0.0", *, wat=WAT, more=""):
-    (folder / "src").mkdir(parents=True, exist_ok=True)
-    (folder / "src" / "main.wat").write_text(wat)
-    kind = 'kind = "library"\nlanguage = "wat"\n'
-    (folder / "wasmbuild.toml").write_text(
-        f'[project]\nname = "{folder.name}"\nversion = "{version}"\n[build]\n{kind}{more}'
-    )
-
-
-def commit(folder):
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", "x")
-
-
-@pytest.fixture
-def project(tmp_path):
-    folder = tmp_path / "hello"
-    write(folder)
-    (folder / ".gitignore").write_text("/dist/\n")
-    git(folder, "init", "--quiet")
-    commit(folder)
-    return folder
-
-
-@pytest.fixture
-def place(registry_address, repository_name):
-    return f"{registry_address}/{repository_name}"
-
-
-def run(folder, to, *, key=None, registries=None, environment=None, sink=ignore, **wishes):
-    surroundings = Setting(Caches.of_user(), environment or dict(os.environ), sink, registries or Registries())
-    wished = {"twice": False, **wishes}
-    return release(folder, Wishes(Signing(key), Wanted(), to, **wished), BuildOptions(), surroundings)
-
-
-def meaning(place, tag):
-    reference = Reference.parse(f"{place}:{tag}")
-    return str(Registries().repository(reference).resolve(tag).digest)
-
-
-def tags(place):
-    return Registries().repository(Reference.parse(f"{place}:x")).tags()
 
 
 def test_a_release_is_tagged_signed_and_described(project, place):
@@ -207,25 +155,6 @@ def test_two_releases_of_a_workspace_do_not_mix(project, place):
     run(project, place)
 
 
-@pytest.fixture
-def pair(tmp_path):
-    """A workspace of two projects that go to two registries, which cannot set tags together."""
-    folder = tmp_path / "both"
-    write(folder / "one")
-    write(folder / "two")
-    (folder / "wasmbuild.toml").write_text('[workspace]\nmembers = ["one", "two"]\n')
-    (folder / ".gitignore").write_text("dist/\n")
-    git(folder, "init", "--quiet")
-    return folder
-
-
-def aim(folder, **places):
-    for name, place in places.items():
-        with (folder / name / "wasmbuild.toml").open("a") as file:
-            file.write(f'[registry]\nrepository = "{place}"\n')
-    commit(folder)
-
-
 def test_targets_of_one_registry_are_tagged_in_one_transaction(pair, place):
     commit(pair)
     found = run(pair, place)
@@ -247,20 +176,22 @@ def test_when_one_version_is_taken_no_target_is_tagged(pair, place):
     assert meaning(f"{place}/two", "1.0.0") == before
 
 
-def test_a_release_that_was_interrupted_is_finished_by_the_next(pair, place, registry_address, repository_name):
-    """The second registry goes away when the tags are set."""
-    told = []
+def test_a_release_that_was_interrupted_is_finished_by_the_next(
+    pair, place, registry_address, repository_name, monkeypatch
+):
+    """The second registry goes away when the first has its tag."""
+    tag_all = Repository.tag_all
     with flaky(registry_address, "up") as way:
         port = int(way.address.rpartition(":")[2])
         aim(pair, one=f"{place}/one", two=f"{way.address}/{repository_name}/two")
 
-        def sink(event):
-            told.append(event)
-            if isinstance(event, Step) and (event.verb, event.seconds) == ("tag", None):
-                way.close()
+        def tag_and_cut(self, *arguments):
+            tag_all(self, *arguments)
+            way.close()
 
-        with pytest.raises(Failure):
-            run(pair, None, key=KEY, sink=sink, registries=Registries(Settings(retry_for=0)))
+        with monkeypatch.context() as patch, pytest.raises(Failure):
+            patch.setattr(Repository, "tag_all", tag_and_cut)
+            run(pair, None, key=KEY, registries=Registries(Settings(retry_for=0)))
     assert "1.0.0" in tags(f"{place}/one"), "the first one was tagged"
     assert "1.0.0" not in tags(f"{place}/two")
     journal = Journal.of(pair).read(ignore)
@@ -268,7 +199,9 @@ def test_a_release_that_was_interrupted_is_finished_by_the_next(pair, place, reg
     staged = Registries().repository(Reference.parse(f"{place}/two:x")).resolve(str(journal[1].digest))
     with flaky(registry_address, "up", port=port):
         again = run(pair, None, key=KEY, registries=Registries(Settings(retry_for=0)))
-    assert [each.standing for each in again.targets] == ["released", "released"], "the first had its version, and not yet what moves"
+    assert [each.standing for each in again.targets] == ["released", "released"], (
+        "the first had its version, and not yet what moves"
+    )
     assert [each.made for each in again.targets] == ["published", "published"], "nothing was built again"
     assert meaning(f"{place}/two", "1.0.0") == str(staged.digest)
     assert not Journal.of(pair).path.exists()
@@ -310,6 +243,8 @@ def test_without_a_repository_of_git_there_is_a_warning(tmp_path, place):
     [
         ("", None, "no repository"),
         ("", "{place}:1.0", "more than a repository"),
+        ("", "ghcr.io", "is a host, and no repository"),
+        ("", "127.0.0.1:5000", "is a host, and no repository"),
         ('[release]\ntargets = ["hello"]\ntags = ["v{version}"]\ngit_tag = "rel-{version}"\n', "{place}", None),
     ],
 )

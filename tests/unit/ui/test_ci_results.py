@@ -13,7 +13,7 @@ from registry.errors import StorageFailed
 from tests.unit.ui.runner import dotenv_in, pairs_in
 from wasmbuild.released import Attached, Release, ReleasedTarget
 from wasmbuild.ui.ci.markdown import cut, fenced
-from wasmbuild.ui.ci.outputs import appended, dotenv, heredoc, values
+from wasmbuild.ui.ci.outputs import appended, dotenv, heredoc, values, write_outputs
 from wasmbuild.ui.ci.publishing import publish_results
 from wasmbuild.ui.ci.summary import SUMMARY_LIMIT, summary, write_summary
 
@@ -172,7 +172,7 @@ def test_a_summary_says_what_a_person_wants_to_know():
 
 
 def test_a_summary_of_little_says_so():
-    bare = ReleasedTarget("a", "r.example/a", "1.0.0", (), "r.example/a:1.0.0", "planned")
+    bare = ReleasedTarget("a", "r.example/a", "1.0.0", (), "r.example/a:1.0.0", "planned", capabilities=())
     said = summary(Release((bare,)))
     assert said.startswith("## Planned release: 1.0.0\n")
     assert "It is not signed." in said
@@ -192,7 +192,7 @@ class Reader(HTMLParser):
         self.text += data
 
 
-EVIL = "a|b <img src=x onerror=y> [x](http://e.example) ![x](y) `c` **d** @me #1 $e$ ~f~ \\ _g_ &lt; \n\n# head\n```"
+EVIL = "a|b <img src=x onerror=y> [x](http://e.example) ![x](y) `c` **d** @me #1 $e$ ~f~ \\ &lt; WWW.e \n\n# head\n```"
 
 
 def test_names_are_neither_markdown_nor_html():
@@ -203,8 +203,8 @@ def test_names_are_neither_markdown_nor_html():
     said = summary(Release((evil,), commit=EVIL, ref=EVIL))
     reader = Reader()
     reader.feed(said)
-    assert {tag for tag, _ in reader.tags} == {"code"}
-    assert not re.search(r"[`\[\]@$~\\_]|!\[|http:", said)
+    assert {tag for tag, _ in reader.tags} == {"code", "span"}
+    assert not re.search(r"[`\[\]@$~\\_]|!\[|http:|WWW\.", said)
     assert [line for line in said.splitlines() if line.startswith("#")] == said.splitlines()[:1] + [
         line for line in said.splitlines() if line.startswith("### ")
     ]
@@ -215,6 +215,14 @@ def test_names_are_neither_markdown_nor_html():
 def test_a_command_does_not_leave_its_block():
     block = fenced("wasmbuild verify 'a```b'\n```\n# head")
     assert block == "````sh\nwasmbuild verify 'a```b'\\x0a```\\x0a# head\n````"
+
+
+def test_what_is_too_large_for_an_output_is_left_out(tmp_path):
+    many = Release(tuple(replace(HELLO, label=f"target-{number}") for number in range(1200)))
+    write_outputs(many, tmp_path / "output")
+    said = (tmp_path / "output").read_text()
+    assert "digest<<" in said
+    assert "metadata<<" not in said
 
 
 def test_a_summary_is_not_larger_than_github_takes(tmp_path):

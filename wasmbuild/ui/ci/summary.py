@@ -93,9 +93,11 @@ def _facts(target: ReleasedTarget) -> Iterator[str]:
 
 
 def _capabilities(target: ReleasedTarget) -> str:
+    if target.capabilities is None:
+        return "Capabilities: as they were, and not looked at again"
     has = _codes(target.capabilities) or "none"
     if target.gained is None:
-        return f"Capabilities: {has}; there is no earlier version to compare with"
+        return f"Capabilities: {has}; {'not compared' if target.previous else 'there is no earlier version'}"
     since = f" since {code(target.previous)}" if target.previous else ""
     if target.gained:
         return f"**Capabilities gained{since}:** {_codes(target.gained)}"

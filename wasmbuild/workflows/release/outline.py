@@ -21,7 +21,8 @@ def outline(flight: Preflight, wishes: Wishes, by_whom: str | None) -> str:
     commit = flight.sources.commit
     where = f"of the commit {commit[:12]}" if commit else "of no commit"
     ref = flight.sources.ref
-    first = f"{len(flight.ready)} to release, {where}{f', {printable(ref, 100)}' if ref else ''}"
+    count = sum(_target(each).standing != "unchanged" for each in flight.ready)
+    first = f"{count} to release, {where}{f', {printable(ref, 100)}' if ref else ''}"
     return "\n".join([first, *(line for each in flight.ready for line in _lines(each, wishes, by_whom))])
 
 
@@ -60,7 +61,7 @@ def _build(ready: Ready) -> str:
     if ready.known is not None:
         there = {"published": "released already", "staged": "staged already, by a release that was interrupted"}
         return f"nothing: {there[ready.known.where]}"
-    toolchain, why = ready.report.planned.toolchain, ready.report.why
+    toolchain, why = ready.report.planned.toolchain, () if ready.report.state == "cached" else ready.report.why
     twice = "" if toolchain.reproducible is None else f"; not reproducible: {toolchain.reproducible}"
     return f"{toolchain.language}, {ready.report.state}{f': {why[0]}' if why else ''}{twice}"
 

@@ -25,7 +25,7 @@ from wasmbuild.workflows.push import Destination
 from wasmbuild.workflows.release.journal import Entry, Journal
 from wasmbuild.workflows.release.scope import Item, scope
 from wasmbuild.workflows.release.sources import Sources, check_sources, find_sources
-from wasmbuild.workflows.release.standing import Expected, Known, find_known, meanings
+from wasmbuild.workflows.release.standing import Expected, Known, check_taken, find_known, meanings
 from wasmbuild.workflows.release.tagnames import tags_for, version_in
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ class Looking:
     to: str | None = None
     only_looking: bool = False
     snapshot: bool = False
-    compat: bool = True
     authorities: "Sequence[Authority]" = ()
 
 
@@ -95,6 +94,9 @@ def preflight(folder: Path, looking: Looking, options: BuildOptions, setting: Se
         sources = find_sources(workspace.root, setting.environment)
         if not looking.snapshot:
             check_sources(sources, items, list(reports.values()), setting.environment, setting.sink)
+    items = tuple(each for each in items if each.label in reports)  # --since leaves some out
+    if not items:
+        setting.sink(Note("info", f"no target that is released has changed since {options.since}"))
     if looking.snapshot:
         ready = tuple(Ready(each, reports[each.label], each.version_tags) for each in items)
         return Preflight(workspace.root, sources, ready)
@@ -128,6 +130,9 @@ def _look(
         looking.authorities,
     )
     known = find_known(item, repository, now.get(str(item.reference.tag)), expected)
+    taken = [now[tag] for tag in item.version_tags if tag in now]
+    for ours in [known.descriptor] if known else taken[:1]:
+        check_taken(item, now, ours)
     older = newest_before(item.version, {tag: version for tag in existing for version in _versions(patterns, tag)})
     check = TagCheck(destination, str(item.reference.tag), item.version, older)
     return Ready(item, planned, tags, destination, known, check, now)

@@ -22,11 +22,13 @@ from wasmbuild.workflows.companions import Wanted
 from wasmbuild.workflows.comparing import Bench
 from wasmbuild.workflows.compile import OUTPUT_FOLDER
 from wasmbuild.workflows.options import BuildOptions
+from wasmbuild.workflows.planning import find_workspace
 from wasmbuild.workflows.release.journal import Entry, Journal, alone
 from wasmbuild.workflows.release.making import Made, make
 from wasmbuild.workflows.release.preflight import Looking, Preflight, Ready, preflight
-from wasmbuild.workflows.release.staging import Signing, Staged, check_taken, keep_snapshot, stage_known, stage_made
-from wasmbuild.workflows.release.tagging import missing_tags, set_tags
+from wasmbuild.workflows.release.staging import Signing, Staged, keep_snapshot, stage_known, stage_made
+from wasmbuild.workflows.release.standing import check_taken
+from wasmbuild.workflows.release.tagging import missing_tags, rehearse_tags, set_tags
 
 __all__ = ["Wishes", "plan_release", "release"]
 
@@ -73,17 +75,14 @@ def release(folder: Path, wishes: Wishes, options: BuildOptions, setting: Settin
     signing and verifying raise. Nothing is tagged then, or the next run goes on where this one ended.
     """
     looking = Looking(wishes.to, snapshot=wishes.snapshot, authorities=wishes.signing.believed)
-    flight = preflight(folder, looking, options, setting)
-    if flight.sources.commit is not None and not wishes.snapshot:
-        options = replace(options, locked=True)  # a lock that nobody committed pins nothing
-    with alone(flight.workspace, setting.caches):
-        made = make(folder, flight.ready, options, setting, twice=wishes.twice)
-        packed = {label: each.built.packed() for label, each in made.items()}
-        work = _Work(flight, made, packed, {})
-        for each in flight.ready:
-            if each.item.label in packed:
-                check_taken(each, packed[each.item.label])
-        work = replace(work, gained=_compared(work, wishes, options, setting))
+    # What another release is about to change is not looked at before that is over.
+    with alone(find_workspace(folder, options.language).root, setting.caches):
+        flight = preflight(folder, looking, options, setting)
+        if not wishes.snapshot:
+            rehearse_tags(flight.ready)
+        if flight.sources.commit is not None and not wishes.snapshot:
+            options = replace(options, locked=True)  # a lock that nobody committed pins nothing
+        work = _made(folder, flight, wishes, options, setting)
         if wishes.snapshot:
             kept = [_snapshot(each, work, wishes, setting) for each in flight.ready]
             return _released(work, kept, wishes, None)
@@ -94,6 +93,17 @@ def release(folder: Path, wishes: Wishes, options: BuildOptions, setting: Settin
         atomic = set_tags(staged, setting.sink)
         journal.end()
     return _released(work, staged, wishes, atomic)
+
+
+def _made(folder: Path, flight: Preflight, wishes: Wishes, options: BuildOptions, setting: Setting) -> _Work:
+    """Build what has to be, and hold it against what is there. Raises VersionTaken, ChangeDenied."""
+    made = make(folder, flight.ready, options, setting, twice=wishes.twice)
+    packed = {label: each.built.packed() for label, each in made.items()}
+    for each in flight.ready:
+        if each.item.label in packed:
+            check_taken(each.item, each.meanings, packed[each.item.label].manifest)
+    work = _Work(flight, made, packed, {})
+    return replace(work, gained=_compared(work, wishes, options, setting))
 
 
 def _staged(work: _Work, wishes: Wishes, setting: Setting) -> list[Staged]:
@@ -149,7 +159,7 @@ def _target(staged: Staged, work: _Work, wishes: Wishes) -> ReleasedTarget:
         repository=item.reference.name,
         version=str(item.version),
         tags=staged.ready.tags,
-        reference=str(pinned),
+        reference=f"oci:{made.built.layout}@{pinned.digest}" if made and wishes.snapshot else str(pinned),
         standing=_standing(staged, wishes),
         digest=str(pinned.digest),
         action_key=str(key) if key else None,
@@ -158,10 +168,10 @@ def _target(staged: Staged, work: _Work, wishes: Wishes) -> ReleasedTarget:
         made=made.origin if made else "published",
         reproducible=made.reproducible if made else None,
         attached=staged.attached,
-        capabilities=_words(asked(read_mapped(made.built.wasm_path, read)[0])) if made else (),
+        capabilities=_words(asked(read_mapped(made.built.wasm_path, read)[0])) if made else None,
         gained=work.gained.get(item.label),
         previous=older[0] if older else None,
-        verify=_verifying(staged, str(pinned), wishes),
+        verify=None if wishes.snapshot else _verifying(staged, str(pinned), wishes),
         sbom=str(staged.sbom) if staged.sbom else None,
     )
 

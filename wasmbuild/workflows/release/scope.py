@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from semver import Version
 
 from registry.reference import Reference
-from registry.words import pasted
+from registry.words import pasted, printable
 from wasmbuild.errors import NotReleasable, UsageFailed
 from wasmbuild.project import Project
 from wasmbuild.project.workspace import Part, Workspace
@@ -79,6 +79,10 @@ def _place(part: Part, wanted: Sequence[Part], to: str | None, nowhere: str | No
             hint="wasmbuild release --to ghcr.io/acme/hello",
         )
     reference = in_registry(base, "release")
+    if "/" not in base and ("." in base.partition(":")[0] or base.startswith("localhost")):
+        raise NotReleasable(
+            f"{printable(base, 120)} is a host, and no repository", hint=f"--to {base}/{part.project.name}"
+        )
     if reference.tag is not None or reference.digest is not None:
         raise UsageFailed(
             f"{base} names more than a repository", cause="the version decides the tags", hint=f"--to {reference.name}"

@@ -5,15 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from registry.words import printable
+from registry.words import pasted, printable
 from wasmbuild.errors import NotReleasable, UsageFailed
 from wasmbuild.events import Note, Sink
 from wasmbuild.lock import LOCK_FILE
+from wasmbuild.project import PROJECT_FILE
 from wasmbuild.workflows.git import Checkout, checkout_of, inherited, tags_at
 from wasmbuild.workflows.plan_report import Report
 from wasmbuild.workflows.release.scope import Item
 from wasmbuild.workflows.release.tagnames import named, version_in
-from wasmbuild.workflows.since import changed_files, touches
+from wasmbuild.workflows.since import changed_files, ignored_inputs, touches
 
 __all__ = ["Sources", "check_sources", "find_sources"]
 
@@ -55,6 +56,9 @@ def check_sources(
 ) -> None:
     """Insist on a clean tree and on tags that match. Raises NotReleasable."""
     if sources.checkout is None:
+        if any((folder / ".git").exists() for folder in (sources.root, *sources.root.parents)):
+            _ask(sources, reports, environment)
+            raise NotReleasable("git does not say of which commit the sources are", hint="git rev-parse HEAD")
         sink(Note("warning", "this is no repository of git: nobody will be able to tell from which sources it is"))
         return
     for each in items:
@@ -67,34 +71,50 @@ def _check_tag(item: Item, sources: Sources) -> None:
     found = {tag: version for tag in sources.tags if (version := version_in(pattern, tag)) is not None}
     # Precedence passes over what follows a "+", and so would ==.
     if found and str(item.version) not in map(str, found.values()):
-        tag = next(iter(found))
+        tag, right = next(iter(found)), pasted(named(pattern, item.version))
         raise NotReleasable(
             f"git calls this commit {printable(tag, 100)}, and wasmbuild.toml calls it {item.version}",
             cause=f'{item.label}: [release] git_tag is "{printable(pattern, 100)}"',
-            hint=f'set version = "{found[tag]}" in [project], or tag it: git tag {named(pattern, item.version)}',
+            hint=f'set version = "{found[tag]}" in [project], or tag it: git tag {right}',
         )
 
 
 def _check_clean(sources: Sources, reports: Sequence[Report], environment: Mapping[str, str]) -> None:
-    try:
-        changed = changed_files(sources.root, "HEAD", inherited(environment))
-    except UsageFailed as failure:
-        raise NotReleasable("git cannot say whether the sources are committed", cause=failure.cause) from failure
-    lock = sources.root / LOCK_FILE
-    dirty = [
-        path
-        for path in sorted(changed)
-        if any(touches([path], each.planned.root, each.planned.found.inputs, lock) for each in reports)
-    ]
+    dirty = _ask(sources, reports, environment)
     if dirty:
         top = os.path.realpath(sources.root)
         names = [printable(os.path.relpath(path, top), 100) for path in dirty[:_SHOWN]]
         more = f" and {len(dirty) - _SHOWN} more" if len(dirty) > _SHOWN else ""
         raise NotReleasable(
             "the sources are not as they are committed",
-            cause=f"changed, or not known to git: {', '.join(names)}{more}",
-            hint="git add --all && git commit, or to try it: wasmbuild release --snapshot",
+            cause=f"changed, or not known to git, or ignored by it: {', '.join(names)}{more}",
+            hint=f"{_committing(dirty, top)}, or to try it: wasmbuild release --snapshot",
         )
+
+
+def _committing(dirty: Sequence[Path], top: str) -> str:
+    """The command that commits a few files by name: what lies beside them may be a key."""
+    if len(dirty) > _SHOWN:
+        return "git commit"
+    return f"git add {' '.join(pasted(os.path.relpath(path, top)) for path in dirty)} && git commit"
+
+
+def _ask(sources: Sources, reports: Sequence[Report], environment: Mapping[str, str]) -> list[Path]:
+    """The files that matter to a target and are not as they are committed. Raises NotReleasable."""
+    root, kept = sources.root, inherited(environment)
+    projects = [(each.planned.root, (*each.planned.found.inputs, PROJECT_FILE)) for each in reports]
+    try:
+        changed = changed_files(root, "HEAD", kept)
+        ignored = ignored_inputs(root, [*projects, (root, (LOCK_FILE,))], kept)
+    except UsageFailed as failure:
+        raise NotReleasable(
+            "git cannot say whether the sources are committed",
+            cause=failure.cause,
+            hint="git status says why; to try it: wasmbuild release --snapshot",
+        ) from failure
+    lock = root / LOCK_FILE
+    projects = [each for each in projects if touches(changed, *each, lock)]
+    return sorted({*ignored, *(path for path in changed if any(touches([path], *each, lock) for each in projects))})
 
 
 def _told_by_ci(environment: Mapping[str, str]) -> str | None:

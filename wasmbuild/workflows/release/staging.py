@@ -15,7 +15,6 @@ from registry.model import Descriptor
 from registry.stores.layout import LayoutStore
 from wasmbuild.artifact import Packed
 from wasmbuild.created import creation_time
-from wasmbuild.errors import VersionTaken
 from wasmbuild.events import step
 from wasmbuild.released import Attached
 from wasmbuild.trust.authority import Authority, KeyAuthority, Signer
@@ -24,7 +23,7 @@ from wasmbuild.workflows.attest import Attestation, Said
 from wasmbuild.workflows.beside import Attached as Where
 from wasmbuild.workflows.build import Setting
 from wasmbuild.workflows.companions import Companion, Source, Wanted, companions
-from wasmbuild.workflows.demand import SignedBy
+from wasmbuild.workflows.demand import refusal_of
 from wasmbuild.workflows.push import stage
 from wasmbuild.workflows.pushed_beside import put_beside
 from wasmbuild.workflows.release.making import Made
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from wasmbuild.trust.signer import Signatory
     from wasmbuild.workflows.identity_signer import IdentitySigner
 
-__all__ = ["LEASE_SECONDS", "Signing", "Staged", "check_taken", "keep_snapshot", "stage_known", "stage_made"]
+__all__ = ["LEASE_SECONDS", "Signing", "Staged", "keep_snapshot", "stage_known", "stage_made"]
 
 LEASE_SECONDS = 24 * 3600
 """How long what is staged stays without a tag, where the registry knows leases: a day to finish a release."""
@@ -101,17 +100,6 @@ class _Beside:
         return tuple(_attached(each) for each in self.entries)
 
 
-def check_taken(ready: Ready, packed: Packed) -> None:
-    """Insist that the version's tag is not there, or means this artifact. Raises VersionTaken."""
-    now = ready.version_now
-    if now is not None and now.digest != packed.manifest.digest:
-        raise VersionTaken(
-            f"{ready.item.reference} is released already, and is something else",
-            cause=f"it is {now.digest}, and what was built now is {packed.manifest.digest}",
-            hint="raise version in wasmbuild.toml",
-        )
-
-
 def stage_made(ready: Ready, made: Made, packed: Packed, wanted: Wanted, signing: Signing, setting: Setting) -> Staged:
     """Bring what was built to its repository, with all that is said of it, and verify that it is there.
 
@@ -132,7 +120,8 @@ def stage_made(ready: Ready, made: Made, packed: Packed, wanted: Wanted, signing
     )
     by_identity, signer = _by_identity(remote, beside, signing, setting)
     put = _Beside((*pushed.documents, *pushed.attestations, *pushed.signatures, *by_identity))
-    _verify(remote, packed, signing, setting)
+    _read_back(remote, packed, setting)
+    _verify(remote, beside, signing, setting)
     changed = bool(pushed.report.copied or pushed.report.mounted or put.added)
     return Staged(ready, packed.manifest, made, put.attached(), changed, _keep_sbom(beside, made), signer)
 
@@ -147,8 +136,7 @@ def stage_known(ready: Ready, signing: Signing, setting: Setting) -> Staged:
         put = put_beside(where, signing.key, signing.kinds, (), creation_time(setting.environment), setting.sink)
     by_identity, signer = _by_identity(remote, (), signing, setting)
     signed = _Beside((*put.signatures, *by_identity))
-    if signing.authorities:
-        SignedBy(signing.authorities).check(remote, setting.sink)
+    _verify(remote, (), signing, setting)
     return Staged(ready, remote.descriptor, None, signed.attached(), signed.added, signer=signer)
 
 
@@ -204,16 +192,29 @@ def _by_identity(
     return (*(each for entries in attested for each in entries), *signed.signatures), signed.signer
 
 
-def _verify(remote: Remote, packed: Packed, signing: Signing, setting: Setting) -> None:
-    """Read back what was pushed, every byte, and the signature."""
+def _read_back(remote: Remote, packed: Packed, setting: Setting) -> None:
+    """Read what was pushed, every byte."""
     with on_side("destination"), step(setting.sink, "read back", remote.pinned.short):
         remote.repository.resolve(str(packed.manifest.digest))
         for content in (packed.config, packed.layer):
             with remote.repository.fetch(content) as reader:
                 for _ in reader:
                     pass
-    if signing.authorities:
-        SignedBy(signing.authorities).check(remote, setting.sink)
+
+
+def _verify(remote: Remote, beside: Sequence[Companion], signing: Signing, setting: Setting) -> None:
+    """Verify the signature, and an attestation of each kind that was made, as whoever pulls it would."""
+    if not signing.authorities:
+        return
+    from wasmbuild.trust.discovery import all_wanted, found  # noqa: PLC0415  (with cryptography)
+    from wasmbuild.trust.verifier import Verifier, require, require_attestation  # noqa: PLC0415
+
+    with refusal_of(remote), step(setting.sink, "verify", remote.pinned.short):
+        candidates = found(remote.repository, remote.descriptor, all_wanted)
+        evidence = Verifier(signing.authorities).verify(remote.descriptor, candidates)
+        require(evidence, str(remote.pinned))
+        for each in beside:
+            require_attestation(evidence, each.predicate.type, str(remote.pinned))
 
 
 def _keep_sbom(beside: Sequence[Companion], made: Made) -> Path | None:

@@ -2,10 +2,10 @@
 
 What was made by the same action as it would be now is taken over, and is not made again: the key of the action is in
 the provenance, which must be ours where we sign. So a second run finds nothing to do, on any machine, also where a
-compiler gives other bytes each time.
+compiler gives other bytes each time. A journal only says where to look: whoever writes into ``dist`` decides nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from registry.client.repository import Repository
     from wasmbuild.trust.authority import Authority
 
-__all__ = ["Expected", "Known", "find_known", "meanings", "resolved"]
+__all__ = ["Expected", "Known", "check_taken", "find_known", "meanings", "resolved"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,12 @@ def find_known(item: Item, repository: "Repository", now: Descriptor | None, exp
 
     Raises VersionTaken when the version was made of another commit, by another action.
     """
+    if expected.key is None:
+        return None
     if now is None:
-        return _staged(repository, expected)
+        return _staged(item, repository, expected)
     provenance = _provenance(Remote(item.reference, repository, now), expected.authorities)
-    if provenance is None or expected.key is None:
+    if provenance is None:
         return None
     if provenance.internal.get("actionKey") == expected.key:
         return Known(now, "published")
@@ -75,6 +77,18 @@ def find_known(item: Item, repository: "Repository", now: Descriptor | None, exp
     return None
 
 
+def check_taken(item: Item, now: Mapping[str, Descriptor], ours: Descriptor) -> None:
+    """Insist that each of the version's tags is not there, or means what is ours. Raises VersionTaken."""
+    for tag in item.version_tags:
+        taken = now.get(tag, ours)
+        if taken.digest != ours.digest:
+            raise VersionTaken(
+                f"{item.reference.name}:{tag} is released already, and is something else",
+                cause=f"it is {taken.digest}, and this release is {ours.digest}",
+                hint="raise version in wasmbuild.toml",
+            )
+
+
 def resolved(repository: "Repository", name: str) -> Descriptor | None:
     """What a tag or a digest means now; None where there is none."""
     try:
@@ -83,11 +97,14 @@ def resolved(repository: "Repository", name: str) -> Descriptor | None:
         return None
 
 
-def _staged(repository: "Repository", expected: Expected) -> Known | None:
+def _staged(item: Item, repository: "Repository", expected: Expected) -> Known | None:
     if expected.entry is None or expected.entry.action_key != expected.key:
         return None
     found = resolved(repository, str(expected.entry.digest))
-    return None if found is None else Known(found, "staged")
+    said = None if found is None else _provenance(Remote(item.reference, repository, found), expected.authorities)
+    if found is None or said is None or said.internal.get("actionKey") != expected.key:
+        return None
+    return Known(found, "staged")
 
 
 def _provenance(remote: Remote, authorities: "Sequence[Authority]") -> Provenance | None:

@@ -4,27 +4,69 @@ Without a transaction the tags of the versions go first and those that move last
 is left to do. Between two repositories there is a moment in which one has its tag and the other has not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from registry.client.repository import Repository
-from registry.client.together import MOST_MOVES, Before, TagMove, supports_together, tag_together
+from registry.client.together import (
+    MOST_MOVES,
+    Before,
+    TagMove,
+    rehearse_together,
+    supports_together,
+    tag_together,
+)
 from registry.copying import on_side
+from registry.digest import Digest
 from registry.errors import RegistryRefused
 from registry.model import Descriptor
 from wasmbuild.errors import VersionTaken
-from wasmbuild.events import Sink, step
+from wasmbuild.events import Note, Sink, step
 from wasmbuild.workflows.release.preflight import Ready
 from wasmbuild.workflows.release.staging import Staged
 from wasmbuild.workflows.release.standing import resolved
 
-__all__ = ["missing_tags", "set_tags"]
+__all__ = ["missing_tags", "rehearse_tags", "set_tags"]
 
 _CONFLICT = 409
+_NOT_YET = Digest.of(b"")
+"""Stands for a manifest that is not made yet; no manifest has it."""
+
+_AGAIN = "run it again: what is staged is not pushed again"
 
 
 def missing_tags(staged: Staged) -> tuple[str, ...]:
     """The tags of a target that do not mean it yet."""
     return tuple(tag for tag in staged.ready.tags if not staged.ready.is_tagged(tag, staged.descriptor))
+
+
+def rehearse_tags(ready: Sequence[Ready]) -> None:
+    """See that tags which mean something else may move, where the registry can tell; nothing is set.
+
+    Raises VersionTaken for an immutable one, AuthenticationFailed without the right, and what the client raises.
+    """
+    moves = [move for each in ready for move in _moves(each)]
+    for transport in {id(move.repository.transport): move.repository.transport for move in moves}.values():
+        asked = [move for move in moves if move.repository.transport is transport]
+        if len(asked) > MOST_MOVES or not supports_together([move.repository for move in asked]):
+            continue
+        try:
+            rehearse_together(asked)
+        except RegistryRefused as failure:
+            if failure.status != _CONFLICT:
+                raise
+            raise VersionTaken(
+                "a tag of this release cannot be moved",
+                cause=failure.cause,
+                hint="leave it out of [release] tags in wasmbuild.toml",
+            ) from failure
+
+
+def _moves(ready: Ready) -> Iterator[TagMove]:
+    """What would move, as far as that is known: to what is there already, or to what nobody has yet."""
+    digest = ready.known.descriptor.digest if ready.known else _NOT_YET
+    for tag, now in ready.meanings.items():
+        if now.digest != digest and tag not in ready.item.version_tags:
+            yield TagMove(_repository(ready), tag, digest)
 
 
 def set_tags(staged: Sequence[Staged], sink: Sink) -> bool | None:
@@ -39,9 +81,12 @@ def set_tags(staged: Sequence[Staged], sink: Sink) -> bool | None:
     shown = ", ".join(f"{each.ready.item.reference.name}:{','.join(tags)}" for each, tags in missing)
     with on_side("destination"), step(sink, "tag", shown):
         few = sum(len(tags) for _, tags in missing) <= MOST_MOVES
-        if few and supports_together([_repository(each.ready) for each, _ in missing]):
+        repositories = [_repository(each.ready) for each, _ in missing]
+        if few and supports_together(repositories):
             _in_one(missing)
             return True
+        if len({id(each.transport) for each in repositories}) == 1 and supports_together(repositories[:1]):
+            sink(Note("warning", "these are too many repositories for one transaction: they are tagged one by one"))
         _one_by_one(missing)
     return False
 
@@ -58,17 +103,18 @@ def _in_one(missing: Sequence[tuple[Staged, tuple[str, ...]]]) -> None:
         if failure.status != _CONFLICT:
             raise
         raise VersionTaken(
-            "somebody else has set a tag of this release meanwhile",
+            "a tag of this release was set by somebody else meanwhile, or is immutable",
             cause=failure.cause,
-            hint="run it again: what is staged is not pushed again",
+            hint=_AGAIN,
         ) from failure
 
 
 def _one_by_one(missing: Sequence[tuple[Staged, tuple[str, ...]]]) -> None:
     for each, tags in missing:
-        own = [tag for tag in tags if tag in each.ready.item.version_tags]
-        for tag in own:
+        for tag in tags:
             _check_free(each, resolved(_repository(each.ready), tag), tag)
+    for each, tags in missing:
+        own = [tag for tag in tags if tag in each.ready.item.version_tags]
         if own:
             _repository(each.ready).tag_all(each.descriptor, own)
     for each, tags in missing:
@@ -78,16 +124,19 @@ def _one_by_one(missing: Sequence[tuple[Staged, tuple[str, ...]]]) -> None:
 
 
 def _check_free(staged: Staged, now: Descriptor | None, tag: str) -> None:
-    if now is not None and now.digest != staged.descriptor.digest:
+    before = staged.ready.meanings.get(tag)
+    if now is not None and now.digest not in (staged.descriptor.digest, before and before.digest):
         raise VersionTaken(
-            f"somebody else has released {staged.ready.item.reference.name}:{tag} meanwhile",
+            f"somebody else has set {staged.ready.item.reference.name}:{tag} meanwhile",
             cause=f"it is {now.digest}, and this would be {staged.descriptor.digest}",
-            hint="raise version in wasmbuild.toml",
+            hint=_AGAIN,
         )
 
 
-def _before(staged: Staged, tag: str) -> Before:
-    return Before.NOTHING if tag in staged.ready.item.version_tags else Before.ANYTHING
+def _before(staged: Staged, tag: str) -> Digest | Before:
+    """What a tag meant when we looked: whether it may move to this version was decided by that."""
+    before = staged.ready.meanings.get(tag)
+    return Before.NOTHING if before is None else before.digest
 
 
 def _repository(ready: Ready) -> Repository:
