@@ -92,10 +92,11 @@ class RegistryAuth(TokenAuth):
     def explained(self, failure: AuthenticationFailed, scope: str) -> AuthenticationFailed:
         """A refusal, with what a person can do about it, where that is known."""
         reason, verified = self.workload.reason, self.workload.verified
-        if failure.status == 401 and reason is not None and self._keychain.find(repository_of(scope)) is None:
-            return AuthenticationFailed(reason.what, status=401, cause=reason.cause, hint=reason.hint)
         if failure.status == 401:
-            failure.hint = self.advice()
+            nobody = self._keychain.find(repository_of(scope)) is None
+            if nobody and reason is not None:
+                return AuthenticationFailed(reason.what, status=401, cause=reason.cause, hint=reason.hint)
+            failure.hint = self.workload.login_advice(self.advice()) if nobody else self.advice()
         elif verified is not None:
             return forbidden(failure, verified.claims, repository_of(scope))
         return failure
@@ -194,7 +195,8 @@ class RegistryAuth(TokenAuth):
         request = TokenRequest(realm, challenge.get("service"), scopes, credentials)
         if credentials is None and (token := self.workload.token(request, challenge.get("exchange"))) is not None:
             return token
-        return self._source.fetch(request, self.advice())
+        nobody = credentials is None
+        return self._source.fetch(request, self.workload.login_advice(self.advice()) if nobody else self.advice())
 
     @contextmanager
     def _exclusively(self, scope: str) -> Iterator[None]:

@@ -63,13 +63,15 @@ class _Refused(Exception):
 class WorkloadLogin:
     """Logs a job in at one registry, for all threads.
 
-    ``reason`` is why it did not the last time, ``verified`` what the registry said of us when it did.
+    ``offered`` is whether the registry announced an exchange, ``reason`` why we were not logged in the last time,
+    ``verified`` what the registry said of us when we were.
     """
 
     def __init__(
         self, host: str, session: requests.Session, source: TokenSource, *, plain: bool, audience: str | None
     ) -> None:
         """Keep what is needed; ``audience`` is what a person said that the registry wants, or None."""
+        self.offered = False
         self.reason: AuthenticationFailed | None = None
         self.verified: Verified | None = None
         self._host = canonical_host(host)
@@ -86,6 +88,7 @@ class WorkloadLogin:
         """
         if not _is_path(announced):
             return None
+        self.offered = True
         identity = find_identity(os.environ)
         if identity is None:
             self.reason = advice.why_none(os.environ, self._host, self._audience)
@@ -107,6 +110,10 @@ class WorkloadLogin:
             return None
         self.reason, self.verified = None, Verified(self._host, _confirmed(token, assertion))
         return token
+
+    def login_advice(self, login: str | None) -> str | None:
+        """What a person without credentials can do, with why the identity of a job, if it has one, does not do."""
+        return login if self.offered else advice.unoffered(os.environ, self._host, login)
 
     def _asserted(self, identity: Identity) -> IdentityToken:
         if self._open:

@@ -4,13 +4,15 @@ Of a job with an identity it is the identity token, as a password, which our ser
 may be given is ``exchange``'s. Not here: the protocol (``wasmbuild.cli.credential_helper``).
 """
 
+import os
 from typing import TYPE_CHECKING
 
 from registry.client.challenge import parse_challenges
 from registry.client.credentials import Credentials, canonical_host
 from registry.client.exchange import WORKLOAD_USER
 from registry.client.keychain import Keychain
-from registry.errors import AuthenticationFailed
+from registry.client.workload import find_identity
+from registry.errors import AuthenticationFailed, Unreachable
 
 if TYPE_CHECKING:
     from registry.client.transport import Transport
@@ -23,7 +25,7 @@ _TIMEOUT = (10.0, 30.0)
 def lent(transport: "Transport") -> Credentials | None:
     """A user name and a secret for a registry; None when there are none: a job's reason is then its login's.
 
-    Raises AuthenticationFailed for some that cannot be used, and Unreachable.
+    Raises AuthenticationFailed for some that cannot be used, and Unreachable where a job's might have been lent.
     """
     host = canonical_host(transport.host)
     found = Keychain(host).find()
@@ -38,7 +40,13 @@ def lent(transport: "Transport") -> Credentials | None:
 
 
 def _of_job(transport: "Transport") -> Credentials | None:
-    assertion = transport.auth.workload.assertion(_announced(transport))
+    try:
+        announced = _announced(transport)
+    except Unreachable:
+        if find_identity(os.environ) is None:
+            return None
+        raise
+    assertion = transport.auth.workload.assertion(announced)
     return assertion and Credentials.of_password(WORKLOAD_USER, assertion.text, assertion.source)
 
 

@@ -72,7 +72,12 @@ class _Session(requests.Session):
     """A session that sends credentials only where we put them: never netrc's, never across hosts.
 
     Netrc is asked for nobody: the transport prepares its requests itself, and ``auth`` adds nothing to others.
+    Whom it trusts is the same for all: requests would let the environment overrule what holds for a host.
     """
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:  # noqa: ANN401
+        trusted = self.verify if verify is None else verify
+        return {**super().merge_environment_settings(url, proxies, stream, verify, cert), "verify": trusted}
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         if self.should_strip_auth(response.request.url or "", prepared_request.url or ""):

@@ -63,7 +63,7 @@ class IdentityToken:
     def expired(self) -> bool:
         """Whether its time is over, whatever our clock is late by."""
         end = self.claims.get("exp")
-        return isinstance(end, int | float) and end + _LEEWAY < time.time()
+        return isinstance(end, int | float) and end < time.time() - _LEEWAY
 
 
 class Identity(Protocol):

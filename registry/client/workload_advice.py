@@ -8,16 +8,19 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from registry.client.workload import ID_TOKEN, ID_TOKEN_FILE, IdentityToken
+from registry.client.workload import ID_TOKEN, ID_TOKEN_FILE, IdentityToken, find_identity
 from registry.errors import AuthenticationFailed, InvalidDocument
 from registry.files import read_regular
 from registry.model import load_json
 from registry.words import printable
 
-__all__ = ["expired", "forbidden", "foreign", "in_the_open", "refused", "why_none"]
+__all__ = ["expired", "forbidden", "foreign", "in_the_open", "refused", "unoffered", "why_none"]
 
 _MAX_EVENT = 4 * 1024 * 1024
 _MAX_SHOWN = 200
+_MAX_GLOB = 255
+"""Characters that our server's configuration takes for a claim."""
+
 _SHOWN = (
     *("iss", "aud", "sub", "repository", "repository_id", "ref", "environment", "job_workflow_ref", "event_name"),
     *("project_path", "project_id", "pipeline_source"),
@@ -48,6 +51,17 @@ def why_none(environment: Mapping[str, str], host: str, audience: str) -> Authen
             f"this job has no identity token for {host}", cause=cause, hint=_gitlab_lines(audience)
         )
     return None
+
+
+def unoffered(environment: Mapping[str, str], host: str, login: str | None) -> str | None:
+    """How to log in where no registry's word asks for an identity: a job that has one is told that it was not sent."""
+    if find_identity(environment) is None:
+        return login
+    lines = [f"{host} offers no trusted publishing: the identity of this job was not sent"]
+    name = environment.get(ID_TOKEN_FILE)
+    if name and not environment.get(ID_TOKEN, "").strip() and not Path(name).is_file():
+        lines.append(f"{ID_TOKEN_FILE} names {printable(name, _MAX_SHOWN)}, which is no file")
+    return "\n".join([*lines, *([login] if login else [])])
 
 
 def foreign(token: IdentityToken, host: str, audience: str, environment: Mapping[str, str]) -> AuthenticationFailed:
@@ -145,17 +159,23 @@ def _text(value: object) -> str:
     return printable(" ".join(texts), _MAX_SHOWN)
 
 
+def _quoted(value: object) -> str:
+    """A text of TOML: a claim may hold quotes, and what is to be pasted must not become other lines by it."""
+    text = printable(str(value), _MAX_GLOB)
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def _gitlab_lines(audience: str) -> str:
     return f"add to the job in .gitlab-ci.yml:\nid_tokens:\n  {ID_TOKEN}:\n    aud: {audience}"
 
 
 def _audience_lines(host: str, audience: str) -> str:
-    return f'[registry.hosts."{host}"]\naudience = "{audience}"'
+    return f"[registry.hosts.{_quoted(host)}]\naudience = {_quoted(audience)}"
 
 
 def _issuer_lines(token: IdentityToken, audience: str) -> str:
-    issuer = _text(token.claims.get("iss", "ISSUER"))
-    return f'its operator trusts it by:\n[[access.issuers]]\nurl = "{issuer}"\naudience = "{audience}"'
+    issuer = _quoted(token.claims.get("iss", "ISSUER"))
+    return f"its operator trusts it by:\n[[access.issuers]]\nurl = {issuer}\naudience = {_quoted(audience)}"
 
 
 def _publisher_lines(claims: Mapping[str, Any], repository: str, actions: Iterable[str] = ("pull", "push")) -> str:
@@ -165,9 +185,9 @@ def _publisher_lines(claims: Mapping[str, Any], repository: str, actions: Iterab
         "the registry's operator lets it in by:",
         "[[access.publishers]]",
         'name = "NAME"',
-        f'issuer = "{_text(claims.get("iss", "ISSUER"))}"',
-        f'claims = {{ {telling} = "{_text(claims.get(telling, "…"))}" }}',
-        f'repositories = "{repository}"',
+        f"issuer = {_quoted(claims.get('iss', 'ISSUER'))}",
+        f"claims = {{ {telling} = {_quoted(claims.get(telling, '…'))} }}",
+        f"repositories = {_quoted(repository)}",
         f"actions = [{quoted}]",
     )
     return "\n".join(lines)

@@ -6,9 +6,10 @@ What the members hold is not known here.
 
 import io
 import os
+import posixpath
 import re
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from io import FileIO
 
@@ -25,6 +26,8 @@ _COMPRESSED = {
     b"\xfd7zXZ\x00": "xz",
     b"BZh": "bzip2",
 }
+_OF_ONE_MEMBER = frozenset({"path", "linkpath", "size"})
+"""What a global header of pax may not say (POSIX.1, pax, "g"): some readers take it for all members, others do not."""
 _MALFORMED = (tarfile.TarError, ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RecursionError)
 """What ``tarfile`` raises for headers that make no sense."""
 
@@ -37,18 +40,21 @@ class Member:
     size: int
 
 
-def find_members(file: FileIO, wanted: re.Pattern[str]) -> Mapping[str, Member]:
-    """The regular files whose names ``wanted`` matches, without a leading ``./``; other names are passed over.
+def find_members(file: FileIO, wanted: re.Pattern[str], folders: Collection[str] = ()) -> Mapping[str, Member]:
+    """The regular files whose paths ``wanted`` matches; others are passed over.
 
-    Raises InvalidDocument for what is no tar file, damaged or compressed, and for a wanted name that comes
-    twice or is a link, a sparse file or anything but a regular file; ContentTooLarge.
+    Paths are as whoever unpacks makes them: without a leading slash, ``.`` and ``..``. Raises InvalidDocument for what
+    is no tar file, damaged or compressed, for a wanted path that comes twice or is a link, a sparse file or anything
+    but a regular file, and for one of ``folders`` that is none; ContentTooLarge.
     """
     path = file.name
     _refuse_compressed(file)
     end = os.fstat(file.fileno()).st_size
     found: dict[str, Member] = {}
     for info in _headers(file):
-        name = info.name.removeprefix("./")
+        name = posixpath.normpath(f"/{info.name}").lstrip("/")
+        if name in folders and not info.isdir():
+            raise InvalidDocument(f"{path} is not an archive of a layout", cause=f"{name} is not a folder in it")
         if not wanted.fullmatch(name):
             continue
         if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or info.issparse():
@@ -80,6 +86,8 @@ def _headers(file: FileIO) -> Iterator[tarfile.TarInfo]:
                 count += 1
                 if count > MOST_MEMBERS:
                     raise ContentTooLarge(f"{file.name} has more than {MOST_MEMBERS} members")
+                if tar.pax_headers.keys() & _OF_ONE_MEMBER:
+                    raise InvalidDocument(f"{file.name} is damaged", cause="it has one name or size for all members")
                 yield info
             _check_end(file, tar.offset)
     except _MALFORMED as error:

@@ -70,6 +70,7 @@ def test_what_it_keeps_is_nothing() -> None:
     assert "s3cret" not in stored.answer
     assert (speak(["erase"], b"r.example").code, speak(["erase"], b"r.example").answer) == (1, NOT_FOUND)
     assert speak(["version"], b"").answer.startswith("docker-credential-wasmbuild (wasmbuild) v")
+    assert (speak(["--help"], b"").code, speak(["--help"], b"").answer) == (0, speak([], b"").answer)
     for arguments in ([], ["get", "x"], ["steal"]):
         assert speak(arguments, b"").code == 1
         assert "usage" in speak(arguments, b"").answer
@@ -81,6 +82,30 @@ def test_what_is_no_registry(asked: bytes) -> None:
     assert spoken.code == 1
     assert spoken.answer != NOT_FOUND
     assert len(spoken.answer) < 300
+
+
+def test_nobody_listens_or_asks_and_there_is_no_traceback(program: Home) -> None:
+    """As a shell closes streams; what is on stderr would end up in somebody's log."""
+    name = str(program.bin / "docker-credential-wasmbuild")
+    asked = "echo 127.0.0.1:1 |"
+    for line, code in (
+        (f"{name} get <&-", 1),
+        (f"{name} version >/dev/full", 1),
+        (f"{asked} {name} get >/dev/full", 1),
+    ):
+        done = subprocess.run(["/bin/sh", "-c", line], check=False, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (code, "")
+
+
+def test_no_login_is_lent_to_a_program_that_speaks_plain_http(
+    program: Home, place: Place, job: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WASMBUILD_REGISTRY_REGISTRY_EXAMPLE_COM_USERNAME", "ada")
+    monkeypatch.setenv("WASMBUILD_REGISTRY_REGISTRY_EXAMPLE_COM_PASSWORD", "s3cret")
+    assert "s3cret" in speak(["get"], b"https://registry.example.com").answer
+    spoken = speak(["get"], b"HTTP://registry.example.com/v2/")
+    assert (spoken.code, "everybody in between" in spoken.answer, "s3cret" in spoken.answer) == (1, True, False)
+    assert speak(["get"], f"http://{place.address}".encode()).code == 0  # on this machine
 
 
 def test_a_login_of_ours_goes_first(program: Home, place: Place, job: Service) -> None:
@@ -129,6 +154,10 @@ def test_a_registry_that_wants_no_such_token_is_given_none(program: Home, job: S
         assert all("authorization" not in each.headers for each in server.asked)
     assert not job.made
     assert "could not be reached" in speak(["get"], b"127.0.0.1:1").answer
+
+
+def test_where_there_is_nothing_to_lend_it_does_not_matter_who_answers(program: Home) -> None:
+    assert (speak(["get"], b"127.0.0.1:1").code, speak(["get"], b"127.0.0.1:1").answer) == (1, NOT_FOUND)
 
 
 def test_a_token_that_only_the_registry_takes_cannot_be_lent(

@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 
 from registry.client.answers import unreachable
 from registry.client.repository import Repository
-from registry.client.session import is_loopback, speaks_plain
+from registry.client.session import is_loopback, open_session, speaks_plain
 from registry.client.settings import HostSettings, Settings
 from registry.client.transport import Transport
 from registry.errors import (
@@ -316,6 +316,13 @@ def test_a_bundle_in_the_environment_does_not_overrule_the_named_authority(secur
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority / "ca.pem"))
     with pytest.raises(Unreachable):
         over_tls(secured, ca_file=authority / "client.pem").resolve("v1")
+    # Token servers are asked in another way; whom it trusts is the same.
+    session = open_session("registry.example.com", HostSettings(ca_file=authority / "client.pem"), 1)
+    with pytest.raises(requests.exceptions.SSLError), session.get(f"https://{secured.address}/", timeout=5):
+        pass
+    session = open_session("registry.example.com", HostSettings(ca_file=authority / "ca.pem"), 1)
+    with session.post(f"https://{secured.address}/", timeout=5) as response:
+        assert response.ok
 
 
 def test_not_to_check_the_certificate_works_and_is_said(secured):

@@ -273,6 +273,27 @@ def test_a_registry_that_announces_nothing_gets_nothing(job: Service, challenge:
     assert all(b"subject_token" not in each.body for each in asked)
 
 
+@pytest.mark.parametrize("challenge", ['Basic realm="x"', None])
+def test_a_registry_without_issuers_is_said_to_be_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, challenge: str | None
+) -> None:
+    """By its own 401, or by that of the token server that it names."""
+
+    def answer(asked: Asked) -> Answer:
+        realm = f'Bearer realm="http://{asked.headers["host"]}/token"'
+        return Answer(401, b"", {} if asked.path.startswith("/token") else {"WWW-Authenticate": challenge or realm})
+
+    with scripted(answer) as server:
+        login = f"wasmbuild login {server.address}"
+        assert refused(Place(server.address, Path())).hint == login
+        monkeypatch.setenv("WASMBUILD_ID_TOKEN_FILE", str(tmp_path / "missing"))
+        said = f"{server.address} offers no trusted publishing: the identity of this job was not sent"
+        missing = f"WASMBUILD_ID_TOKEN_FILE names {tmp_path / 'missing'}, which is no file"
+        assert str(refused(Place(server.address, Path())).hint).splitlines() == [said, missing, login]
+        monkeypatch.setenv("WASMBUILD_ID_TOKEN", "not looked at")
+        assert str(refused(Place(server.address, Path())).hint).splitlines() == [said, login]
+
+
 def test_a_registry_of_an_attacker_gets_what_only_it_can_use(job: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever it says, the token is for its own host; and what was made for others is not sent."""
     asked: list[Asked] = []

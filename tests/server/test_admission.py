@@ -15,10 +15,12 @@ import requests
 from registry.errors import InvalidConfiguration
 from registry.model import OCI_MANIFEST
 from registry.server.admission import asking, view
-from registry.server.config import AdmissionConfig, ObservingConfig, ServerConfig, StorageConfig
+from registry.server.config import AccessConfig, AdmissionConfig, ObservingConfig, ServerConfig, StorageConfig
+from registry.server.config.access import RuleConfig
 from registry.server.database.protocol import DatabaseDown
 from registry.server.testing import running_server
 from scripts.versity import ACCESS, SECRET
+from tests.server.access.conftest import PASSWORD, htpasswd_line
 from tests.server.conftest import REPOSITORY, Api, codes, descriptor, index, manifest, sha256
 
 MODULE = "admissions_of_tests"
@@ -215,6 +217,43 @@ def test_tags_that_are_set_together_are_asked_about_by_manifest(serve: Serve, in
     assert asked == [("team/bad", ("v1",)), ("team/good", ("v1", "latest"))]
     told = [json.loads(line) for line in log.read_text().splitlines()]
     assert [line["repository"] for line in told if line["action"] == "tag-refused"] == ["team/bad"]
+
+
+def test_nobody_is_asked_for_those_who_may_not(serve: Serve, installed: Any, tmp_path: Path) -> None:
+    """Nor are they told what is there: the answer is the same for a manifest that is not."""
+    (tmp_path / "users").write_text(htpasswd_line("ada"))
+    rules = (RuleConfig("**", "user:ada", ("pull", "push")),)
+    api = serve("allows", access=AccessConfig(htpasswd=tmp_path / "users", rules=rules))
+    api.session.auth = ("ada", PASSWORD)
+    digest = api.push_image("", "team/there")
+    api.session.auth = None
+    for each in (digest, sha256(b"nobody has this")):
+        moves = [{"repository": "team/there", "tag": "v1", "digest": each}]
+        answer = api.call("POST", "/v2/_wasmbuild/tags", json={"tags": moves})
+        assert (answer.status_code, codes(answer)) == (401, ["UNAUTHORIZED"])
+    assert installed.asked == []
+
+
+def test_a_manifest_that_comes_while_another_is_asked_about_is_not_tagged(
+    serve: Serve, installed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was not there when its turn was: nobody has been asked about it."""
+    api = serve("allows")
+    digest, late = api.push_image("", "team/there"), api.image("team/late")
+
+    def admit(_: object, question: Any) -> Any:
+        installed.asked.append(question)
+        with requests.Session() as session:
+            assert Api(api.address, session).put_manifest(sha256(late), late, "team/late").status_code == 201
+        return installed.Verdict(True)
+
+    monkeypatch.setattr(installed.By, "admit", admit)
+    for order in (("team/late", sha256(late)), ("team/there", digest)), (("team/there", digest), ("team/late", digest)):
+        moves = [{"repository": name, "tag": "v1", "digest": each} for name, each in order]
+        answer = api.call("POST", "/v2/_wasmbuild/tags", json={"tags": moves})
+        assert (answer.status_code, codes(answer)) == (404, ["MANIFEST_UNKNOWN"])
+        assert api.get_manifest("v1", "team/late").status_code == 404
+        assert api.get_manifest("v1", "team/there").status_code == 404
 
 
 @pytest.mark.parametrize("name", ["raises", "exits", "rubbish", "truthy", "nothing", "tags"])

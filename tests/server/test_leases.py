@@ -52,7 +52,7 @@ def test_a_push_by_tag_has_no_lease_and_ends_one(api: Api) -> None:
 
 def test_no_such_lease(api: Api) -> None:
     body = api.image()
-    for lease in ("", "0", "59", "604801", "-60", "1e3", "60.0", "soon", "٦٠", "9" * 30):
+    for lease in ("", "0", "59", "604801", "-60", "1e3", "60.0", "soon", "٦٠", "9" * 5000):
         answer = put(api, sha256(body), body, lease.encode().decode("latin-1"))
         assert (answer.status_code, codes(answer)) == (400, ["UNSUPPORTED"])
         assert "from 60 to 604800" in answer.json()["errors"][0]["message"]

@@ -5,6 +5,7 @@ They name a registry on stdin and read JSON from stdout, or a reason there besid
 job included; nothing is ever kept here, so ``store`` and ``erase`` say no.
 """
 
+import os
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
@@ -24,6 +25,7 @@ _NOT_FOUND = "credentials not found in native keychain"
 
 _MAX_ASKED = 64 * 1024
 _MAX_REASON = 1000
+_READING = (["get"], ["store"], ["erase"])
 _USAGE = f"usage: {_PROGRAM} get|store|erase|list|version"
 
 
@@ -54,7 +56,7 @@ def speak(arguments: "Sequence[str]", asked: bytes) -> Spoken:
         from wasmbuild import __version__
 
         return Spoken(0, f"{_PROGRAM} (wasmbuild) v{__version__}")
-    return Spoken(1, _USAGE)
+    return Spoken(0 if action in ("--help", "-h") else 1, _USAGE)
 
 
 def _get(asked: bytes) -> Spoken:
@@ -65,6 +67,11 @@ def _get(asked: bytes) -> Spoken:
 
     named = _asked_for(asked)
     transport = Registries(read_settings(configuration_path())).transport(_host(named))
+    if named.lower().startswith("http://") and transport.prefix == "https":
+        raise UsageFailed(
+            f"no login is lent for {printable(named, 80)}: everybody in between could read it",
+            hint="name the registry without http://; your configuration file says where http is meant (plain-http)",
+        )
     found, reason = lent(transport), transport.auth.workload.reason
     if found is None:
         # Whoever asks goes on as nobody then, which is enough for what everybody may pull.
@@ -104,14 +111,30 @@ def _reason(failure: Failure) -> str:
     return printable("; ".join(" ".join(text.split()) for text in said if text), _MAX_REASON)
 
 
+def _read() -> bytes:
+    if sys.argv[1:] not in _READING or sys.stdin is None:
+        return b""
+    return sys.stdin.buffer.read(_MAX_ASKED + 1)
+
+
+def _say(spoken: Spoken) -> int:
+    """Say it; the code to end with."""
+    try:
+        print(spoken.answer, flush=True)
+        if spoken.aside:
+            print(spoken.aside, file=sys.stderr, flush=True)
+    except OSError:  # whoever asked has gone; Python would find that out at exit again, and complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    return spoken.code
+
+
 def main() -> NoReturn:
     """Answer one question, and end."""
-    asked = b"" if sys.argv[1:] in (["list"], ["version"]) else sys.stdin.buffer.read(_MAX_ASKED + 1)
     try:
-        spoken = speak(sys.argv[1:], asked)
+        spoken = speak(sys.argv[1:], _read())
+    except KeyboardInterrupt:
+        sys.exit(130)
     except Exception as error:  # noqa: BLE001 - nobody reads a traceback here, and it may hold what was asked for
         spoken = Spoken(1, f"wasmbuild made a mistake: {type(error).__name__}")
-    print(spoken.answer)
-    if spoken.aside:
-        print(spoken.aside, file=sys.stderr)
-    sys.exit(spoken.code)
+    sys.exit(_say(spoken))

@@ -33,6 +33,7 @@ _LEEWAY = 30.0
 _LONGEST = 24 * 3600
 _KEYS_SECONDS = 3600.0
 _AGAIN_SECONDS = 30.0
+_SOON_SECONDS = 1.0
 _MAX_KEYS = 100
 _MAX_CLAIM = 512
 _MAX_NAME = 250
@@ -42,6 +43,15 @@ _REMEMBERED = (
     *("project_path", "project_id", "pipeline_id", "pipeline_source", "job_id", "ci_config_ref_uri", "user_login"),
 )
 """Claims of GitHub's and GitLab's tokens by which a run can be found again."""
+
+_ANYBODYS = frozenset(
+    {
+        *("iss", "aud", "ref", "ref_type", "ref_protected", "ref_path", "base_ref", "head_ref", "sha", "event_name"),
+        *("environment", "environment_protected", "deployment_tier", "runner_environment", "workflow"),
+        *("repository_visibility", "project_visibility", "namespace_visibility", "pipeline_source", "run_attempt"),
+    }
+)
+"""Claims that whoever has a repository at GitHub or GitLab can have as well, whatever their values."""
 
 
 Unbelieved = Literal["issuer", "audience", "expired", "publisher", "used", "invalid"]
@@ -120,7 +130,7 @@ class _Issuer:
         self._config = config
         self._egress = egress
         self._keys: dict[str, PyJWK] = {}
-        self._fetched = float("-inf")
+        self._fetched = self._next = float("-inf")
         self._fetching = asyncio.Lock()
 
     async def verify(self, text: str) -> dict[str, Any]:
@@ -143,23 +153,39 @@ class _Issuer:
             issuer=self.url,
             leeway=_LEEWAY,
         )
-        if claims["exp"] - claims["iat"] > _LONGEST:
+        begins, ends = claims["iat"], claims["exp"]
+        # The library takes texts for numbers; nobody issues those (RFC 7519, section 2, "NumericDate").
+        if not isinstance(begins, int | float) or not isinstance(ends, int | float):
+            raise InvalidAssertion("the times of the token are no numbers")
+        if ends - begins > _LONGEST:
             raise InvalidAssertion("the token lasts longer than a day")
         return claims
 
     async def _key(self, identifier: str) -> "PyJWK | None":
+        if self._fresh and identifier in self._keys:
+            return self._keys[identifier]  # whoever comes with unknown ones keeps nobody waiting
         async with self._fetching:
-            age = time.monotonic() - self._fetched
-            if age > _KEYS_SECONDS or (identifier not in self._keys and age > _AGAIN_SECONDS):
-                self._fetched = time.monotonic()
-                try:
-                    self._keys = _usable(await self._fetch(await self._where()), self._config.algorithms)
-                except EgressFailed as error:
-                    self._fetched -= _KEYS_SECONDS - 1  # soon again
-                    # The reason tells of our network, and the issuer's words are not ours to pass on.
-                    _LOGGER.warning("the keys of the issuer %s cannot be had: %s", self.url, printable(str(error)))
-                    raise InvalidAssertion("the keys of the issuer cannot be had") from error
+            if not (self._fresh and identifier in self._keys) and time.monotonic() >= self._next:
+                await self._refresh()
+        if not self._fresh:
+            raise InvalidAssertion("the keys of the issuer cannot be had")
         return self._keys.get(identifier)
+
+    @property
+    def _fresh(self) -> bool:
+        return time.monotonic() - self._fetched <= _KEYS_SECONDS
+
+    async def _refresh(self) -> None:
+        """Ask for the keys; where they cannot be had, those that are there stay good for their time."""
+        try:
+            self._keys = _usable(await self._fetch(await self._where()), self._config.algorithms)
+        except EgressFailed as error:
+            # The reason tells of our network, and the issuer's words are not ours to pass on.
+            _LOGGER.warning("the keys of the issuer %s cannot be had: %s", self.url, printable(str(error)))
+            self._next = time.monotonic() + _SOON_SECONDS
+        else:
+            self._fetched = time.monotonic()
+            self._next = self._fetched + _AGAIN_SECONDS
 
     async def _where(self) -> str:
         if self._config.jwks_url is not None:
@@ -195,9 +221,10 @@ class _Publisher:
         if config.issuer not in issuers:
             raise InvalidConfiguration(f"the publisher {config.name} is of an issuer that is not configured")
         claims = tuple((claim, parse_glob(glob)) for claim, glob in config.claims.items())
-        if not any(glob.weight[0] for claim, glob in claims if claim not in ("iss", "aud")):
+        if not any(_tells_whose(claim, glob.text) for claim, glob in claims):
             raise InvalidConfiguration(
                 f"the publisher {config.name} would be everybody at {config.issuer}",
+                cause="none of its claims tells whose workload it is; a glob that begins with * or ? does not",
                 hint='say which, for example claims = { repository_id = "1234" }',
             )
         return cls(config.name, config.issuer, claims)
@@ -206,6 +233,12 @@ class _Publisher:
         return issuer == self.issuer and all(
             any(glob.matches(text) for text in _texts(claims.get(claim))) for claim, glob in self.claims
         )
+
+
+def _tells_whose(claim: str, glob: str) -> bool:
+    """Whether a claim tells whose a workload is: what the glob leaves open at its beginning, anybody can be called."""
+    name = glob.removeprefix("repo:").removeprefix("project_path:") if claim == "sub" else glob
+    return claim not in _ANYBODYS and not name.startswith(("*", "?")) and name != ""
 
 
 def _texts(value: object) -> list[str]:
@@ -241,7 +274,8 @@ def _name(issuer: str, subject: object) -> str:
     """For people; different for each subject of each issuer. It holds ``://``, as no user's name does."""
     name = f"{issuer}#{subject}"
     if len(name) > _MAX_NAME or not name.isprintable():
-        return f"{issuer[:150]}#{hashlib.sha256(name.encode()).hexdigest()}"
+        told_apart = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()
+        return f"{issuer[:150]}#{told_apart}"
     return name
 
 

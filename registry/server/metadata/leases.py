@@ -5,7 +5,7 @@ How one is given and prolonged is ``manifests``', what becomes of it at its end 
 
 import time
 
-from sqlalchemy import Connection, bindparam, exists, literal, update
+from sqlalchemy import Connection, bindparam, exists, literal, select, update
 
 from registry.digest import Digest
 from registry.server.database.statements import Statement
@@ -22,12 +22,17 @@ _END_LEASE = Statement(
     )
     .values(lease=None, due=bindparam("later"), since=None)
 )
+_subject = manifests.alias()
 _LEASE_REFERRERS = (
     update(manifests)
     .where(
         manifests.c.repository_id == bindparam("here"),
         manifests.c.subject == bindparam("name"),
         manifests.c.lease.is_(None),
+        manifests.c.created
+        >= select(_subject.c.created)
+        .where(_subject.c.repository_id == bindparam("here"), _subject.c.digest == bindparam("name"))
+        .scalar_subquery(),
         ~exists(literal(1)).where(
             tags.c.repository_id == manifests.c.repository_id, tags.c.digest == manifests.c.digest
         ),
@@ -47,5 +52,8 @@ def end_lease(connection: Connection, here: int, digest: Digest, due: float) -> 
 
 
 def lease_referrers(connection: Connection, here: int, digest: str, until: float) -> None:
-    """Let what refers to a manifest, and has neither a lease nor a tag, go with it: ``until`` is its lease."""
+    """Let what refers to a manifest, and has neither a lease nor a tag, go with it: ``until`` is its lease.
+
+    What is older stays: it was there for itself, and to stage its subject is no way to delete it.
+    """
     connection.execute(_LEASE_REFERRERS, {"here": here, "name": digest, "until": until})

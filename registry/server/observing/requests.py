@@ -31,6 +31,7 @@ CLIENT = "registry.client"
 
 _HEALTH = frozenset({"/healthz", "/readyz", "/metrics"})
 _READS = frozenset({"GET", "HEAD"})
+_LOGINS = "/auth/"
 _ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 _PROCESS = os.urandom(6).hex().encode()
 _NUMBERS = itertools.count(1)
@@ -89,7 +90,7 @@ class Seen:
 
 
 CURRENT: ContextVar[Seen | None] = ContextVar("registry_request", default=None)
-"""The request that this task answers, unless it only reads."""
+"""The request that this task answers, unless it only reads content."""
 
 
 def _id(headers: list[tuple[bytes, bytes]]) -> bytes:
@@ -118,7 +119,7 @@ class Observer:
             await self._app(scope, receive, send)
             return
         observing, seen, started = self._observing, Seen(scope, receive, send), time.perf_counter()
-        if scope["method"] not in _READS:
+        if scope["method"] not in _READS or scope["path"].startswith(_LOGINS):
             CURRENT.set(seen)
             receive = seen.receive
         span = observing.traces.begin(scope) if observing.traces is not None else None

@@ -93,13 +93,15 @@ class Authorization:
         except InvalidAssertion as error:
             return _unbelieved(str(error), error.why)
         lifetime = min(_EXCHANGED_SECONDS, workload.expires - time.time())
-        first = lifetime >= _SHORTEST and await self._control.database.write(
+        if lifetime <= 0:  # it is believed for as long as a clock may be late by, and good for nothing new
+            return _unbelieved("the token has ended", "expired")
+        first = await self._control.database.write(
             lambda connection: use_assertion(connection, workload.identity, workload.expires)
         )
         if not first:
-            return _unbelieved("the token has ended, or was exchanged before", "used")
+            return _unbelieved("the token was exchanged before", "used")
         access = await self._granted(workload.principal, [form["scope"]]) if "scope" in form else None
-        issued = await self._control.tokens.issue(workload.principal, access, lifetime)
+        issued = await self._control.tokens.issue(workload.principal, access, max(_SHORTEST, lifetime))
         body = {"access_token": issued.text, "issued_token_type": _JWT, "token_type": "Bearer", **_times(issued)}
         if access is not None:
             body["scope"] = scopes_text(access)

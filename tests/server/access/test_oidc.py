@@ -133,36 +133,37 @@ def refused(here: Any, token: str) -> bool:
     return answer.status_code == 400
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"repository_id": "12345"},
-        {"repository_id": "0"},
-        {"repository_id": None},
-        {"repository_id": True},
-        {"repository_id": []},
-        {"repository_id": ["1", "2"]},
-        {"repository_id": {"a": "1234"}},
-        {"ref": "refs/heads/main"},
-        {"ref": "refs/tags/v1/x"},
-        {"sub": "repo:evil/app"},
-        {"sub": "repo:acme/" + "x" * 1000},
-        {"sub": None},
-        {"aud": "another"},
-        {"aud": None},
-        {"iss": "https://another.example"},
-        {"iss": None},
-        {"exp": None},
-        {"iat": None},
-        {"exp": 1},
-        {"exp": int(time.time()) + 10 * 24 * 3600},
-        {"nbf": int(time.time()) + 3600},
-    ],
-)
-def test_claims_that_are_nobodys(site: Any, issuer: Issuer, helpers: Any, changed: Any) -> None:
+FOREIGN = [
+    {"repository_id": "12345"},
+    {"repository_id": "0"},
+    {"repository_id": None},
+    {"repository_id": True},
+    {"repository_id": []},
+    {"repository_id": ["1", "2"]},
+    {"repository_id": {"a": "1234"}},
+    {"ref": "refs/heads/main"},
+    {"ref": "refs/tags/v1/x"},
+    {"sub": "repo:evil/app"},
+    {"sub": "repo:acme/" + "x" * 1000},
+    {"sub": None},
+    {"aud": "another"},
+    {"aud": None},
+    {"iss": "https://another.example"},
+    {"iss": None},
+    {"exp": None},
+    {"iat": None},
+    {"exp": 1},
+    {"exp": int(time.time()) + 10 * 24 * 3600},
+    {"nbf": int(time.time()) + 3600},
+]
+"""Claims of tokens that are nobody's here."""
+
+
+def test_claims_that_are_nobodys(site: Any, issuer: Issuer, helpers: Any) -> None:
     here = start(site, issuer, helpers, failures_per_minute=0.0)
     assert not refused(here, issuer.token(**GOOD))
-    assert refused(here, issuer.token(**{**GOOD, **changed}))
+    for changed in FOREIGN:
+        assert refused(here, issuer.token(**{**GOOD, **changed})), changed
 
 
 @pytest.mark.parametrize("value", [1234, ["1", "1234"]])
@@ -186,6 +187,20 @@ def test_signatures_that_are_not_the_issuers(site: Any, issuer: Issuer, helpers:
     assert refused(here, "eyJ" + "x" * 20_000 + "..")
 
 
+def test_a_publisher_is_of_one_issuer_whatever_another_claims(site: Any, issuer: Issuer, helpers: Any) -> None:
+    with serving_issuer() as other:
+        here = start(site, issuer, helpers, issuers=tuple(IssuerConfig(each.url, AUDIENCE) for each in (issuer, other)))
+        assert not refused(here, issuer.token(**GOOD))
+        assert exchange(here, other.token(**GOOD)).json()["reason"] == "publisher"
+        assert refused(here, other.token(**GOOD, iss=issuer.url))
+
+
+def test_who_signs_in_a_way_that_is_not_taken_makes_nobody_ask_for_keys(here: Any, issuer: Issuer) -> None:
+    assert refused(here, unsigned({"iss": issuer.url, "sub": "a"}))
+    assert refused(here, issuer.token(key="x" * 40, algorithm="HS256", **GOOD))
+    assert issuer.server.asked == []
+
+
 def test_keys_are_looked_up_again_when_there_is_a_new_one(
     site: Any, issuer: Issuer, helpers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +222,25 @@ def test_unknown_keys_do_not_make_it_ask_each_time(site: Any, issuer: Issuer, he
     for number in range(5):
         assert refused(here, issuer.token(headers={"kid": f"unknown-{number}"}, **GOOD))
     assert [asked.path for asked in issuer.server.asked].count("/jwks") == 1
+
+
+def test_an_issuer_that_is_away_takes_no_keys_along(
+    site: Any, issuer: Issuer, helpers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or whoever makes up a key could keep everybody out for as long as its issuer has an outage."""
+    monkeypatch.setattr("registry.server.access.oidc._AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr("registry.server.access.oidc._SOON_SECONDS", 0.0)
+    here = start(site, issuer, helpers, failures_per_minute=0.0)
+    assert not refused(here, issuer.token(**GOOD))
+    issuer.extra["/jwks"] = Answer(503)
+    for _ in range(2):
+        assert refused(here, issuer.token(headers={"kid": "unknown"}, **GOOD))
+        assert not refused(here, issuer.token(**GOOD))
+    monkeypatch.setattr("registry.server.access.oidc._KEYS_SECONDS", 0.0)  # and now theirs is over
+    assert refused(here, issuer.token(**GOOD))
+    del issuer.extra["/jwks"]
+    monkeypatch.setattr("registry.server.access.oidc._KEYS_SECONDS", 3600.0)
+    assert not refused(here, issuer.token(**GOOD))
 
 
 @pytest.mark.parametrize(
@@ -233,6 +267,23 @@ def test_keys_that_are_none(here: Any, issuer: Issuer, keys: Any) -> None:
     issuer.extra["/jwks"] = Answer(200, json.dumps({"keys": keys}).encode())
     assert refused(here, issuer.token(**GOOD))
     assert refused(here, issuer.token(key="x" * 40, algorithm="HS256", headers={"kid": "k"}, **GOOD))
+
+
+def test_keys_for_something_else(here: Any, issuer: Issuer) -> None:
+    """One that is for encryption, and one for an algorithm that is not taken."""
+    private, good = other_key(), issuer.jwks()
+    rsa_key = jwt.algorithms.RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)
+    keys = [{**good["keys"][0], "use": "enc"}, {**rsa_key, "kid": "pss", "alg": "PS256"}]
+    issuer.extra["/jwks"] = Answer(200, json.dumps({"keys": keys}).encode())
+    assert refused(here, issuer.token(**GOOD))
+    assert refused(here, issuer.token(key=private, algorithm="PS256", headers={"kid": "pss"}, **GOOD))
+
+
+@pytest.mark.parametrize(("status", "named"), [(200, "https://another.example"), (404, None)])
+def test_a_document_that_is_not_the_issuers_word(here: Any, issuer: Issuer, status: int, named: str | None) -> None:
+    document = {"issuer": named or issuer.url, "jwks_uri": f"{issuer.url}/jwks"}
+    issuer.extra["/.well-known/openid-configuration"] = Answer(status, json.dumps(document).encode())
+    assert refused(here, issuer.token(**GOOD))
 
 
 def test_an_issuer_inside_is_reached_only_when_that_is_allowed(
@@ -299,6 +350,8 @@ def test_a_second_exchange_has_its_own_reason(here: Any, issuer: Issuer) -> None
     token = issuer.token(**GOOD)
     assert "reason" not in exchange(here, token).json()
     assert exchange(here, token).json()["reason"] == "used"
+    late = exchange(here, issuer.token(**GOOD, exp=int(time.time()) - 5))
+    assert (late.status_code, late.json()["reason"]) == (400, "expired")
 
 
 def test_what_was_believed_is_said_and_written_down(site: Any, issuer: Issuer, helpers: Any, tmp_path: Path) -> None:
@@ -322,6 +375,40 @@ def test_what_was_believed_is_said_and_written_down(site: Any, issuer: Issuer, h
     assert [line["scope"] for line in lines] == ["repository:acme/app:pull", scope]
     for line in lines:
         assert (line["kind"], line["groups"], line["client"]) == ("workload", ["app"], "127.0.0.1")
+        assert line["request"]
         assert line["claims"] == said["claims"]
     written = log.read_text()
     assert not any(secret in written for secret in (token, said["access_token"], again["token"]))
+
+
+STRANGE = [
+    *({"exp": value} for value in ("soon", [1], {}, True, 10**400, 1e308, float("inf"), float("nan"))),
+    {"exp": str(int(time.time()) + 300)},
+    *({"iat": value} for value in ("now", [], True, float("-inf"), -(10**400), int(time.time()) + 3600)),
+    {"iat": str(int(time.time()))},
+    *({"nbf": value} for value in ({}, "now", float("nan"))),
+    *({"sub": value} for value in (7, ["repo:acme/app"])),
+    *({"aud": value} for value in (7, {}, [], [7, AUDIENCE], [[AUDIENCE]], f"{AUDIENCE} ", f"*{AUDIENCE}")),
+    *({"jti": value} for value in (7, ["x"])),
+    *({"repository_id": value} for value in ("*", "1234\n", "12?4", 10**4000)),
+    {"ref": "refs/tags/v1\n/x"},
+]
+"""Claims that an issuer may sign all the same."""
+
+ODD = [
+    {"sub": "repo:acme/\ud800"},
+    {"sub": "repo:acme/\n\0"},
+    {"jti": "\ud800"},
+    {"actor": "\ud800\0"},
+    {"actor": [[]]},
+]
+
+
+def test_claims_of_another_kind_are_refused_and_are_no_fault_of_ours(site: Any, issuer: Issuer, helpers: Any) -> None:
+    here = start(site, issuer, helpers, failures_per_minute=0.0)
+    for changed in STRANGE:
+        assert refused(here, issuer.token(**{**GOOD, **changed})), changed
+    for changed in ODD:
+        assert not refused(here, issuer.token(**{**GOOD, **changed})), changed
+    assert refused(here, unsigned({**GOOD, "iss": ["x"]}))
+    assert exchange(here, issuer.token(**GOOD, actor="x" * 20_000)).status_code == 400

@@ -107,7 +107,20 @@ def test_settings_that_are_refused(data: Path, access: Any) -> None:
         serve(ServerConfig(data, port=0, access=AccessConfig(**access)), print, print)
 
 
-@pytest.mark.parametrize("claims", [{}, {"sub": "*"}, {"sub": "**"}, {"iss": "https://i"}, {"aud": "a", "sub": "?*"}])
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {},
+        {"sub": "*"},
+        {"sub": "**"},
+        {"iss": "https://i"},
+        {"aud": "a", "sub": "?*"},
+        {"sub": "repo:*:ref:refs/heads/main"},
+        {"sub": "project_path:**"},
+        {"repository": "*/app", "event_name": "push"},
+        {"ref": "refs/tags/v*", "environment": "release", "workflow": "Release"},
+    ],
+)
 def test_a_publisher_is_not_everybody(data: Path, claims: dict[str, str]) -> None:
     publisher = PublisherConfig("ci", "https://i", claims, "**", ("pull",))
     access = AccessConfig(issuers=(IssuerConfig("https://i", "a"),), publishers=(publisher,))

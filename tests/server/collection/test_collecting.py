@@ -193,6 +193,29 @@ def test_what_refers_to_a_release_that_failed_goes_with_it(registry: Any) -> Non
     assert [registry.has(each) for each in (signature, named, above)] == [False, True, False]
 
 
+def test_the_lease_of_what_refers_to_it_is_not_cut_short(registry: Any) -> None:
+    digest = registry.image("release", lease=10)
+    subject = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": str(digest), "size": 1}
+    signature = registry.image("signature", subject=subject, lease=5 * GRACE)
+    for _ in range(2):
+        registry.collect(2 * GRACE)
+    assert [registry.has(each) for each in (digest, signature)] == [False, True]
+    registry.collect(2 * GRACE)
+    assert not registry.has(signature)
+
+
+def test_what_referred_to_it_before_it_was_staged_stays(registry: Any) -> None:
+    """Or whoever may push could delete others' signatures, by staging what they are of."""
+    digest = registry.image("gone", "x")
+    subject = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": str(digest), "size": 1}
+    signature = registry.image("signature", subject=subject)
+    registry.delete(digest)
+    assert registry.image("gone", lease=10) == digest
+    later = registry.image("later", subject=subject)
+    registry.collect_all()
+    assert [registry.has(each) for each in (digest, signature, later)] == [False, True, False]
+
+
 def test_what_refers_to_a_manifest_that_somebody_deletes_stays_as_ever(registry: Any) -> None:
     digest = registry.image("one", "x")
     subject = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": str(digest), "size": 1}

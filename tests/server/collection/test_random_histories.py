@@ -40,9 +40,12 @@ class Model:
     def __init__(self) -> None:
         self.known: dict[Digest, dict[str, Any]] = {}
         self.tags: dict[str, Digest] = {}
+        self.pushes = 0
 
     def push(self, digest: Digest, how: str, tag: str, **more: Any) -> None:
-        entry = self.known.setdefault(digest, {"leased": how == "lease", "children": [], "subject": None, **more})
+        self.pushes += 1
+        new = {"leased": how == "lease", "children": [], "subject": None, "number": self.pushes, **more}
+        entry = self.known.setdefault(digest, new)
         if how != "lease":
             entry["leased"] = False
         if how == "tag":
@@ -55,7 +58,7 @@ class Model:
     def collected(self, digest: Digest) -> None:
         """Its lease has ended: what refers to it goes with it, unless a tag means that."""
         for other, entry in self.known.items():
-            if entry["subject"] == digest and other not in self.tags.values():
+            if entry["subject"] == digest and other not in self.tags.values() and self.is_later(entry):
                 entry["leased"] = True
         self.delete(digest)
 
@@ -71,7 +74,12 @@ class Model:
 
     def goes(self, entry: dict[str, Any]) -> bool:
         """Whether it has a lease, or its subject has one, with which it goes."""
-        return bool(entry["leased"]) or (entry["subject"] in self.known and self.goes(self.known[entry["subject"]]))
+        return bool(entry["leased"]) or (self.is_later(entry) and self.goes(self.known[entry["subject"]]))
+
+    def is_later(self, entry: dict[str, Any]) -> bool:
+        """Whether it was pushed when its subject was there already."""
+        subject = self.known.get(entry["subject"])
+        return subject is not None and subject["number"] < entry["number"]
 
 
 # Without shrinking: it would take longer than a test may.

@@ -109,7 +109,7 @@ def test_names_never_become_paths(target: Target, folder: Path) -> None:
         answer = target.call("PUT", f"/v2/{name}/manifests/{name}", data=target.document)
         assert answer.status_code in (400, 404)
     assert {path.name for path in (folder / "data").iterdir()} <= {
-        "blobs", "uploads", "registry.db", "registry.db-wal", "registry.db-shm", "registry.lock"
+        "blobs", "format", "uploads", "registry.db", "registry.db-wal", "registry.db-shm", "registry.lock"
     }  # fmt: skip
     target.lives()
 
