@@ -14,7 +14,8 @@ import yaml
 
 HANDLED = {"image", "entrypoint", "command", "environment", "configs", "secrets", "volumes", "healthcheck", "ports"}
 OF_CONTAINERS = {
-    "cap_drop", "depends_on", "read_only", "restart", "security_opt", "shm_size", "stop_grace_period", "tmpfs", "user",
+    "cap_drop", "depends_on", "mem_limit", "pids_limit", "read_only", "restart", "security_opt", "shm_size",
+    "stop_grace_period", "tmpfs", "user",
 }  # fmt: skip
 """What is about containers alone, and is nothing to a plain process."""
 

@@ -42,9 +42,10 @@ class Sources:
 
     @classmethod
     def of_checkout(cls) -> "Sources":
-        """Those that this script belongs to."""
+        """Those that this script belongs to; the commit is ``…-dirty`` where they are not what it has."""
         epoch = os.environ.get("SOURCE_DATE_EPOCH") or git("log", "-1", "--format=%ct") or "0"
-        return cls(CHECKOUT, epoch, git("rev-parse", "HEAD") or "unknown")
+        revision = git("rev-parse", "HEAD") or "unknown"
+        return cls(CHECKOUT, epoch, f"{revision}-dirty" if git("status", "--porcelain") else revision)
 
 
 def command_of(

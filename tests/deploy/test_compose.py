@@ -38,6 +38,7 @@ def test_every_service_is_hardened(tree):
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["pids_limit"] <= 512, name
         assert not service.keys() & {"privileged", "cap_add", "network_mode", "pid"}, name
     assert [name for name, service in tree["services"].items() if "ports" in service] == ["proxy"]
 
@@ -49,6 +50,13 @@ def test_secrets_are_files_that_are_not_there(tree):
     assert not (DEPLOY / "secrets").exists()
     for service in tree["services"].values():
         assert not [each for each in service.get("environment", {}) if re.search("PASSWORD$|SECRET|KEY$", each)]
+
+
+def test_what_a_replica_keeps_in_memory_has_an_end(tree):
+    for name in ("registry-1", "registry-2"):
+        service = tree["services"][name]
+        assert service["mem_limit"] == "2g"
+        assert all("size=" in each for each in service["tmpfs"])
 
 
 def test_replicas_differ_in_nothing_but_their_volume(tree):

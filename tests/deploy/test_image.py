@@ -1,9 +1,12 @@
 """The Dockerfile, without building it: that it has what it copies, and names nothing that nobody has looked up."""
 
+import os
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
+from scripts import image
 from scripts.image import Sources, command_of, main
 
 CHECKOUT = Path(__file__).parents[2]
@@ -66,6 +69,17 @@ def test_how_it_is_built():
     assert command[command.index("--format") + 1] == "docker", "an image of OCI has no health check"
     assert command[-1] == str(CHECKOUT)
     assert "--timestamp" not in command_of("docker", sources)
+
+
+def test_an_image_of_other_sources_than_the_commit_has_does_not_say_that_it_is_of_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(image, "CHECKOUT", tmp_path)
+    assert Sources.of_checkout() == Sources(tmp_path, os.environ.get("SOURCE_DATE_EPOCH", "0"), "unknown")
+    author = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+    for command in (("init", "-q"), (*author, "commit", "-q", "--allow-empty", "-m", "one")):
+        subprocess.run(["git", "-C", tmp_path, *command], check=True)
+    assert re.fullmatch("[0-9a-f]{40}", Sources.of_checkout().revision)
+    (tmp_path / "new.py").touch()
+    assert re.fullmatch("[0-9a-f]{40}-dirty", Sources.of_checkout().revision)
 
 
 def test_without_anything_to_build_with_it_says_what_to_install(monkeypatch, capsys, tmp_path):

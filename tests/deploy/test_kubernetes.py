@@ -38,6 +38,8 @@ def test_pods_fulfil_the_restricted_standard(pod):
         assert "memory" in container["resources"]["limits"]
     kinds = {next(iter(volume.keys() - {"name"})) for volume in pod.get("volumes", [])}
     assert kinds <= {"configMap", "secret", "emptyDir"}
+    folders = [volume["emptyDir"] for volume in pod.get("volumes", []) if "emptyDir" in volume]
+    assert all(each.keys() == {"sizeLimit"} for each in folders), "bounded, and not in the container's memory"
 
 
 def test_kustomize_has_every_file(deployment):

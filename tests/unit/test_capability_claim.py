@@ -10,12 +10,13 @@ from wasmtime import wat2wasm
 
 from registry.client.registries import Registries
 from registry.errors import ContentTooLarge
-from registry.model import OCI_INDEX, Index, describe
+from registry.model import OCI_INDEX, OCI_MANIFEST, Index, Manifest, describe
 from registry.reference import Reference
 from wasmbuild.artifact import pack
 from wasmbuild.cli.main import run
 from wasmbuild.errors import InvalidAttestation, UnknownArtifact
 from wasmbuild.events import ignore
+from wasmbuild.image.names import IMAGE_CONFIG, IMAGE_LAYER
 from wasmbuild.trust.authority import KeyAuthority
 from wasmbuild.trust.discovery import all_wanted, found
 from wasmbuild.trust.keys import PrivateKey
@@ -153,6 +154,36 @@ def test_an_index_within_an_index_hides_nothing(repository):
     claimed(outer, HONEST)
     with pytest.raises(UnknownArtifact, match="an index within the index"):
         compare(outer, evidence(outer))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "types", "hidden"),
+    [
+        ("wasm", ["application/vnd.oci.image.layer.v1.tar+zstd"], True),
+        ("wasm", [IMAGE_LAYER], True),
+        ("amd64", ["application/wasm", "application/vnd.wasm.content.layer.v1+wasm"], True),
+        ("amd64", [IMAGE_LAYER], False),
+    ],
+    ids=["packed-in-another-way", "damaged", "two-files", "for-another-machine"],
+)
+def test_an_image_that_cannot_be_read_hides_nothing_in_an_index(repository, architecture, types, hidden):
+    """What lists it is not passed without what is in there having been looked at."""
+    name, store = repository
+    remote = pushed(repository, HONEST)
+    contents = [json.dumps({"architecture": architecture}).encode(), *(GREEDY + bytes(number) for number in range(2))]
+    parts = [describe(each, data) for each, data in zip([IMAGE_CONFIG, *types], contents, strict=False)]
+    image = Manifest(config=parts[0], layers=tuple(parts[1:])).encode()
+    index = Index((remote.descriptor, describe(OCI_MANIFEST, image))).encode()
+    outer = Remote(name, store, describe(OCI_INDEX, index))
+    documents = [(describe(OCI_MANIFEST, image), image), (outer.descriptor, index)]
+    for descriptor, data in [*zip(parts, contents, strict=False), *documents]:
+        store.push(descriptor, partial(io.BytesIO, data))
+    claimed(outer, HONEST)
+    if not hidden:
+        assert len(compare(outer, evidence(outer), all_files=True)) == 1
+        return
+    with pytest.raises(UnknownArtifact):
+        compare(outer, evidence(outer), all_files=True)
 
 
 def test_of_an_index_a_claim_about_something_else_is_refused(repository):

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import tarfile
+import time
 import zlib
 
 import pytest
@@ -11,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.content import VerifyingReader
-from registry.errors import ContentTooLarge, DigestMismatch, Failure, StorageFailed
+from registry.errors import ContentTooLarge, DigestMismatch, Failure, InvalidDocument, StorageFailed
 from registry.graph import push_bytes
 from registry.model import Descriptor, Manifest, describe
+from registry.stores import tarindex
 from registry.stores.memory import MemoryStore
 from wasmbuild.artifact import WASM_LAYER
 from wasmbuild.errors import UnknownArtifact
@@ -62,7 +64,7 @@ def found(store, manifest):
 @pytest.mark.parametrize("key", ["Cmd", "Entrypoint"])
 @pytest.mark.parametrize("name", ["hello.wasm", "./hello.wasm", "/hello.wasm"])
 def test_the_file_is_the_one_that_the_image_starts(started, key, name):
-    files = {"etc/passwd": b"x", "plugin.wasm": OTHER, name: MODULE}
+    files = {"etc/passwd": b"x", "other.wasm": OTHER, name: MODULE}
     descriptor, content = found(*image(gzip.compress(tar(files)), started=[started, "a"], key=key))
     assert content == MODULE
     assert (descriptor.media_type, descriptor.size) == (WASM_LAYER, len(MODULE))
@@ -107,6 +109,15 @@ def test_layers_of_all_kinds_are_read(layer_type, config_type, packing):
     assert found(*image(layer, layer_type=layer_type, config_type=config_type))[1] == MODULE
 
 
+@pytest.mark.parametrize("wasm_type", ["application/wasm", "application/vnd.wasm.content.layer.v1+wasm"])
+def test_a_file_beside_a_file_system_is_refused(wasm_type):
+    """A shim takes the layer that is a file, and crun what is in the other."""
+    store, manifest = image(MODULE, layer_type=wasm_type, below=[gzip.compress(tar({"hello.wasm": OTHER}))])
+    with pytest.raises(UnknownArtifact, match="a WebAssembly file and a file system"):
+        found(store, manifest)
+    assert found(store, Manifest(manifest.config, manifest.layers[1:]))[1] == MODULE
+
+
 def test_only_the_last_layer_counts():
     below, last = gzip.compress(tar({"hello.wasm": OTHER})), gzip.compress(tar({"hello.wasm": MODULE}))
     assert found(*image(last, below=[below]))[1] == MODULE
@@ -135,20 +146,83 @@ def test_what_is_no_regular_file_is_refused(kind):
         found(*image(gzip.compress(tar({"hello.wasm": b""}, kind))))
 
 
-def test_a_file_that_is_there_twice_is_refused():
+@pytest.mark.parametrize(
+    "again", ["./hello.wasm", "././/hello.wasm", "x/../hello.wasm", "../hello.wasm", "/.//hello.wasm"]
+)
+def test_a_file_that_is_there_twice_is_refused(again):
     with pytest.raises(UnknownArtifact) as caught:
-        found(*image(gzip.compress(tar({"hello.wasm": MODULE, "./hello.wasm": OTHER}))))
+        found(*image(gzip.compress(tar({"hello.wasm": MODULE, again: OTHER}))))
     assert "twice" in str(caught.value.cause)
+
+
+@pytest.mark.parametrize("other", ["link/hello.wasm", "plugin.wasm", "deep/er/plugin.wasm", "a\nb/hello.wasm"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_file_that_another_reader_could_take_in_its_place_is_refused(other, turned):
+    """Through a link of a layer below, or as Istio, which takes any plugin.wasm."""
+    files = {"hello.wasm": MODULE, other: OTHER}
+    with pytest.raises(UnknownArtifact, match="more than one file that may be meant") as caught:
+        found(*image(gzip.compress(tar(dict(reversed(files.items())) if turned else files))))
+    assert "\n" not in str(caught.value.cause)
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.REGTYPE])
+@pytest.mark.parametrize("folder", ["app", "./app/in", "x/../app"])
+def test_a_link_in_place_of_a_folder_on_the_way_is_refused(folder, kind):
+    layer = tar({"app/in/hello.wasm": MODULE})[:1024] + tar({folder: b""}, kind)
+    with pytest.raises(UnknownArtifact) as caught:
+        found(*image(gzip.compress(layer), started=["/app/in/hello.wasm"]))
+    assert "is not a folder" in str(caught.value.cause)
+
+
+def test_a_name_for_all_members_is_refused():
+    """What Go reads passes over it: to it the first member has the name that it has itself."""
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w", format=tarfile.PAX_FORMAT, pax_headers={"path": "hello.wasm"}) as made:
+        entry = tarfile.TarInfo("harmless")
+        entry.size = len(MODULE)
+        made.addfile(entry, io.BytesIO(MODULE))
+    with pytest.raises(UnknownArtifact) as caught:
+        found(*image(gzip.compress(written.getvalue())))
+    assert "for all members" in str(caught.value.cause)
+
+
+@pytest.mark.parametrize("started", ["/x/../hello.wasm", "/other.wasm", "/link/hello.wasm"])
+def test_what_the_image_starts_is_the_file_or_nothing_is(started):
+    with pytest.raises(UnknownArtifact, match="no WebAssembly file where it says"):
+        found(*image(gzip.compress(tar({"plugin.wasm": MODULE})), started=[started]))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"config": {"Cmd": ["/hello.wasm"], "cmd": ["/other.wasm"]}},
+        {"config": {"Cmd": ["/hello.wasm"]}, "Config": {"Cmd": ["/other.wasm"]}},
+    ],
+)
+def test_fields_that_differ_in_capital_letters_alone_are_refused(config):
+    """Whoever reads with Go's library takes the last of them."""
+    layer = gzip.compress(tar({"hello.wasm": MODULE, "other.wasm": OTHER}))
+    with pytest.raises(InvalidDocument, match="two fields of one name"):
+        found(*image(layer, config={"architecture": "wasm", **config}))
+    assert found(*image(layer, config={"Architecture": "wasm", "CONFIG": {"CMD": ["/other.wasm"]}}))[1] == OTHER
 
 
 @pytest.mark.parametrize(
     "layer",
-    [b"", b"x", gzip.compress(tar({"hello.wasm": MODULE}))[:-9], gzip.compress(b"x" * 2000), zlib.compress(b"x")],
-    ids=["empty", "no-gzip", "cut", "no-tar", "zlib"],
+    [
+        b"",
+        b"x",
+        gzip.compress(tar({"hello.wasm": MODULE}))[:-9],
+        gzip.compress(b"x" * 2000),
+        zlib.compress(b"x"),
+        gzip.compress(gzip.compress(tar({"hello.wasm": MODULE}))),
+    ],
+    ids=["empty", "no-gzip", "cut", "no-tar", "zlib", "twice"],
 )
 def test_a_damaged_layer_is_refused(layer):
-    with pytest.raises(UnknownArtifact):
+    with pytest.raises(UnknownArtifact) as caught:
         found(*image(layer))
+    assert caught.value.cause
 
 
 def test_nothing_of_a_layer_with_another_digest_is_looked_at():
@@ -169,6 +243,22 @@ def test_a_bomb_is_stopped_while_it_is_unpacked(monkeypatch):
     monkeypatch.setattr(image_unpacking, "MAX_UNPACKED", 100_000)
     with pytest.raises(ContentTooLarge, match="too large to be unpacked"):
         found(*image(gzip.compress(tar({"hello.wasm": bytes(5_000_000)}))))
+
+
+def test_a_bomb_of_many_streams_is_stopped_without_much_work(monkeypatch):
+    empty = gzip.compress(b"")
+    monkeypatch.setattr(image_unpacking, "_MOST_STREAMS", 50_000)
+    began = time.process_time()
+    with pytest.raises(ContentTooLarge, match="more than 50000 streams"):
+        found(*image(empty * 50_001))
+    assert time.process_time() - began < 2
+    assert found(*image(gzip.compress(tar({"hello.wasm": MODULE})) + empty * 49_999))[1] == MODULE
+
+
+def test_too_many_members_are_said_of_the_layer(monkeypatch):
+    monkeypatch.setattr(tarindex, "MOST_MEMBERS", 2)
+    with pytest.raises(ContentTooLarge, match=r"sha256:\w+ has too many members"):
+        found(*image(gzip.compress(tar({str(number): b"" for number in range(3)}))))
 
 
 def test_a_layer_that_says_it_is_huge_is_not_asked_for():

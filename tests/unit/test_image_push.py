@@ -4,9 +4,12 @@ import pytest
 import wasmtime
 
 from registry.client.registries import Registries
-from registry.errors import Failure
+from registry.client.repository import Repository
+from registry.errors import Failure, RegistryRefused
 from registry.graph import read_document
 from registry.reference import Reference
+from registry.server.config import AccessConfig, ServerConfig
+from registry.server.testing import running_server
 from tests.unit.test_push import Recording
 from wasmbuild.artifact import pack
 from wasmbuild.caches import Caches
@@ -15,6 +18,7 @@ from wasmbuild.events import ignore
 from wasmbuild.image.names import FORMS
 from wasmbuild.trust.authority import KeyAuthority
 from wasmbuild.trust.keys import PrivateKey
+from wasmbuild.workflows import image_push
 from wasmbuild.workflows.attest import Said
 from wasmbuild.workflows.capability_claim import said_of_remote
 from wasmbuild.workflows.demand import SignedBy
@@ -29,9 +33,16 @@ REFERENCE = Reference.parse("127.0.0.1:1/a/b:1.0.0")
 BOTH = ImageWish(FORMS, beside=True)
 
 
-def bring(store, wish=BOTH, *, key=None, reference=REFERENCE, tags=("1.0.0", "latest")):
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch):
+    """What is in memory has no transport to ask what it can do."""
+    asked = image_push.supports_together
+    monkeypatch.setattr(image_push, "supports_together", lambda all_: isinstance(all_[0], Repository) and asked(all_))
+
+
+def bring(store, wish=BOTH, *, key=None, reference=REFERENCE, tags=("1.0.0", "latest"), artifact=ARTIFACT):
     destination = Destination(reference, store, tags)
-    out = outgoing(ARTIFACT, destination, wish)
+    out = outgoing(artifact, destination, wish)
     return out, push_together(
         out.main, destination, images=out.beside, key=key, sink=ignore, environment={}, concurrency=1
     )
@@ -104,8 +115,43 @@ def test_an_image_in_place_of_the_artifact_has_its_tag_and_no_subject(form):
 
 @pytest.mark.parametrize("tag", ["1.0.0-image", "x" * 125])
 def test_tags_that_mean_two_things_or_grow_too_long_are_refused(tag):
-    with pytest.raises(UsageFailed):
+    with pytest.raises(UsageFailed, match="would be"):
         outgoing(ARTIFACT, Destination(REFERENCE, Recording(), ("1.0.0", tag)), BOTH)
+
+
+def test_it_is_the_tag_of_the_image_that_is_too_long():
+    with pytest.raises(UsageFailed, match=r"the tag of the image would be too long: x{40}…-image") as raised:
+        outgoing(ARTIFACT, Destination(REFERENCE, Recording(), ("x" * 125,)), BOTH)
+    assert "125 characters" in str(raised.value.cause)
+    assert outgoing(ARTIFACT, Destination(REFERENCE, Recording(), ("x" * 122,)), BOTH).beside
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_tag_that_means_something_else_is_not_made_an_image(form):
+    store, tag = Recording(), f"1.0.0{'-image' if form == 'compat' else '-shim'}"
+    bring(store, ImageWish((form,), beside=True))
+    other = pack(MODULE + b"\0\x02\x01x", "hello")
+    other.push_to(store)
+    store.tag(other.manifest, tag)
+    order = list(store.order)
+    with pytest.raises(UsageFailed, match=f"{tag} would be the tag of the image, and is something else"):
+        bring(store, ImageWish((form,), beside=True))
+    assert (store.resolve(tag), store.order) == (other.manifest, order)
+
+
+def test_tags_are_set_all_or_none_where_the_registry_can(tmp_path):
+    config = ServerConfig(tmp_path, access=AccessConfig(immutable=("team/*:1.*.0",)))
+    with running_server(tmp_path, config) as address:
+        reference = Reference.parse(f"{address}/team/app:1.0.0")
+        repository = Registries().repository(reference)
+        bring(repository, None, reference=reference)
+        newer = pack(MODULE + b"\0\x02\x01x", "hello")
+        with pytest.raises(RegistryRefused, match="did not set the tags"):
+            bring(repository, reference=reference, artifact=newer)
+        assert repository.tags() == ["1.0.0", "latest"]
+        assert repository.resolve("1.0.0") == repository.resolve("latest") == ARTIFACT.manifest
+        bring(repository, reference=reference)
+        assert len(repository.tags()) == 6
 
 
 @pytest.fixture

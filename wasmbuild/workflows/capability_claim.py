@@ -25,7 +25,7 @@ from wasmbuild.trust.predicates import CAPABILITIES_V1
 from wasmbuild.trust.statement import Predicate, Subject
 from wasmbuild.wasm.binary import read
 from wasmbuild.wasm.mapped import read_mapped
-from wasmbuild.workflows.image_file import WasmFile, wasm_file
+from wasmbuild.workflows.image_file import WasmFile, holds_wasm, wasm_file
 from wasmbuild.workflows.remote import Remote
 
 if TYPE_CHECKING:
@@ -162,6 +162,8 @@ def _files(store: Fetcher, artifact: Descriptor) -> dict[Digest, WasmFile]:
         try:
             found = wasm_file(store, manifest)
         except UnknownArtifact:
+            if holds_wasm(store, manifest):
+                raise
             continue  # an index may list other things beside
         files[found.descriptor.digest] = found
     return files

@@ -9,13 +9,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from registry.client.together import MOST_MOVES, TagMove, supports_together, tag_together
 from registry.copying import on_side
+from registry.errors import ContentNotFound
 from registry.files import storage_errors
-from registry.reference import Reference
+from registry.graph import read_document
+from registry.model import Manifest
+from registry.reference import Reference, valid_tag
+from registry.words import pasted
 from wasmbuild.artifact import Packed
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink, step
-from wasmbuild.image.names import ImageForm
+from wasmbuild.image.names import IMAGE_CONFIG, ImageForm
 from wasmbuild.workflows.places import checked_tags
 from wasmbuild.workflows.push import Destination, Pushed, stage
 from wasmbuild.workflows.remote import Remote
@@ -94,25 +99,55 @@ def push_together(  # noqa: PLR0913 - each of them is a choice of the caller's
 ) -> PushedTogether:
     """Push an artifact, its companions, and images of it, each signed when there is a key; then the tags of all.
 
-    The images' tags are set first: who sees the artifact's finds them. Raises as ``push.stage``.
+    The tags are set together where the registry can, or else the images' first: who sees the artifact's finds them.
+    Raises as ``push.stage``, and UsageFailed where a tag that an image would get means something else than an image.
     """
     repository, asked = destination.repository, destination.reference
+    with on_side("destination"):
+        for each in images:
+            _check_free(each)
     put = partial(stage, key=key, kinds=kinds, sink=sink, environment=environment, concurrency=concurrency)
     main = put(artifact, Remote(asked, repository, artifact.manifest), companions=companions)
     beside = [(each, put(each.packed, Remote(asked, repository, each.packed.manifest))) for each in images]
-    for image, pushed in beside:
-        _tag(pushed, image.destination, sink)
+    for _, pushed in beside:
         sink(Note("info", f"the image is {pushed.reference}"))
-    _tag(main, destination, sink)
+    _tag([*((pushed, image.destination) for image, pushed in beside), (main, destination)], sink)
     return PushedTogether(
         replace(main, tags=destination.tags),
         tuple((image.form, replace(pushed, tags=image.destination.tags)) for image, pushed in beside),
     )
 
 
-def _tag(pushed: Pushed, destination: Destination, sink: Sink) -> None:
-    with on_side("destination"), step(sink, "tag", destination.shown):
-        destination.repository.tag_all(pushed.remote.descriptor, destination.tags)
+def _check_free(image: Image) -> None:
+    """Insist that the tags, which nobody has written out, are free or mean images. Raises UsageFailed."""
+    repository, name = image.destination.repository, image.destination.reference.name
+    for tag in image.destination.tags:
+        try:
+            there = repository.resolve(tag)
+        except ContentNotFound:
+            continue
+        document = read_document(repository, there)[1]
+        if not isinstance(document, Manifest) or document.config.media_type != IMAGE_CONFIG:
+            raise UsageFailed(
+                f"{name}:{tag} would be the tag of the image, and is something else",
+                cause=f"it is {there.digest}",
+                hint=f"wasmbuild inspect {pasted(f'{name}:{tag}')}",
+            )
+
+
+def _tag(tagged: Sequence[tuple[Pushed, Destination]], sink: Sink) -> None:
+    moves = [
+        TagMove(where.repository, tag, pushed.remote.descriptor.digest)
+        for pushed, where in tagged
+        for tag in where.tags
+    ]
+    shown = f"{tagged[-1][1].reference.name}:{', '.join(move.tag for move in moves)}"
+    with on_side("destination"), step(sink, "tag", shown):
+        if len(moves) <= MOST_MOVES and supports_together([move.repository for move in moves]):
+            tag_together(moves)
+            return
+        for pushed, where in tagged:
+            where.repository.tag_all(pushed.remote.descriptor, where.tags)
 
 
 def outgoing(artifact: Packed, destination: Destination, wish: ImageWish | None) -> Outgoing:
@@ -133,6 +168,13 @@ def outgoing(artifact: Packed, destination: Destination, wish: ImageWish | None)
 
 
 def _beside(destination: Destination, form: ImageForm) -> Destination:
+    for tag in destination.tags:
+        if valid_tag(tag) and not valid_tag(tag + _SUFFIXES[form]):
+            raise UsageFailed(
+                f"the tag of the image would be too long: {tag[:40]}…{_SUFFIXES[form]}",
+                cause=f"{tag[:40]}… has {len(tag)} characters, {_SUFFIXES[form]} follows, and a tag has at most 128",
+                hint="push with a shorter tag, or without --also-image",
+            )
     tags = checked_tags(tag + _SUFFIXES[form] for tag in destination.tags)
     for tag in tags:
         if tag in destination.tags:

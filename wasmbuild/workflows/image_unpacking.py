@@ -9,7 +9,7 @@ import re
 import tempfile
 import weakref
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from io import FileIO
 from pathlib import PurePosixPath
 
@@ -20,6 +20,7 @@ from registry.files import storage_errors, write_all
 from registry.model import TITLE, Descriptor
 from registry.stores.sections import Section
 from registry.stores.tarindex import Member, find_members
+from registry.words import printable
 from wasmbuild.artifact import WASM_LAYER
 from wasmbuild.errors import UnknownArtifact
 from wasmbuild.image.names import PLUGIN
@@ -29,16 +30,20 @@ __all__ = ["MAX_UNPACKED", "unpacked"]
 MAX_UNPACKED = 1024**3
 """Bytes of a layer that is unpacked, before and after."""
 
+_MOST_STREAMS = 100_000
+"""Streams of gzip in a layer: some who write layers make one for each file, and others for each piece of it."""
+
+_PIECE = 64 * 1024
 _COMPRESSED = "gzip"
 _GZIP = 31
 """``zlib`` reads gzip and nothing else."""
 
 
-def unpacked(store: Fetcher, layer: Descriptor, names: Sequence[str]) -> tuple[Descriptor, Fetcher]:
-    """The first of some files that a layer has, by their paths without a leading slash: what it is, and its bytes.
+def unpacked(store: Fetcher, layer: Descriptor, path: str) -> tuple[Descriptor, Fetcher]:
+    """A file of a layer, by its path without a leading slash: what it is, and its bytes.
 
-    All of the layer is fetched, and verified, before anything of it is looked at. Raises UnknownArtifact,
-    ContentTooLarge, StorageFailed, and what the store raises.
+    All of the layer is fetched, and verified, before anything of it is looked at. Raises UnknownArtifact, also where
+    another reader of the image could take another file, ContentTooLarge, StorageFailed, and what the store raises.
     """
     if layer.size > MAX_UNPACKED:
         raise _too_large(layer)
@@ -47,13 +52,13 @@ def unpacked(store: Fetcher, layer: Descriptor, names: Sequence[str]) -> tuple[D
     assert isinstance(file, FileIO)
     try:
         _unpack(store, layer, file)
-        name, member = _member(file, layer, names)
+        member = _member(file, layer, path)
         digest = _digest(file, member)
     except BaseException:
         file.close()
         raise
     # The name that Istio asks for says nothing of the file.
-    annotations = {} if name == PLUGIN else {TITLE: PurePosixPath(name).name}
+    annotations = {} if path == PLUGIN else {TITLE: PurePosixPath(path).name}
     return Descriptor(WASM_LAYER, digest, member.size, annotations=annotations), _Unpacked(file, member)
 
 
@@ -69,14 +74,16 @@ def _unpack(store: Fetcher, layer: Descriptor, file: FileIO) -> None:
 
 
 def _inflated(reader: VerifyingReader, layer: Descriptor) -> Iterator[bytes]:
-    """What is in gzip's members, one after the other. Raises UnknownArtifact."""
-    inflating = zlib.decompressobj(_GZIP)
+    """What is in gzip's streams, one after the other. Raises UnknownArtifact, ContentTooLarge."""
+    inflating, streams = zlib.decompressobj(_GZIP), 1
     try:
-        for chunk in reader:
-            data = chunk
+        # What follows a stream's end is copied: in small pieces, so that many small streams are no work.
+        while data := reader.read(_PIECE):
             while data:
                 if inflating.eof:
-                    inflating = zlib.decompressobj(_GZIP)
+                    inflating, streams = zlib.decompressobj(_GZIP), streams + 1
+                    if streams > _MOST_STREAMS:
+                        raise ContentTooLarge(f"the layer {layer.digest} has more than {_MOST_STREAMS} streams of gzip")
                 yield inflating.decompress(data, CHUNK)
                 data = inflating.unconsumed_tail or inflating.unused_data
         yield inflating.flush()
@@ -86,19 +93,33 @@ def _inflated(reader: VerifyingReader, layer: Descriptor) -> Iterator[bytes]:
         raise UnknownArtifact(f"the layer {layer.digest} cannot be unpacked", cause="it ends too early")
 
 
-def _member(file: FileIO, layer: Descriptor, names: Sequence[str]) -> tuple[str, Member]:
-    """The first of the names that the file system has as a regular file. Raises UnknownArtifact."""
+def _member(file: FileIO, layer: Descriptor, path: str) -> Member:
+    """The file at a path, if nobody who reads the layer can take another for it. Raises UnknownArtifact.
+
+    Another of the same name may come into its place through a link, of this layer or one below; a link may stand for
+    a folder on the way; and Istio takes the first that is called ``plugin.wasm``, wherever it is.
+    """
+    names = {PurePosixPath(path).name, PLUGIN}
+    wanted = re.compile(f"(?s:.*/)?(?:{'|'.join(map(re.escape, names))})")
+    folders = {str(each) for each in PurePosixPath(path).parents}
     try:
-        found = find_members(file, re.compile("/?(?:" + "|".join(map(re.escape, names)) + ")"))
+        found = find_members(file, wanted, folders)
     except InvalidDocument as failure:
-        raise UnknownArtifact(f"the file system {layer.digest} cannot be read", cause=failure.cause) from failure
-    there = {name.lstrip("/"): member for name, member in found.items()}
-    for name in names:
-        if name in there:
-            return name, there[name]
-    raise UnknownArtifact(
-        "the image has no WebAssembly file where it says", cause=f"its last layer has no {' and no '.join(names)}"
-    )
+        cause = failure.cause or "it is compressed, and says that it is not"
+        raise UnknownArtifact(f"the file system {layer.digest} cannot be read", cause=cause) from failure
+    except ContentTooLarge as failure:
+        raise ContentTooLarge(f"the file system {layer.digest} has too many members, or too long names") from failure
+    if path not in found:
+        raise UnknownArtifact(
+            "the image has no WebAssembly file where it says", cause=f"its last layer has no {printable(path)}"
+        )
+    if len(found) > 1:
+        other = next(each for each in found if each != path)
+        raise UnknownArtifact(
+            "the image has more than one file that may be meant",
+            cause=f"its last layer has {printable(path)} and {printable(other)}: it depends on who reads it",
+        )
+    return found[path]
 
 
 def _digest(file: FileIO, member: Member) -> Digest:

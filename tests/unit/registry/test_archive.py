@@ -252,25 +252,26 @@ def test_a_sparse_file_of_posix_is_none_of_ours(path):
         ArchiveStore(path)
 
 
-@pytest.mark.parametrize("again", ["index.json", "./index.json"])
-def test_a_name_that_comes_twice(path, again):
+@pytest.mark.parametrize(
+    "again",
+    [
+        "index.json",
+        "./index.json",
+        "././index.json",
+        "/index.json",
+        "../index.json",
+        "a/../index.json",
+        "blobs/sha256/../../index.json",
+    ],
+)
+def test_a_name_that_comes_twice_to_whoever_unpacks(path, again):
     pack(path, [LAYOUT, EMPTY_INDEX, (again, EMPTY_INDEX[1])])
     with pytest.raises(InvalidDocument) as caught:
         ArchiveStore(path)
     assert caught.value.cause == "index.json is in it twice"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "../index.json",
-        "/index.json",
-        "a/../index.json",
-        "././index.json",
-        "blobs/sha256/../../index.json",
-        "INDEX.JSON",
-    ],
-)
+@pytest.mark.parametrize("name", ["a/index.json", "INDEX.JSON", "..index.json"])
 def test_other_names_are_passed_over(path, name):
     pack(path, [LAYOUT, EMPTY_INDEX, (name, b"{"), ("link", special(tarfile.SYMTYPE, "/"))])
     with ArchiveStore(path) as archive:
