@@ -10,6 +10,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wasmbuild.errors import Failure
     from wasmbuild.events import Event
     from wasmbuild.ui.ci.choice import Ci
@@ -95,10 +97,10 @@ class Console:
 
         With ``--format json`` it is a document on stdout as well, unless a result is there already.
         """
+        markup = self._written_for()
         if self.format == "json" and not self._answered:
             with suppress(OSError):
-                self.result(self.command, "", _document(failure))
-        markup = self._written_for()
+                self.result(self.command, "", _document(failure, markup.masks.hide if markup else str))
         if self.progress == "json":
             import json  # noqa: PLC0415
 
@@ -165,9 +167,10 @@ class Console:
         return QuietRenderer(verbose=False, shown=shown) if quiet else PlainRenderer(verbose=self.verbose, shown=shown)
 
 
-def _document(failure: "Failure") -> dict[str, Any]:
-    """The fields of a failure: what was found on the way, and the four lines that a person reads."""
-    error = {"code": failure.code, "what": failure.what, "cause": failure.cause, "hint": failure.hint}
+def _document(failure: "Failure", hide: "Callable[[str], str]") -> dict[str, Any]:
+    """The fields of a failure: what was found on the way, and the four lines that a person reads, without secrets."""
+    words = {"what": failure.what, "cause": failure.cause, "hint": failure.hint}
+    error = {"code": failure.code, **{name: said and hide(said) for name, said in words.items()}}
     found = failure.details.to_json() if failure.details else {}
     return {"outcome": failure.outcome, **found, "error": {**error, "side": failure.side}}
 

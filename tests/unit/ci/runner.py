@@ -52,9 +52,7 @@ class Runner:
         """Run a step whose environment names some values."""
         bound = {name: _filled(str(text), values) for name, text in step.get("env", {}).items()}
         assert "${{" not in step["run"]
-        files = {
-            name: self.folder / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_PATH", "GITHUB_ENV")
-        }
+        files = {name: self.folder / name for name in FILES}
         for file in files.values():
             file.write_text("")
         theirs = {
@@ -92,3 +90,36 @@ def _outputs(text: str) -> dict[str, str]:
         name, sign, rest = re.match(r"([\w-]+)(=|<<)(.*)", line).groups()
         found[name] = rest if sign == "=" else "\n".join(iter(lambda: next(lines), rest))
     return found
+
+
+def installed(folder: Path) -> Runner:
+    """A machine on which the install step has been: its own installing is tested with the compilers."""
+    made = Runner(folder / "a machine")
+    programs = made.temp / "wasmbuild-action" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "wasmbuild").symlink_to(WASMBUILD)
+    return made
+
+
+def in_gitlab(folder: Path, lines: list[str], variables: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    """Run a job's script as GitLab's runner does, where what pip would install is there already."""
+    programs = folder / "programs"
+    programs.mkdir(exist_ok=True)
+    maker = programs / "python3"
+    pip = "#!/bin/sh\nexit 0\n"
+    maker.write_text(
+        f'#!/bin/sh\n[ "$1 $2 $3" = "-P -m venv" ] || exit 9\nmkdir -p "$4/bin"\n'
+        f'ln -sf {WASMBUILD} "$4/bin/wasmbuild"\n'
+        f'printf "{pip.encode("unicode_escape").decode()}" > "$4/bin/python"\nchmod +x "$4/bin/python"\n'
+    )
+    maker.chmod(0o755)
+    theirs = {"GITLAB_CI": "true", "CI": "true", "CI_PROJECT_DIR": str(folder / "tree")}
+    return subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", "\n".join(lines)],
+        cwd=folder / "tree",
+        env={**os.environ, **theirs, **variables, "PATH": f"{programs}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )

@@ -1,61 +1,29 @@
-"""The steps of action.yml, run in bash with a runner's variables and files, against a real registry."""
-
-import json
-import subprocess
+"""The steps of action.yml, run in bash with a runner's variables and files. Not here: real releases."""
 
 import pytest
 import yaml
 
-from registry.server.config import AccessConfig, ServerConfig
-from registry.server.config.access import RuleConfig
-from registry.server.testing import running_server
-from tests.server.access.conftest import PASSWORD, htpasswd_line
-from tests.unit.ci.runner import CHECKOUT, WASMBUILD, Runner
+from tests.unit.ci.runner import CHECKOUT, Runner, installed
 
 INSTALL, RUN = 0, 1
-
-pytestmark = pytest.mark.usefixtures("private_cache")
 
 
 @pytest.fixture
 def runner(tmp_path):
-    """A machine on which the install step has been: its own installing is tested with the compilers."""
-    made = Runner(tmp_path / "a machine")
-    folder = made.temp / "wasmbuild-action" / "bin"
-    folder.mkdir(parents=True)
-    (folder / "wasmbuild").symlink_to(WASMBUILD)
-    return made
+    return installed(tmp_path)
 
 
-def project(runner, name="hello"):
-    subprocess.run([WASMBUILD, "new", "--template", "wat-cli", name], cwd=runner.workspace, check=True, timeout=60)
-    return runner.workspace / name
-
-
-def test_a_release_hands_on_what_it_made(runner, registry_address, repository_name):
-    project(runner)
-    to = f"{registry_address}/{repository_name}"
-    ran = runner.action({"project": "hello", "to": to}, RUN)
-    assert ran.code == 0, ran.stderr
-    assert ran.outputs["reference"] == ran.stdout.strip() == f"{to}@{ran.outputs['digest']}"
-    assert json.loads(ran.outputs["metadata"])["targets"][0]["standing"] == "released"
-    assert "bomFormat" in json.loads((runner.workspace / ran.outputs["sbom"]).read_text())
-    assert ran.outputs["digest"][7:19] in ran.summary
-    action = yaml.safe_load((CHECKOUT / "action.yml").read_text())
-    assert set(action["outputs"]) == set(ran.outputs)
-
-    failing = runner.action({"project": "hello", "to": to, "arguments": "--nothing-to-do\nfail"}, RUN)
-    assert failing.code == 3
-    assert json.loads(failing.outputs["metadata"])["nothingToDo"] is True
-    assert "::error" in failing.stdout + failing.stderr
+def recorder(runner: Runner, script: str) -> None:
+    """Put a script where the install step puts wasmbuild."""
+    program = runner.temp / "wasmbuild-action" / "bin" / "wasmbuild"
+    program.unlink()
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
 
 
 def test_an_input_is_one_word_whatever_is_in_it(runner):
     hostile = """x"; touch stolen; '; touch stolen; $(touch stolen) `touch stolen` * ~ \\"""
-    recorder = runner.temp / "wasmbuild-action" / "bin" / "wasmbuild"
-    recorder.unlink()
-    recorder.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
-    recorder.chmod(0o755)
+    recorder(runner, "printf '%s\\n' \"$@\"")
     inputs = {"to": hostile, "key": hostile, "project": hostile, "arguments": f"{hostile}\n\n--x y\n"}
     ran = runner.action({**inputs, "keyless": "true", "dry-run": "true"}, RUN)
     assert (ran.code, ran.stderr) == (0, "")
@@ -88,27 +56,32 @@ def test_nothing_is_passed_over(runner):
     assert (ran.code, "password needs registry" in ran.stdout) == (2, True)
 
 
-def test_another_verb_runs_in_the_project(runner):
-    folder = project(runner)
-    ran = runner.action({"command": "build", "project": "hello"}, RUN)
+def test_a_login_is_for_one_step(runner):
+    kept = '[ "$1" = login ] && cat > "$DOCKER_CONFIG/kept" || env'
+    said = f'printf "%s|" "$@"; echo; {kept}; ls "$DOCKER_CONFIG"'
+    recorder(runner, said)
+    given = {"registry": "--help", "username": "-u", "password": "it's hunter2", "project": "-p"}
+    ran = runner.action(given, RUN)
     assert ran.code == 0, ran.stderr
-    assert (folder / "dist" / "hello.wasm").is_file()
+    words = [line for line in ran.stdout.splitlines() if line.endswith("|")]
+    assert words == ["login|--username=-u|--password-stdin|--|--help|", "release|--|-p|"]
+    assert ran.stdout.splitlines().count("kept") == 2
+    assert "hunter2" not in ran.stdout + ran.stderr
+    assert not list(runner.temp.glob("wasmbuild-login*"))
+    recorder(runner, "exit 5")
+    assert runner.action(given, RUN).code == 5
+    assert not list(runner.temp.glob("wasmbuild-login*"))
 
 
-def test_a_login_is_for_one_step_and_seen_nowhere(runner, tmp_path):
-    project(runner)
-    (tmp_path / "users").write_text(htpasswd_line("ada"))
-    access = AccessConfig(htpasswd=tmp_path / "users", rules=(RuleConfig("ada/**", "user:ada", ("pull", "push")),))
-    config = ServerConfig(tmp_path / "data", access=access)
-    with running_server(config.data, config) as address:
-        given = {"project": "hello", "to": f"{address}/ada/hello"}
-        ran = runner.action({**given, "registry": address, "username": "ada", "password": PASSWORD}, RUN)
-        assert ran.code == 0, ran.stderr
-        assert PASSWORD not in ran.stdout + ran.stderr + ran.summary + json.dumps(ran.outputs)
-        assert not list(runner.temp.glob("wasmbuild-login*"))
-        wrong = runner.action({**given, "registry": address, "username": "ada", "password": "not it"}, RUN)
-        assert wrong.code == 5
-        assert not list(runner.temp.glob("wasmbuild-login*"))
+def test_no_python_of_the_checkout_is_run(runner):
+    said, python = runner.folder / "said", runner.folder / "python"
+    again = f'if [ "$3" = venv ]; then mkdir -p "$4/bin"; cp \'{python}\' "$4/bin/python"; fi'
+    python.write_text(f"#!/bin/sh\necho \"$@\" >> '{said}'\n{again}\n")
+    python.chmod(0o755)
+    assert runner.action({"python": str(python), "keyless": "true"}, INSTALL).code == 0
+    modules = [line for line in said.read_text().splitlines() if " -m " in f" {line}"]
+    assert len(modules) == 4
+    assert all(line.startswith("-P -m ") for line in modules)
 
 
 def test_the_install_step_does_its_work_once(runner):

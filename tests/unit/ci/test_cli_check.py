@@ -38,9 +38,33 @@ def test_files_are_found_where_they_usually_are(folder, capfd):
     assert {each["file"] for each in found["findings"]} == set(found["files"][:2])
 
 
+def test_what_init_writes_is_found_below_the_top_of_the_tree(folder, monkeypatch, capfd):
+    project = folder / "apps" / "hello"
+    project.mkdir(parents=True)
+    (folder / ".git").mkdir()
+    (project / "wasmbuild.toml").write_text('[project]\nname = "hello"\nversion = "1.0.0"\n')
+    monkeypatch.chdir(project)
+    assert run(["ci", "init", "github", "--to", "ghcr.io/acme/hello"]) == 0
+    assert run(["ci", "check"]) == 0
+    assert "files: 1, nothing found" in capfd.readouterr().out
+    action = folder / ".github" / "actions" / "a"
+    action.mkdir(parents=True)
+    (action / "action.yml").write_text("runs: {using: node20, main: a.js}\n")
+    monkeypatch.chdir(action)
+    run(["ci", "check", "--format", "json"])
+    found = json.loads(capfd.readouterr().out)["files"]
+    assert found == ["../../../.github/workflows/release.yml", "action.yml"]  # each once
+
+
 @pytest.mark.parametrize(("data", "said"), [(b"a" * 600_000, "larger than"), (b"\xff\xfe", "UTF-8"), (None, "No such")])
 def test_what_cannot_be_read_is_said(folder, capfd, data, said):
     if data is not None:
         (folder / "w.yml").write_bytes(data)
     assert run(["ci", "check", "w.yml"]) == 2
     assert said in capfd.readouterr().err
+
+
+def test_the_name_of_a_file_is_printable(folder, capfd):
+    (folder / "a\n\x1b[31m.yml").write_text(BAD)
+    assert run(["ci", "check", "a\n\x1b[31m.yml"]) == 1
+    assert capfd.readouterr().out.startswith("a\\x0a\\x1b[31m.yml:3:3: ")

@@ -71,6 +71,10 @@ def test_images_have_digests():
         "inputs.x || 'y'",
         "contains(inputs.x, 'a') && inputs.x",
         "matrix.name.value || github.actor",
+        "github.event.inputs.number",
+        "github.event.client_payload.sha",
+        "format('}}', github.head_ref)",
+        "" + " " * 3000 + "github.head_ref",
     ],
 )
 def test_what_others_wrote_is_not_pasted_into_a_script(expression):
@@ -90,11 +94,26 @@ def test_what_others_wrote_is_not_pasted_into_a_script(expression):
         "contains(inputs.x, 'github.head_ref')",
         "'inputs.x'",
         "hashFiles('**/lock')",
+        "format('}}{0}', github.sha)",
     ],
 )
 def test_what_github_makes_may_be_pasted(expression):
     text = step(f"- run: echo ${{{{ {expression} }}}}", more="strategy: {matrix: {python: [1, 2]}}")
     assert rules(text) == []
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        '"echo \\x24{{ github.head_ref }}"',
+        '"echo ${\\u007b github.head_ref }}"',
+        "echo ${{\n          github.\n          head_ref }}",
+        "'echo ${{ format(''}}'', github.head_ref) }}'",
+        ">-\n          echo ${{ github\n          .head_ref }}",
+    ],
+)
+def test_an_expression_is_found_however_yaml_writes_it(script):
+    assert [rule for rule, _ in rules(step(f"- run: {script}"))] == ["template-injection"]
 
 
 def test_a_matrix_that_another_job_makes_is_not_ours():
@@ -130,6 +149,8 @@ def test_permissions_are_said():
         ("{contents: read}", "make test", False),
         ("write-all", "git push", True),
         ("{issues: write}", "make test", False),
+        ("{contents: write}", 'npx semantic-release\n  env: {GITHUB_TOKEN: "${{ github.token }}"}', False),
+        ("{id-token: write}", 'npx semantic-release\n  env: {GITHUB_TOKEN: "${{ github.token }}"}', True),
         ("read-all", "make test", False),
     ],
 )
@@ -148,6 +169,8 @@ def test_permissions_are_used(permissions, run, wide):
         ("docker/setup-buildx-action", "packages", True),
         ("somebody/unknown", "contents", False),
         ("./ours", "packages", False),
+        ("actions/github-script", "contents", False),
+        ("actions/delete-package-versions", "packages", False),
     ],
 )
 def test_an_action_uses_permissions(uses, scope, wide):
@@ -178,6 +201,16 @@ def test_what_every_job_may_write_is_too_wide():
         (f"- uses: actions/cache@{SHA}\n- uses: o/wasmbuild@{SHA}\n  with: {{dry-run: 'true'}}", False),
         (f"- uses: actions/cache@{SHA}\n- uses: o/wasmbuild@{SHA}\n  with: {{command: verify}}", False),
         ("- run: wasmbuild release --cache-from x --cache-trust team.pub", False),
+        (f"- uses: actions/setup-go@{SHA}\n- run: wasmbuild release", True),
+        (f"- uses: actions/setup-go@{SHA}\n  with: {{cache: false}}\n- run: wasmbuild release", False),
+        (f"- uses: astral-sh/setup-uv@{SHA}\n- run: uv publish", True),
+        (f"- uses: astral-sh/setup-uv@{SHA}\n  with: {{enable-cache: false}}\n- run: uv publish", False),
+        (f"- uses: docker/build-push-action@{SHA}\n  with: {{push: true, cache-from: type=gha}}", True),
+        (f"- uses: docker/build-push-action@{SHA}\n  with: {{push: true, cache-from: 'type=registry,ref=x'}}", False),
+        (f"- uses: actions/cache@{SHA}\n- run: wasmbuild release --snapshot && wasmbuild release", True),
+        (f"- uses: actions/cache@{SHA}\n- run: wasmbuild verify x --key release.pub", False),
+        (f"- uses: actions/cache@{SHA}\n- run: wasmbuild inspect push release", False),
+        (f"- uses: actions/cache@{SHA}\n- run: .venv/bin/wasmbuild tag x@y 1.0", True),
         (
             f"- uses: actions/cache@{SHA}\n- uses: o/wasmbuild@{SHA}\n  with: {{arguments: --dry-run}}",
             False,
@@ -218,6 +251,11 @@ def test_a_secret_is_for_the_step_that_needs_it():
         "bash <(curl -s https://x.example)",
         'sh -c "$(curl -fsSL https://x.example)"',
         "curl https://x.example | python3 -",
+        "curl 'https://x.example?a=1&b=2' | sh",
+        "curl https://x.example | gunzip | bash -s",
+        "curl -sSfL https://x.example \\\n      | sh",
+        "curl -sSfL https://x.example |\n      sh",
+        "irm https://x.example | iex",
     ],
 )
 def test_what_is_fetched_is_looked_at_before_it_runs(run):
@@ -225,7 +263,16 @@ def test_what_is_fetched_is_looked_at_before_it_runs(run):
 
 
 @pytest.mark.parametrize(
-    "run", ["curl -o x https://x.example && sha256sum -c x.sum", "curl -s https://x | jq .tag", "cat x | sh"]
+    "run",
+    [
+        "curl -o x https://x.example && sha256sum -c x.sum",
+        "curl -s https://x | jq .tag",
+        "cat x | sh",
+        "curl -s https://x | python3 -m json.tool",
+        "curl -s https://x | python3 -c 'import json'",
+        "# curl https://x.example | sh",
+        "curl -f https://x || sh why.sh",
+    ],
 )
 def test_fetching_alone_passes(run):
     assert rules(step(f"- run: |\n    {run}")) == []
@@ -259,12 +306,12 @@ def test_what_is_found_is_printable_and_bounded():
 
 
 def test_a_long_line_takes_no_long_time():
-    check_text("w.yml", step("- run: " + "curl " * 30_000))
-    check_text("w.yml", step("- run: " + "${{ " * 30_000))
+    check_text("w.yml", step("- run: " + "curl " * 10_000))
+    check_text("w.yml", step("- run: " + "${{ '" * 20_000))
 
 
 def test_there_is_an_end_of_it():
-    found = check_text("w.yml", step("- uses: a/b@v1\n" * 20_000))
+    found = check_text("w.yml", step("- uses: a/b@v1\n" * 1_100))
     assert len(found) == MAX_FINDINGS + 1
     assert found[-1].what == f"there are more than {MAX_FINDINGS} findings"
 

@@ -60,11 +60,48 @@ def test_a_token_belongs_into_the_project_s_own_file():
         ("only: [tags]", False),
         ("rules: [{if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH}]", False),
         ("rules: [{if: $CI_COMMIT_BRANCH}]", True),
+        ("rules: [{if: $CI_COMMIT_TAG, when: never}, {if: $CI_COMMIT_BRANCH}]", True),
+        ("rules: [{if: $CI_COMMIT_TAG}, {when: always}]", True),
+        ("rules: [{if: $CI_COMMIT_TAG == null}]", True),
+        ("rules: [{if: $CI_COMMIT_TAG}, {when: never}]", False),
+        ("only: {refs: [tags]}", False),
+        ("rules: []", True),
         ("stage: deploy", True),
     ],
 )
 def test_a_release_comes_from_protected_tags(guard, found):
     assert rules(job(f"script: wasmbuild release\n{guard}")) == ([("unprotected-release", 1)] if found else [])
+
+
+GUARDED = ".guarded: {rules: [{if: $CI_COMMIT_TAG}]}\n"
+OPEN = ".open: {rules: [{if: $CI_COMMIT_BRANCH}]}\n"
+PUBLISHES = ".publishes: {script: wasmbuild release}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (GUARDED + "job: {extends: .guarded, script: wasmbuild release}\n", False),
+        (OPEN + "job: {extends: .open, script: wasmbuild release}\n", True),
+        (GUARDED + OPEN + "job: {extends: [.guarded, .open], script: wasmbuild release}\n", True),
+        (PUBLISHES + GUARDED + "job: {extends: [.publishes, .guarded]}\n", False),
+        (PUBLISHES + "job: {extends: .publishes}\n", True),
+        (PUBLISHES, False),
+        ("job: {extends: .elsewhere, script: wasmbuild release}\n", False),
+        (GUARDED + "job: {script: wasmbuild release, rules: [!reference [.guarded, rules]]}\n", False),
+        (GUARDED + "job: {script: wasmbuild release, rules: !reference [.guarded, rules]}\n", False),
+        (OPEN + "job: {script: wasmbuild release, rules: [!reference [.open, rules]]}\n", True),
+        (PUBLISHES + "job: {script: [!reference [.publishes, script]]}\n", True),
+        (".a: {extends: .b}\n.b: {extends: .a}\njob: {extends: .a, script: wasmbuild release}\n", False),
+    ],
+)
+def test_what_a_job_extends_is_its_own(text, found):
+    assert [rule for rule, _ in rules(text)] == (["unprotected-release"] if found else [])
+
+
+def test_a_part_of_a_pipeline_needs_no_job():
+    assert rules("variables: {A: x}\n", "variables.yml") == []
+    assert rules(".rules: {rules: [{if: $CI_COMMIT_TAG}]}\n", "rules.yml") == []
 
 
 def test_a_release_restores_no_cache():
@@ -80,6 +117,8 @@ def test_a_release_restores_no_cache():
 def test_a_secret_is_not_written_down():
     assert rules(job("variables: {DEPLOY_TOKEN: abc}\nscript: x")) == [("secret-in-file", 2)]
     assert rules(job("variables: {DEPLOY_TOKEN: {value: abc}}\nscript: x")) == [("secret-in-file", 2)]
+    merged = ".v: &v {DEPLOY_TOKEN: abc}\n" + job("variables: {<<: *v}\nscript: x")
+    assert rules(merged) == [("secret-in-file", 1)]
     assert rules(job("variables: {DEPLOY_TOKEN: $CI_JOB_TOKEN, TOKENIZER: abc}\nscript: x")) == []
 
 

@@ -1,7 +1,6 @@
 """What ``ci init`` writes: for every choice it is safe, valid, and as narrow as the choice allows."""
 
 import json
-import os
 import subprocess
 from itertools import product
 from pathlib import Path
@@ -10,7 +9,6 @@ import pytest
 import yaml
 
 from registry.client.environment import variables_of
-from tests.unit.ci.runner import WASMBUILD, Runner
 from tests.unit.ci.test_files import Loader, faults
 from wasmbuild.cli.main import run
 from wasmbuild.workflows.ci.check import check_text
@@ -73,6 +71,14 @@ def test_it_is_written_for_the_project(project, capfd):
     ]
 
 
+def test_a_tag_is_a_pattern_that_means_itself(project, capfd):
+    (project / "wasmbuild.toml").write_text(TOML.format(TO, "c++-{version}"))
+    workflow = yaml.load(written(capfd, "github", "apps/hello"), Loader)
+    assert workflow["on"]["push"]["tags"] == ["c\\+\\+-*"]
+    pipeline = yaml.load(written(capfd, "gitlab", "apps/hello", "--image", IMAGE), Loader)
+    assert "/^c\\+\\+\\-.*$/" in pipeline["release"]["rules"][0]["if"]
+
+
 def test_a_registry_of_the_system_takes_its_token(project, capfd):
     (project / "wasmbuild.toml").write_text(TOML.format("ghcr.io/acme/hello", "v{version}"))
     text = written(capfd, "github", "apps/hello", "--sign", "none")
@@ -108,6 +114,12 @@ def test_the_digest_of_an_image_is_looked_up(project, capfd, registry_address, r
     assert [found.rule for found in check_text(".gitlab-ci.yml", text)] == ["unpinned-image"]
 
 
+def test_a_name_is_no_expression(project, capfd):
+    odd = project.rename(project.parent / "${{ github.head_ref }}")
+    assert run(["ci", "init", "github", str(odd)]) == 2
+    assert "GitHub takes ${{ for an expression" in capfd.readouterr().err
+
+
 def test_a_name_from_outside_is_data(project, capfd):
     odd = project.parent / "it's $(touch x); #"
     project.rename(odd)
@@ -115,70 +127,3 @@ def test_a_name_from_outside_is_data(project, capfd):
     (*_, step) = yaml.load(text, Loader)["jobs"]["release"]["steps"]
     said = subprocess.run(["bash", "-c", f"printf '%s|' {step['run']}"], capture_output=True, text=True, check=True)
     assert said.stdout == f"wasmbuild|release|--keyless|apps/{odd.name}|"
-
-
-@pytest.mark.usefixtures("private_cache")
-def test_the_pipeline_of_gitlab_releases(project, capfd, tmp_path, registry_address, repository_name):
-    (project / "wasmbuild.toml").write_text(TOML.format(f"{registry_address}/{repository_name}", "v{version}"))
-    text = written(capfd, "gitlab", "apps/hello", "--image", IMAGE, "--sign", "none", "--login", "password")
-    pipeline = yaml.load(text, Loader)
-    lines = [each for each in pipeline["release"]["script"] if not each.startswith("export ")]
-    ran = in_gitlab(tmp_path, [*pipeline["default"]["before_script"], *lines], pipeline["variables"])
-    assert ran.returncode == 0, ran.stderr
-    environment = (tmp_path / "tree" / "wasmbuild.env").read_text()
-    assert f"WASMBUILD_REFERENCE={registry_address}/{repository_name}@sha256:" in environment
-    assert (tmp_path / "tree" / "wasmbuild-release.md").is_file()
-
-
-@pytest.mark.usefixtures("private_cache")
-def test_the_component_of_gitlab_releases(project, tmp_path, registry_address, repository_name):
-    from tests.unit.ci.test_files import COMPONENT
-
-    inputs = {"project": "apps/hello", "to": f"{registry_address}/{repository_name}", "keyless": "false"}
-    spec, jobs = yaml.load_all(COMPONENT.read_text(), Loader)
-    defaults = {name: str(said.get("default", "")) for name, said in spec["spec"]["inputs"].items()}
-    values = {f"$[[ inputs.{name} ]]": value for name, value in {**defaults, **inputs}.items()}
-    job = jobs["$[[ inputs.job ]]"]
-    variables = {name: values.get(text, text) for name, text in job["variables"].items()}
-    ran = in_gitlab(tmp_path, job["script"], variables)
-    assert ran.returncode == 0, ran.stderr
-    assert "WASMBUILD_DIGEST=sha256:" in (tmp_path / "tree" / "wasmbuild.env").read_text()
-    hostile = {**variables, "RELEASE_TO": '"; touch stolen; $(touch stolen)'}
-    assert in_gitlab(tmp_path, job["script"], hostile).returncode != 0
-    assert not list(tmp_path.rglob("stolen"))
-
-
-def in_gitlab(folder, lines, variables):
-    """Run a job's script as GitLab's runner does, where what pip would install is there already."""
-    programs = folder / "programs"
-    programs.mkdir(exist_ok=True)
-    maker = programs / "python3"
-    pip = "#!/bin/sh\nexit 0\n"
-    maker.write_text(
-        f'#!/bin/sh\n[ "$1 $2" = "-m venv" ] || exit 9\nmkdir -p "$3/bin"\nln -sf {WASMBUILD} "$3/bin/wasmbuild"\n'
-        f'printf "{pip.encode("unicode_escape").decode()}" > "$3/bin/python"\nchmod +x "$3/bin/python"\n'
-    )
-    maker.chmod(0o755)
-    theirs = {"GITLAB_CI": "true", "CI": "true", "CI_PROJECT_DIR": str(folder / "tree")}
-    return subprocess.run(
-        ["bash", "-eo", "pipefail", "-c", "\n".join(lines)],
-        cwd=folder / "tree",
-        env={**os.environ, **theirs, **variables, "PATH": f"{programs}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-
-
-@pytest.mark.usefixtures("private_cache")
-def test_the_workflow_of_github_releases(project, capfd, tmp_path, registry_address, repository_name):
-    to = f"{registry_address}/{repository_name}"
-    text = written(capfd, "github", "apps/hello", "--to", to, "--sign", "none", "--login", "trusted")
-    steps = yaml.load(text, Loader)["jobs"]["release"]["steps"]
-    runner = Runner(tmp_path / "machine", {"PATH": f"{WASMBUILD.parent}:{os.environ['PATH']}"})
-    (tmp_path / "tree").rename(tmp_path / "moved")
-    runner.workspace = tmp_path / "moved"
-    ran = runner.step(steps[-1], {})
-    assert ran.code == 0, ran.stderr
-    assert ran.outputs["reference"].startswith(f"{to}@sha256:")

@@ -33,6 +33,32 @@ def test_aliases_of_aliases_are_counted_and_not_written_out():
     assert "too much" in str(refused("\n".join(lines)))
 
 
+def test_an_alias_of_a_long_text_is_work_too():
+    assert "too much" in str(refused("a: &a '" + "x" * 100_000 + "'\nb: [" + "*a," * 100 + "]\n"))
+
+
+def test_maps_that_are_merged_into_each_other_are_looked_through():
+    chain = "k0: &k0 {x: 1}\n" + "".join(f"k{n}: &k{n} {{<<: *k{n - 1}}}\n" for n in range(1, 360))
+    (document,) = read_documents(chain)
+    assert document.get("k359", "x").text == "1"
+    doubled = "k0: &k0 {x: 1}\n" + "".join(f"k{n}: &k{n} {{<<: [*k{n - 1}, *k{n - 1}]}}\n" for n in range(1, 15))
+    (document,) = read_documents(doubled)
+    assert document.get("k14", "y") is None
+    assert len(list(document.get("k14").entries())) == 1
+    (document,) = read_documents("a: &a {x: 1}\nb: &b {x: 2, y: 2}\nc: {<<: [*a, *b]}\n")
+    assert [(key.text, value.text) for key, value in document.get("c").entries()] == [
+        ("x", "1"),
+        ("x", "2"),
+        ("y", "2"),
+    ]
+    assert document.get("c", "x").text == "1"
+
+
+def test_many_names_take_no_long_time():
+    (document,) = read_documents("".join(f"k{n}:\n" for n in range(20_000)))
+    assert len(document.pairs) == 20_000
+
+
 def test_a_name_is_there_once_and_an_alias_names_what_is_complete():
     twice = refused("on: push\njobs: {}\njobs: {}\n")
     assert (twice.line, twice.column) == (3, 1)

@@ -10,6 +10,7 @@ from tests.unit.ui.runner import commands_in
 from wasmbuild.errors import CompilationFailed
 from wasmbuild.events import Note, Step, ToolOutput, Transfer
 from wasmbuild.released import Release, ReleasedTarget
+from wasmbuild.ui.ci.markup import markup_of
 from wasmbuild.ui.ci.masks import Masks
 from wasmbuild.ui.ci.publishing import publish_results
 from wasmbuild.ui.console import Console
@@ -18,6 +19,7 @@ SECRET = 'correct-horse"battery'
 NAMES = (
     "WASMBUILD_KEY_PASSWORD", "COSIGN_PASSWORD", "WASMBUILD_REGISTRY_GHCR_IO_PASSWORD", "GITHUB_TOKEN",
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "CI_JOB_TOKEN", "CI_REGISTRY_PASSWORD", "AWS_SECRET_ACCESS_KEY", "NPM_API_KEY",
+    "REGISTRY_PASS", "PASS", "DB_PWD", "GH_PAT",
 )  # fmt: skip
 
 
@@ -35,6 +37,7 @@ def test_a_secret_is_known_by_its_name(name):
         ({"CI_JOB_TOKEN": "short"}, "short", "short"),
         ({"COSIGN_PASSWORD_FILE": "/run/secret"}, "/run/secret", "/run/secret"),
         ({"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7"}, "AKIAIOSFODNN7", "AKIAIOSFODNN7"),
+        ({"PWD": "/srv/tree", "BYPASS": "everything"}, "/srv/tree everything", "/srv/tree everything"),
         ({"A_TOKEN": "abcdef", "B_TOKEN": "abcdefgh"}, "abcdefgh", "***"),
     ],
 )
@@ -52,8 +55,10 @@ def test_nothing_that_is_shown_has_a_secret(variable, progress, tmp_path, monkey
     """Also where a long line is cut in the middle of it."""
     monkeypatch.setenv(variable, "true")
     monkeypatch.setenv("WASMBUILD_KEY_PASSWORD", SECRET)
-    monkeypatch.setenv("CI_PROJECT_DIR", str(tmp_path))
-    console = Console(progress=progress)
+    for name in ("CI_PROJECT_DIR", "GITHUB_WORKSPACE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    (tmp_path / "main.c").write_text("")
+    console = Console(progress=progress, folder=tmp_path)
     long = "x" * 590 + SECRET
     for text in (SECRET, long):
         for event in (ToolOutput("zig", text), Note("warning", text), Step("compile", text, 1.0)):
@@ -63,8 +68,26 @@ def test_nothing_that_is_shown_has_a_secret(variable, progress, tmp_path, monkey
         console.fail(CompilationFailed(text, cause=f"main.c:1:1: error: {text}", hint=text))
     out, err = capfd.readouterr()
     assert "***" in err
+    out += "".join(path.read_text() for path in tmp_path.iterdir())
     for part in (SECRET, SECRET[:8], json.dumps(SECRET)[1:-1]):
         assert part not in out + err
+
+
+@pytest.mark.parametrize("variable", ["GITHUB_ACTIONS", "GITLAB_CI"])
+def test_the_document_of_a_failure_has_none_either(variable, monkeypatch, capfd):
+    monkeypatch.setenv(variable, "true")
+    monkeypatch.setenv("CI_JOB_TOKEN", SECRET)
+    Console(format="json").fail(CompilationFailed(SECRET, cause=SECRET, hint=SECRET))
+    assert json.loads(capfd.readouterr().out)["error"]["cause"] == "***"
+
+
+@pytest.mark.parametrize("secret", ["a\ttabbed secret", "zero\u200bwidth"])
+def test_a_secret_is_known_before_its_characters_are_escaped(secret):
+    for ci in ("github", "gitlab"):
+        markup = markup_of(ci, {"CI_JOB_TOKEN": secret})
+        for text in (markup.line(secret), markup.begin(secret), markup.warning(secret)):
+            assert "***" in text
+            assert secret[-5:] not in text
 
 
 @pytest.mark.parametrize("ci", ["github", "gitlab"])

@@ -165,12 +165,28 @@ def checkout(tmp_path):
         ("src", None),
         ("a" * 5000, None),
         ("x\0y", None),
+        ("/x\0y", None),
+        ("/wasmbuild/tools/zig/lib/std/app.py", None),
+        ("/rustc/0123/library/core/src/app.py", None),
+        ("/usr/lib/zig/std/app.py", None),
     ],
 )
 def test_a_path_is_named_from_the_checkout(checkout, said, found):
     (checkout.parent / "outside.c").write_text("")
     (checkout / "one" / "link.c").symlink_to(checkout.parent / "outside.c")
     assert Places(checkout, [checkout / "one", checkout]).of(said) == found
+
+
+def test_a_file_of_a_tool_is_none_of_ours(checkout):
+    theirs = checkout.parent / "tools" / "only.c"
+    theirs.parent.mkdir()
+    theirs.write_text("")
+    places = Places(checkout, [checkout])
+    assert places.of(str(theirs)) is None
+    copy = checkout.parent / "work" / "only.c"
+    copy.parent.mkdir()
+    copy.write_text("")
+    assert places.of(str(copy)) == "two/only.c"
 
 
 def test_of_several_files_none_is_guessed(checkout):

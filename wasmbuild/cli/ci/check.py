@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from registry.words import printable
 from wasmbuild.cli.common import FILE, argument, verb
 from wasmbuild.errors import ExitCode
 from wasmbuild.ui.console import Console
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 def command(console: Console, files: tuple[Path, ...]) -> ExitCode:
     """Find what makes FILES unsafe: workflows and actions of GitHub, pipelines of GitLab. Exit code 1 if there is any.
 
-    Without FILES, those of the current folder, where they usually are. The comment "# wasmbuild: ignore[RULE]" on a
-    line, or above it, lets it pass. Prints a line for each finding.
+    Without FILES, those of the current folder and of the working tree that it is in, where they usually are. The
+    comment "# wasmbuild: ignore[RULE]" on a line, or above it, lets it pass. Prints a line for each finding.
     """
     from wasmbuild.workflows.ci.check import check_files, files_of
 
@@ -33,5 +34,5 @@ def _line(finding: "Finding") -> str:
     from wasmbuild.workflows.ci.findings import RULES
 
     rule = RULES[finding.rule]
-    place = f"{finding.file}:{finding.line}:{finding.column}"
+    place = f"{printable(finding.file)}:{finding.line}:{finding.column}"
     return f"{place}: {finding.rule}: {finding.what}\n  why:  {rule.why}\n  hint: {rule.hint}"

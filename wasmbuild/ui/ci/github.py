@@ -35,7 +35,7 @@ class Github:
 
     def begin(self, title: str) -> str:
         """Begin a group, which cannot be in another one."""
-        return command("group", self.masks.hide(printable(title)))
+        return command("group", printable(self.masks.hide(title)))
 
     def end(self) -> str:
         """End it."""
@@ -43,16 +43,16 @@ class Github:
 
     def warning(self, text: str) -> str:
         """An annotation; the runner shows its words in the log."""
-        return command("warning", self.masks.hide("\n".join(lines_of(text))))
+        return command("warning", "\n".join(lines_of(self.masks.hide(text))))
 
     def failed(self, failure: Failure, folders: Sequence[Path]) -> list[str]:
         """A failure's annotations: one at each place that it names in the checkout, else one of the whole."""
         title = f"error[{failure.code}]"
-        found = list(placed(failure, Places(self._job.workspace, folders)))[:_MOST]
+        found = list(placed(failure, Places(self._job.workspace, folders), self.masks.hide))[:_MOST]
         lines = [
             command(
                 problem.level,
-                self.masks.hide(printable(problem.message)),
+                printable(problem.message),
                 title=title,
                 file=self.masks.hide(path),
                 line=problem.line,

@@ -38,7 +38,8 @@ class Gitlab:
 
     def line(self, text: str) -> str:
         """Words, of one line or several."""
-        return self.masks.hide("\n".join(printable(each, limit=len(each) * 8) for each in text.split("\n")))
+        shown = self.masks.hide(text)
+        return "\n".join(printable(each, limit=len(each) * 8) for each in shown.split("\n"))
 
     def json(self, text: str) -> str:
         """A JSON document."""
@@ -47,7 +48,7 @@ class Gitlab:
     def begin(self, title: str) -> str:
         """Begin a section of its own name, folded."""
         self._section = f"wasmbuild_{secrets.token_hex(4)}"
-        shown = self.masks.hide(printable(title))
+        shown = printable(self.masks.hide(title))
         return f"{_CLEAR}section_start:{int(time.time())}:{self._section}[collapsed=true]\r{_CLEAR}{shown}"
 
     def end(self) -> str:
@@ -56,13 +57,14 @@ class Gitlab:
 
     def warning(self, text: str) -> str:
         """As everywhere: GitLab has no annotations in a log."""
-        return self.masks.hide("\n  ".join(["warning: " + lines_of(text)[0], *lines_of(text)[1:]]))
+        first, *rest = lines_of(self.masks.hide(text))
+        return "\n  ".join([f"warning: {first}", *rest])
 
     def failed(self, failure: Failure, folders: Sequence[Path]) -> list[str]:
         """Nothing to print: the problems with a place go to the code quality report, if there are any."""
         report = [
-            _issue(failure.code, path, problem.line, problem.level, self.masks.hide(printable(problem.message)))
-            for problem, path in placed(failure, Places(self._job.workspace, folders))
+            _issue(failure.code, path, problem.line, problem.level, printable(problem.message))
+            for problem, path in placed(failure, Places(self._job.workspace, folders), self.masks.hide)
         ]
         if report and self._job.reports is not None:
             from registry.files import write_atomically  # noqa: PLC0415  (most commands do not fail)

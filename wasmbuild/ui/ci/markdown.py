@@ -7,15 +7,17 @@ from registry.words import printable
 
 __all__ = ["code", "cut", "fenced", "table", "text"]
 
-_ANY = re.compile(r"[^A-Za-z0-9 ,;./…-]")
+_ANY = re.compile(r"[^A-Za-z0-9 ,;./…-]|(?<=www)\.", re.IGNORECASE)
+_REFERENCE = ("&#{};", "<span>&#{};</span>")
 
 
 def text(words: str) -> str:
     """Words in a sentence or a cell.
 
-    Character references are not structure, neither for Markdown (CommonMark 0.31, 2.5) nor for HTML.
+    Character references are not structure, neither for Markdown (CommonMark 0.31, 2.5) nor for HTML. Addresses of
+    mail and the names of people are looked for afterwards, in each piece of text: so ``@`` is a piece of its own.
     """
-    return _ANY.sub(lambda found: f"&#{ord(found[0])};", printable(words))
+    return _ANY.sub(lambda found: _REFERENCE[found[0] == "@"].format(ord(found[0])), printable(words))
 
 
 def code(words: str) -> str:

@@ -14,7 +14,9 @@ from wasmbuild.events import Event, Note, Step, ToolOutput, Transfer
 
 __all__ = ["Masks"]
 
-_SECRET = re.compile(r"PASSW|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|PRIVATE_KEY|ACCESS_KEY|API_?KEY|JWT")
+_SECRET = re.compile(
+    r"PASSW|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|PRIVATE_KEY|ACCESS_KEY|API_?KEY|JWT|(?:^|_)PASS$|_PWD$|_PAT$"
+)
 _PLACE = re.compile(r"_(FILE|PATH|DIR|URL|URI|HOST|ENDPOINT|USER|USERNAME|NAME|ID|EXPIRES_IN|TYPE)$")
 """Names that end so name where a secret is, and not the secret."""
 _LOGIN = re.compile(r"://[^/@\s:]*:([^/@\s]+)@")

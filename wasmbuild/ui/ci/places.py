@@ -1,7 +1,7 @@
 """Which file of the checkout a compiler means, that ran in a folder of its own and saw other paths."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -13,6 +13,8 @@ __all__ = ["Places", "placed"]
 
 _SANDBOX = "/wasmbuild/work/"
 """What a compiler in a sandbox sees where the sources are (``wasmbuild.build.places``)."""
+_TOOLS = ("/wasmbuild/", "/rustc/", "/usr/")
+"""Where tools and other people's libraries have their own files, as a compiler sees them."""
 _ENTRIES = 5000
 _PROBLEMS = 50
 _DEPTH = 8
@@ -35,6 +37,8 @@ class Places:
         for folder in self._folders:
             if (found := self._within(folder / said)) is not None:
                 return found
+        if _elsewhere(str(said)):
+            return None
         parts = tuple(part for part in said.parts if part not in {"/", "..", "."})[-_DEPTH:]
         for begin in range(len(parts)):
             ends = [each for each in self._below if each.parts[begin - len(parts) :] == parts[begin:]]
@@ -55,15 +59,28 @@ class Places:
         return list(islice(_files(self._folders[0]), _ENTRIES)) if self._folders else []
 
 
+def _elsewhere(path: str) -> bool:
+    """Whether it is a file of a tool or a library, of which ours may have the name; copies of ours are in ``work``."""
+    if not path.startswith("/"):
+        return False
+    try:
+        return path.startswith(_TOOLS) or (os.path.lexists(path) and "work" not in PurePosixPath(path).parts)
+    except ValueError:
+        return True
+
+
 def _files(folder: Path) -> Iterator[Path]:
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(each for each in folders if not each.startswith(".") and each not in _PASSED_OVER)
         yield from (Path(parent, name) for name in files)
 
 
-def placed(failure: Failure, places: Places) -> Iterator[tuple[Problem, str]]:
-    """The problems in a failure's words whose files are found, each once; errors before warnings."""
-    said = "\n".join(part for part in (failure.what, failure.cause) if part)
+def placed(failure: Failure, places: Places, hide: Callable[[str], str] = str) -> Iterator[tuple[Problem, str]]:
+    """The problems in a failure's words whose files are found, each once; errors before warnings.
+
+    ``hide`` takes out of the words what nobody shall see, before anything is cut off from them.
+    """
+    said = hide("\n".join(part for part in (failure.what, failure.cause) if part))
     problems = list(dict.fromkeys(problems_in(said)))[:_PROBLEMS]
     for problem in sorted(problems, key=lambda each: each.level):
         path = places.of(problem.path)

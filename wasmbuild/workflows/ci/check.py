@@ -3,6 +3,7 @@
 What a file is follows from what is in it: jobs and steps (a workflow), runs (an action), scripts (a pipeline).
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from wasmbuild.errors import UsageFailed
 from wasmbuild.workflows.ci.findings import Finding, Sheet
 from wasmbuild.workflows.ci.github import check_action, check_workflow
 from wasmbuild.workflows.ci.gitlab import check_pipeline, is_pipeline
+from wasmbuild.workflows.ci.place import top_of
 from wasmbuild.workflows.ci.yamltree import MAX_BYTES, Malformed, Node, read_documents
 
 __all__ = ["check_files", "check_text", "files_of"]
@@ -28,8 +30,14 @@ _USUAL = (
 
 
 def files_of(folder: Path) -> tuple[Path, ...]:
-    """The files of CI systems in a project, where those are kept. Raises UsageFailed when there are none."""
-    found = tuple(sorted(path for pattern in _USUAL for path in folder.glob(pattern) if path.is_file()))
+    """The files of CI systems in a folder, and at the top of the working tree that it is in, where ``init`` writes.
+
+    Raises UsageFailed when there are none.
+    """
+    top = Path(os.path.relpath(top_of(folder.absolute())))
+    usual = (path for place in (top, folder) for pattern in _USUAL for path in place.glob(pattern))
+    each_once = {os.path.realpath(path): path for path in usual if path.is_file()}
+    found = tuple(sorted(each_once.values()))
     if not found:
         raise UsageFailed(
             "there is no file of a CI system here",

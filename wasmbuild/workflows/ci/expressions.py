@@ -11,12 +11,13 @@ from wasmbuild.workflows.ci.yamltree import Node
 
 __all__ = ["check_script", "expressions", "mentions_secrets", "untrusted"]
 
-_EXPRESSION = re.compile(r"\$\{\{((?:(?!\$\{\{).){0,2000}?)\}\}", re.DOTALL)
+_EXPRESSION = re.compile(r"\$\{\{((?:'[^']*'|(?!\$\{\{|\}\})[^'])*+)\}\}")
+"""What is between quotes does not end one."""
 _WORDS = re.compile(r"'(?:[^']|'')*'|[A-Za-z_][\w-]*(?:\s*\.\s*[\w*-]+|\s*\[[^\]]*\])*\s*\(?")
 _SAFE = re.compile(
     r"github\.(?:sha|run_id|run_number|run_attempt|workspace|action_path|event_name|job|repository|repository_id"
     r"|repository_owner|repository_owner_id|server_url|api_url|graphql_url|workflow_sha|retention_days|ref_type"
-    r"|ref_protected|actor_id|secret_source|event\.(?:[\w.]+\.)?(?:id|number|sha|before|after|created|deleted|forced))"
+    r"|ref_protected|actor_id|secret_source|event\.(?!inputs\.|client_payload\.)(?:[\w.]+\.)?(?:id|number|sha|before|after|created|deleted|forced))"
     r"|runner\.\w+|strategy\.[\w-]+|job\.status|vars\.\w+|(?:true|false|null)"
 )
 _SAFE_FUNCTIONS = frozenset(
@@ -26,9 +27,12 @@ _SECRET = re.compile(r"\bsecrets\s*[.\[]|\bgithub\s*\.\s*token\b|\btoJSON\s*\(\s
 
 
 def expressions(sheet: Sheet, node: Node) -> Iterator[tuple[int, str]]:
-    """The expressions in a node: where each begins in the file, and what is in it."""
-    for found in _EXPRESSION.finditer(sheet.source(node)):
-        yield node.start + found.start(), found[1].strip()
+    """The expressions in a node: where each begins in the file, as far as that can be seen, and what is in it."""
+    source, at = sheet.source(node), 0
+    for found in _EXPRESSION.finditer(node.text):
+        begins = source.find("${{", at)  # which YAML may have written otherwise
+        yield node.start + max(begins, 0), found[1].strip()
+        at = begins + 1 if begins >= 0 else len(source)
 
 
 def untrusted(expression: str, static_matrix: bool) -> str | None:

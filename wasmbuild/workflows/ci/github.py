@@ -76,9 +76,7 @@ def _check_cache(sheet: Sheet, steps: Sequence[Node], name: str) -> None:
         place, run = restores_cache(step), step.own("run")
         if place is not None:
             sheet.add("cache-in-publish", place, f"the job {name} publishes, and restores a cache")
-        elif run is not None and any(
-            "--cache-from" in line and "--cache-trust" not in line for line in commands(run.text)
-        ):
+        elif run is not None and any(map(_unsigned_cache, commands(run.text))):
             sheet.add("cache-in-publish", run, f"the job {name} publishes, and --cache-from takes what nobody signed")
 
 

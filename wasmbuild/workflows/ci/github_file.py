@@ -1,6 +1,7 @@
 """The workflow of GitHub that releases a project, as text with comments."""
 
 import json
+import re
 from collections.abc import Iterator
 
 from registry.client.environment import variables_of
@@ -12,6 +13,9 @@ __all__ = ["github_workflow"]
 
 _PYTHON = "3.12"
 _RUNNER = "ubuntu-24.04"
+_SPECIAL = re.compile(r"[+!?\[\]]")
+_ESCAPED = r"\\\g<0>"
+"""Characters of a tag that mean something in GitHub's filter patterns, and how they mean themselves."""
 
 
 def github_workflow(pipeline: Pipeline) -> str:
@@ -27,7 +31,7 @@ def _head(pipeline: Pipeline) -> Iterator[str]:
     yield "on:"
     yield "  pull_request:"
     yield "  push:"
-    yield f"    tags: {json.dumps(list(pipeline.tags))}"
+    yield f"    tags: {json.dumps([_SPECIAL.sub(_ESCAPED, each) for each in pipeline.tags])}"
     yield ""
     yield "# Nothing, unless a job says what it needs."
     yield "permissions: {}"
@@ -100,7 +104,7 @@ def _setup() -> Iterator[str]:
     yield f"      - uses: {SETUP_PYTHON}"
     yield "        with:"
     yield f'          python-version: "{_PYTHON}"'
-    yield '      - run: python -m pip install --quiet "$RELEASE_INSTALL"'
+    yield '      - run: python -P -m pip install --quiet "$RELEASE_INSTALL"'
 
 
 def _environment(pipeline: Pipeline) -> Iterator[str]:

@@ -15,17 +15,24 @@ _NO_JOBS = frozenset(
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _DIGEST = re.compile(r"\S+@sha256:[0-9a-f]{64}")
 _SECRET_NAME = re.compile(r"(?:^|_)(?:PASSWORD|PASSWD|TOKEN|SECRET|PRIVATE_KEY|API_KEY|ACCESS_KEY)$")
-_INPUT = re.compile(r"\$\[\[.{0,1000}?\]\]", re.DOTALL)
+_INPUT = re.compile(r"\$\[\[(?:(?!\$\[\[|\]\]).)*+\]\]", re.DOTALL)
 _VARIABLE = re.compile(r"\$\{?(\w+)\}?")
-_GUARDED = re.compile(r"CI_COMMIT_TAG|CI_COMMIT_REF_PROTECTED|CI_COMMIT_BRANCH\s*==\s*\$CI_DEFAULT_BRANCH")
+_GUARDED = re.compile(
+    r"CI_COMMIT_TAG\b(?!\s*==\s*(?:null|\"\"))|CI_COMMIT_REF_PROTECTED\s*==\s*[\"']true"
+    r"|CI_COMMIT_(?:BRANCH|REF_NAME)\s*==\s*\$CI_DEFAULT_BRANCH"
+)
+_MAX_TEMPLATES = 32
+"""Of one job, each of which extends others."""
+_PARTS = frozenset(("default", "include", "stages", "variables", "workflow", "spec"))
 
 
 def is_pipeline(documents: Sequence[Node]) -> bool:
     """Whether a file looks like a pipeline, or a part of one."""
     return any(
-        document.own("stages") or document.own("include") or document.own("spec") or any(_jobs(document))
+        not _PARTS.isdisjoint(document.values)
+        or any(name.startswith(".") for name in document.values)
+        or any(_jobs(document))
         for document in documents
-        if document.kind == "map"
     )
 
 
@@ -58,29 +65,65 @@ def _check_job(sheet: Sheet, job: Node, document: Node, *, whole: bool) -> None:
     tokens = job.own("id_tokens")
     if tokens is not None and not whole:
         sheet.add("included-id-token", tokens, "a token of identity in a file that others include")
-    for script in _scripts(job):
+    for script in _scripts(job, document):
         check_pipes(sheet, script)
         for found in _INPUT.finditer(sheet.source(script)):
             sheet.add_at("template-injection", script.start + found.start(), f"{found[0]} in a script")
 
 
 def _check_release(sheet: Sheet, name: Node, job: Node, document: Node) -> None:
-    if not publishes("\n".join(each.text for each in _scripts(job))):
+    if name.text.startswith("."):  # a template, of which nothing comes but by those who extend it
         return
-    default = document.own("default")
-    inherited = document.own("cache") or (default.own("cache") if default is not None else None)
-    cache = job.own("cache") or inherited
+    said, complete = _extended(job, document)
+    if not publishes("\n".join(each.text for holder in said for each in _scripts(holder, document))):
+        return
+    cache = _first(said, "cache") or document.own("cache") or document.get("default", "cache")
     if cache is not None and (cache.pairs or cache.items) and not _only_pushes(cache):
         sheet.add("cache-in-publish", cache, f"the job {name.text} publishes, and restores a cache")
-    rules = [
-        each for each in (job.own("rules"), job.own("only"), document.get("workflow", "rules")) if each is not None
-    ]
-    if not any(_GUARDED.search(sheet.source(each)) or "tags" in [one.text for one in each.each()] for each in rules):
+    rules = [_first(said, "rules"), _first(said, "only"), document.get("workflow", "rules")]
+    if complete and not any(_guards(sheet, each, document) for each in rules if each is not None):
         sheet.add("unprotected-release", name, f"the job {name.text} publishes from any branch")
 
 
-def _guards(sheet: Sheet, rules: Node) -> bool:
-    return _GUARDED.search(sheet.source(rules)) is not None or "tags" in [each.text for each in rules.each()]
+def _extended(job: Node, document: Node) -> tuple[list[Node], bool]:
+    """A job and the templates it extends, the nearest first; whether all of them are in the file."""
+    found: list[Node] = []
+    waiting, complete = [job], True
+    while waiting and len(found) < _MAX_TEMPLATES:
+        each = waiting.pop(0)
+        found.append(each)
+        named = each.own("extends")
+        for name in reversed(list(named.each())) if named is not None else ():
+            template = document.own(name.text)
+            complete = complete and template is not None
+            waiting += [template] if template is not None else []
+    return found, complete and not waiting
+
+
+def _first(jobs: Sequence[Node], name: str) -> Node | None:
+    return next((found for each in jobs if (found := each.own(name)) is not None), None)
+
+
+def _guards(sheet: Sheet, rules: Node, document: Node) -> bool:
+    """Whether each rule by which a job runs asks where the commit comes from; also those that stand elsewhere."""
+    rules = _referenced(rules, document) or rules
+    names = rules.own("refs") or rules
+    if "tags" in [each.text for each in names.each()]:
+        return True
+    listed = [each for item in rules.items for each in _rules(item, document)]
+    runs = [each for each in listed if (when := each.own("when")) is None or when.text != "never"]
+    return bool(runs) and all(_GUARDED.search(sheet.source(each)) for each in runs)
+
+
+def _rules(item: Node, document: Node) -> list[Node]:
+    """One rule, or those that ``!reference [NAME, rules]`` stands for."""
+    there = _referenced(item, document)
+    return [item] if there is None else there.items
+
+
+def _referenced(node: Node, document: Node) -> Node | None:
+    """What ``!reference [NAME, KEY]`` names; None for anything else, and where the file does not have it."""
+    return document.get(*(each.text for each in node.items)) if node.tag == "!reference" and node.items else None
 
 
 def _only_pushes(cache: Node) -> bool:
@@ -110,7 +153,7 @@ def _check_image(sheet: Sheet, image: Node, document: Node) -> None:
 
 
 def _check_variables(sheet: Sheet, variables: Node | None) -> None:
-    for key, value in variables.pairs if variables is not None else ():
+    for key, value in variables.entries() if variables is not None else ():
         held = value.own("value") if value.kind == "map" else value
         if held is not None and held.text and "$" not in held.text and _SECRET_NAME.search(key.text.upper()):
             sheet.add("secret-in-file", key, f"{key.text} has a value in the file")
@@ -138,9 +181,9 @@ def _unpinned(include: Node) -> str | None:
     return None
 
 
-def _scripts(job: Node) -> Iterator[Node]:
+def _scripts(job: Node, document: Node) -> Iterator[Node]:
     for name in ("before_script", "script", "after_script"):
         script = job.own(name)
-        if script is not None:
-            for each in script.each():
-                yield from each.each()  # lists may be in the list: a reference to another job's script
+        for each in script.each() if script is not None else ():
+            there = _referenced(each, document)
+            yield from (each if there is None else there).each()  # a list may be in the list

@@ -35,9 +35,9 @@ def _head(pipeline: Pipeline, image: str) -> Iterator[str]:
         yield f"  # Name its digest: wasmbuild resolve {image} prints it."
     yield f"  image: {json.dumps(image)}"
     yield "  before_script:"
-    yield '    - python3 -m venv "$(dirname "$CI_PROJECT_DIR")/wasmbuild-environment"'
+    yield '    - python3 -P -m venv "$(dirname "$CI_PROJECT_DIR")/wasmbuild-environment"'
     yield '    - export PATH="$(dirname "$CI_PROJECT_DIR")/wasmbuild-environment/bin:$PATH"'
-    yield '    - python -m pip install --quiet "$RELEASE_INSTALL"'
+    yield '    - python -P -m pip install --quiet "$RELEASE_INSTALL"'
     yield ""
     yield "variables:"
     yield "  # What pip installs: one version. The URL of a wheel with its hash will do, too:"
@@ -101,12 +101,8 @@ def _tokens(pipeline: Pipeline) -> Iterator[str]:
 
 def _variables(pipeline: Pipeline) -> Iterator[str]:
     user, password, _, _ = variables_of(pipeline.host)
-    given = {
-        "token": ("CI_REGISTRY_USER", "CI_REGISTRY_PASSWORD"),
-        "password": ("REGISTRY_USERNAME", "REGISTRY_PASSWORD"),
-    }
-    if pipeline.login in given:
-        theirs = given[pipeline.login]
+    theirs = _THEIRS.get(pipeline.login)
+    if theirs is not None:
         if pipeline.login == "password":
             yield "    # Variables of the project, masked and protected, for the environment release alone."
         yield f"""    - export {user}="${theirs[0]}" {password}="${theirs[1]}\""""

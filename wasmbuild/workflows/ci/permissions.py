@@ -1,5 +1,6 @@
 """What the token of a workflow's job may do, against what the job does."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from wasmbuild.workflows.ci.findings import Sheet
@@ -10,11 +11,12 @@ from wasmbuild.workflows.ci.yamltree import Node
 __all__ = ["check_permissions"]
 
 _USED_BY = {
-    "contents": ("release",),
-    "id-token": ("wasmbuild", "attest", "deploy-pages", "login"),
-    "packages": ("wasmbuild", "build-push-action", "attest", "login"),
+    "contents": ("release", "script", "dependency-submission"),
+    "id-token": ("wasmbuild", "attest", "deploy-pages", "login", "script"),
+    "packages": ("wasmbuild", "build-push-action", "attest", "login", "script", "package"),
 }
 """Which actions of GitHub, Docker and ours have a use for a permission to write; part of the name is enough."""
+_TOKEN = re.compile(r"\bgithub\.token\b|\bsecrets\.GITHUB_TOKEN\b", re.IGNORECASE)
 
 
 def check_permissions(sheet: Sheet, workflow: Node, jobs: Sequence[tuple[Node, Node]]) -> None:
@@ -69,7 +71,7 @@ def _used(job: Node, scope: str) -> bool:
 def _used_by(step: Node, scope: str) -> bool:
     run, uses = step.own("run"), step.own("uses")
     if run is not None:
-        return needs(run.text, scope)
+        return needs(run.text, scope) or (scope != "id-token" and _has_token(step))
     if uses is None:
         return False
     name = action_name(uses)
@@ -81,3 +83,10 @@ def _used_by(step: Node, scope: str) -> bool:
     if owner in {"actions", "docker", "github"} or action == "wasmbuild":
         return any(each in action for each in _USED_BY[scope])
     return True  # what an action that nobody here knows does cannot be told from its name
+
+
+def _has_token(step: Node) -> bool:
+    """Whether a script gets the job's token by its environment, for something that is not seen here."""
+    environment = step.own("env")
+    given = environment.entries() if environment is not None else ()
+    return any(_TOKEN.search(value.text) for _, value in given)

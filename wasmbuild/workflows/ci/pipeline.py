@@ -1,6 +1,5 @@
 """Pipeline: what the file of a CI system has to know of a project, whichever system it is."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,6 +9,7 @@ from registry.reference import Reference
 from registry.words import pasted
 from wasmbuild.errors import UsageFailed
 from wasmbuild.project import Project
+from wasmbuild.workflows.ci.place import top_of
 from wasmbuild.workflows.planning import find_workspace
 
 __all__ = ["Login", "Pipeline", "Sign", "pipeline_of"]
@@ -18,8 +18,6 @@ Login = Literal["trusted", "token", "password"]
 """How the job logs in: its identity, the token that the CI system gives it, or a password that people keep there."""
 
 Sign = Literal["keyless", "key", "none"]
-
-_MAX_PARENTS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +63,14 @@ def pipeline_of(
     """Look at a project. Raises UsageFailed where it says nothing of a registry, InvalidReference, InvalidProject."""
     workspace = find_workspace(folder)
     host = Reference.parse(to or _repository(workspace.projects)).host
-    top = _top(workspace.root)
+    top = top_of(workspace.root)
+    there = workspace.root.relative_to(top).as_posix()
+    if "${{" in there:
+        raise UsageFailed(f"{there} cannot be named in a workflow", cause="GitHub takes ${{ for an expression")
     return Pipeline(
         name=workspace.projects[0].name if workspace.projects else workspace.root.name,
         root=top,
-        folder=workspace.root.relative_to(top).as_posix(),
+        folder=there,
         host=host,
         to=to,
         tags=tuple(sorted({each.release.git_tag.replace("{version}", "*") for each in workspace.projects})) or ("v*",),
@@ -88,14 +89,6 @@ def _repository(projects: tuple[Project, ...]) -> str:
         cause="there is no [registry] repository in wasmbuild.toml",
         hint="wasmbuild ci init github --to ghcr.io/acme/hello",
     )
-
-
-def _top(root: Path) -> Path:
-    """The working tree that a folder is in, where CI systems look for their files; the folder itself without git."""
-    for each in (root, *root.parents)[:_MAX_PARENTS]:
-        if os.path.lexists(each / ".git"):
-            return each
-    return root
 
 
 def _usual_login(host: str, system: str) -> Login:

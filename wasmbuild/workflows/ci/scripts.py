@@ -2,22 +2,25 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from wasmbuild.workflows.ci.findings import Sheet
 from wasmbuild.workflows.ci.yamltree import Node
 
 __all__ = ["check_pipes", "commands", "needs", "publishes"]
 
+_FETCHED = r"\b(?:curl|wget)\b(?:[^\n|;&]|&(?!&)|\|(?!\|)){0,300}?(?<!\|)\|[ \t]*(?:sudo[ \t]+(?:-\S+[ \t]+)*)?"
 _PIPED = re.compile(
-    r"\b(?:curl|wget)\b[^\n|;&]{0,300}\|[ \t]*(?:sudo[ \t]+(?:-\S+[ \t]+)*)?(?:env[ \t]+)?(?:/\S*/)?(?:ba|z|da|k)?sh\b"
-    r"|\b(?:curl|wget)\b[^\n|;&]{0,300}\|[ \t]*(?:sudo[ \t]+)?(?:python|node|perl|ruby)[\d.]*\b"
+    rf"{_FETCHED}(?:env[ \t]+)?(?:/\S*/)?(?:ba|z|da|k)?sh\b"
+    rf"|{_FETCHED}(?:python|node|perl|ruby)[\d.]*[ \t]*(?:-(?=\s|$)|$|(?=[;&|]))"
     r"|\b(?:ba|z|da|k)?sh[ \t]+<\([ \t]*(?:curl|wget)\b"
     r"|\b(?:(?:ba|z|da|k)?sh[ \t]+-c|eval|source|\.)[ \t]+[\"']?(?:\$\(|<\(|`)[ \t]*(?:curl|wget)\b"
+    r"|\b(?i:iwr|irm|Invoke-WebRequest|Invoke-RestMethod)\b[^\n|;]{0,300}\|[ \t]*(?i:iex|Invoke-Expression)\b"
 )
 _PUBLISHING = re.compile(
-    r"\bwasmbuild\b[^\n]{0,300}\s(?:release|push|sign|attest)\b"
-    r"|\b(?:docker|podman|buildah|oras|crane)\b[^\n]{0,300}\bpush\b|\bcosign[ \t]+(?:sign|attest)\b"
-    r"|\bskopeo[ \t]+copy\b|\btwine[ \t]+upload\b|\b(?:npm|cargo|uv|poetry|hatch|wkg)[ \t]+publish\b"
+    r"\bwasmbuild[\"']?[ \t]+(?:release|push|sign|attest|attach|tag)(?=\s|$)"
+    r"|\b(?:docker|podman|buildah|oras|crane|helm)\b[^\n]{0,300}\bpush\b|\bcosign[ \t]+(?:sign|attest)\b"
+    r"|\bskopeo[ \t]+copy\b|\btwine[ \t]+upload\b|\b(?:npm|pnpm|yarn|cargo|uv|poetry|hatch|wkg)[ \t]+publish\b"
     r"|\bgh[ \t]+release[ \t]+(?:create|upload)\b"
 )
 _REHEARSAL = re.compile(r"--(?:dry-run|snapshot|help)\b|\blocalhost\b|\b127\.0\.0\.1\b")
@@ -32,15 +35,23 @@ _NEEDED = {
 
 
 def commands(text: str) -> Iterator[str]:
-    """The lines of a script, those that go on with a backslash as one, without comments."""
-    for line in re.sub(r"\\\n[ \t]*", " ", text).splitlines():
-        if not line.lstrip().startswith("#"):
-            yield line
+    """The lines of a script, those that go on with a backslash or after a pipe as one, without comments."""
+    begun: list[str] = []
+    for line in text.splitlines():
+        if begun or not line.lstrip().startswith("#"):
+            begun.append(line.strip().removesuffix("\\"))
+            if not line.rstrip().endswith(("\\", "|")):
+                yield " ".join(begun)
+                begun = []
+    if begun:
+        yield " ".join(begun)
 
 
+@lru_cache(maxsize=64)
 def publishes(text: str) -> bool:
     """Whether a script brings something to others; neither a rehearsal does, nor a push to this machine."""
-    return any(_PUBLISHING.search(line) and not _REHEARSAL.search(line) for line in commands(text))
+    each = (part for line in commands(text) for part in re.split(r"&&|\|\||;", line))
+    return any(_PUBLISHING.search(part) and not _REHEARSAL.search(part) for part in each)
 
 
 def needs(text: str, permission: str) -> bool:
@@ -50,6 +61,10 @@ def needs(text: str, permission: str) -> bool:
 
 
 def check_pipes(sheet: Sheet, script: Node) -> None:
-    """Find what is fetched and run at once."""
-    for found in _PIPED.finditer(sheet.source(script)):
-        sheet.add_at("pipe-to-shell", script.start + found.start(), found[0].strip())
+    """Find what is fetched and run at once; in its line, where the file says it as the script does."""
+    source, at = sheet.source(script), 0
+    for line in commands(script.text):
+        for found in _PIPED.finditer(line):
+            begins = source.find(found[0].split()[0], at)
+            sheet.add_at("pipe-to-shell", script.start + max(begins, 0), found[0].strip())
+            at = max(begins + 1, at)

@@ -31,6 +31,14 @@ _PUBLISHERS = (
     "actions/attest-sbom",
     "actions/attest",
 )
+_CACHES = frozenset(("actions/cache", "actions/cache/restore", "swatinem/rust-cache", "gradle/actions/setup-gradle"))
+_CACHING = {
+    "actions/setup-go": ("cache", "true"),
+    "astral-sh/setup-uv": ("enable-cache", "auto"),
+    "ruby/setup-ruby": ("bundler-cache", ""),
+    "docker/build-push-action": ("cache-from", ""),
+}
+"""Actions that restore a cache besides, and where that is said, and what holds where nothing is."""
 
 
 def check_steps(sheet: Sheet, steps: Node | None, *, static_matrix: bool) -> None:
@@ -73,10 +81,12 @@ def restores_cache(step: Node) -> Node | None:
     if uses is None:
         return None
     name = action_name(uses)
-    if name in {"actions/cache", "actions/cache/restore", "swatinem/rust-cache"}:
+    if name in _CACHES:
         return uses
-    cache = step.get("with", "cache") if "/setup-" in name else None
-    return cache if cache is not None and cache.text.lower() not in {"", "false"} else None
+    key, usual = _CACHING.get(name, ("cache" if "/setup-" in name else "", ""))
+    given = step.get("with", key)
+    said = (given.text if given is not None else usual).lower()
+    return (given or uses) if said not in {"", "false"} and (key != "cache-from" or "gha" in said) else None
 
 
 def step_publishes(step: Node) -> bool:
@@ -106,7 +116,7 @@ def _rehearses(step: Node) -> bool:
 
 def _check_use(sheet: Sheet, step: Node, name: str, static_matrix: bool) -> None:
     script = step.get("with", "script")
-    if name == "actions/github-script" and script is not None:
+    if script is not None:  # of actions/github-script, and of others that name it so
         check_script(sheet, script, static_matrix)
     if name == "actions/checkout":
         kept = step.get("with", "persist-credentials")

@@ -15,7 +15,9 @@ __all__ = ["MAX_BYTES", "Malformed", "Node", "read_documents"]
 MAX_BYTES = 512 * 1024
 """Of a file; GitHub takes 512 KiB for a workflow, too."""
 
-_MAX_NODES = 200_000
+_MAX_SIZE = 200_000
+_CHARACTERS = 40
+"""Of a scalar that count as much as a node does: an alias of a long text is work, too."""
 _MAX_DEPTH = 100
 
 Kind = Literal["text", "list", "map"]
@@ -43,6 +45,9 @@ class Node:
     pairs: list[tuple["Node", "Node"]] = field(default_factory=list)
     tag: str | None = None
     size: int = 1
+    values: dict[str, "Node"] = field(default_factory=dict)
+    """What the map says itself, by name."""
+    merged: list["Node"] = field(default_factory=list)
 
     def get(self, *names: str) -> "Node | None":
         """The value under a name, and under the next one in that; None where there is none."""
@@ -53,18 +58,30 @@ class Node:
 
     def own(self, name: str) -> "Node | None":
         """The value under one name, which a merged map (``<<``) may have."""
-        for key, value in self.pairs:
-            if key.text == name and key.kind == "text":
-                return value
-        for key, value in self.pairs:
-            if key.text == "<<":
-                merged = value.items if value.kind == "list" else [value]
-                return next((found for each in merged if each is not self and (found := each.own(name))), None)
-        return None
+        return next((found for each in self._layers() if (found := each.values.get(name)) is not None), None)
 
-    def key(self, name: str) -> "Node | None":
-        """The name itself, for its place."""
-        return next((key for key, _ in self.pairs if key.text == name), None)
+    def entries(self) -> "Iterator[tuple[Node, Node]]":
+        """The names and values of a map, those of merged maps among them."""
+        for each in self._layers():
+            yield from (pair for pair in each.pairs if pair[0].text != "<<")
+
+    def put(self, key: "Node", value: "Node") -> None:
+        """Add a name with its value."""
+        self.pairs.append((key, value))
+        if key.kind == "text" and key.text == "<<":
+            self.merged += value.items if value.kind == "list" else [value]
+        elif key.kind == "text":
+            self.values[key.text] = value
+
+    def _layers(self) -> "Iterator[Node]":
+        """Itself, and the maps that are merged into it, each once, the nearest first."""
+        waiting, seen = [self], set[int]()
+        while waiting:
+            each = waiting.pop()
+            if id(each) not in seen:
+                seen.add(id(each))
+                yield each
+                waiting += reversed(each.merged)
 
     def each(self) -> "Iterator[Node]":
         """Its items; of a scalar, itself; of a map, nothing."""
@@ -133,16 +150,16 @@ class _Builder:
             return
         holder, _ = self._open[-1]
         holder.size += node.size
-        if holder.size > _MAX_NODES:
+        if holder.size > _MAX_SIZE:
             raise Malformed("too much, with its aliases written out", node.line, node.column)
         if holder.kind == "list":
             holder.items.append(node)
             return
         key, self._keys[-1] = self._keys[-1], None
         if key is not None:
-            holder.pairs.append((key, node))
+            holder.put(key, node)
             return
-        if holder.key(node.text) is not None and node.kind == "text" and node.text != "<<":
+        if node.kind == "text" and node.text in holder.values:
             raise Malformed(f"{printable(node.text)[:80]!r} is there twice", node.line, node.column)
         self._keys[-1] = node
 
@@ -162,4 +179,5 @@ class _Builder:
 def _node(kind: Kind, event: Any) -> Node:  # noqa: ANN401 - PyYAML has no types
     start, end = event.start_mark, event.end_mark
     text = event.value if kind == "text" else ""
-    return Node(kind, start.line + 1, start.column + 1, start.index, end.index, text, tag=event.tag)
+    size = 1 + len(text) // _CHARACTERS
+    return Node(kind, start.line + 1, start.column + 1, start.index, end.index, text, tag=event.tag, size=size)
