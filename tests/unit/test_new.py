@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pathspec import PathSpec
 
 from registry.errors import StorageFailed
 from tests.cli.test_terminal import Terminal
@@ -37,6 +38,15 @@ def test_every_template_says_what_it_is_and_becomes_a_project(tmp_path: Path) ->
         assert load(tmp_path / template.id).name == "my-app"
         assert not any(b"{{name" in file.read_bytes() for file in files)
         assert "template.toml" not in [file.name for file in files]
+
+
+def test_no_template_lets_a_private_key_be_committed(tmp_path: Path) -> None:
+    """``wasmbuild keys generate`` writes one into the current folder."""
+    for template in templates():
+        new(template.id, tmp_path / template.id, name="my-app")
+        ignored = PathSpec.from_lines("gitignore", (tmp_path / template.id / ".gitignore").read_text().splitlines())
+        assert ignored.match_file("wasmbuild.key"), template.id
+        assert not ignored.match_file("wasmbuild.pub"), template.id
 
 
 def test_each_folder_of_templates_is_one() -> None:

@@ -64,7 +64,7 @@ def _artifact(published: Published, world: str | None) -> Iterator[str]:
     yield from _titled("index", [str(published.index.digest)] if published.index else [])
     yield from _titled("config", [f"{manifest.config.media_type}{f', {platform}' if platform else ''}"])
     yield from _titled("target", [f"{config.target}, says its config"] if config.target not in (None, world) else [])
-    yield from _titled("layer", [published.layer.media_type])
+    yield from _titled("layer", [published.carrier.media_type])
     yield from _titled("author", [config.author] if config.author else [])
     yield from _titled("created", [config.created] if config.created not in (None, _EPOCH) else [])
     if manifest.subject:

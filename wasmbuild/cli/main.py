@@ -150,9 +150,9 @@ def _failure(error: Exception) -> Failure:
         return error
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx else "wasmbuild"
-        return UsageFailed(error.format_message().rstrip("."), hint=f"{path} --help")
+        return UsageFailed(_on_one_line(error).rstrip("."), hint=f"{path} --help")
     if isinstance(error, click.ClickException):
-        return UsageFailed(error.format_message())
+        return UsageFailed(_on_one_line(error))
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EBADF, errno.EIO):
         return StorageFailed("the output could not be written", cause=error.strerror)
     return _Bug(
@@ -160,6 +160,11 @@ def _failure(error: Exception) -> Failure:
         cause=f"{type(error).__name__}: {error}"[:500],
         hint="run it again with --debug and report what it prints",
     )
+
+
+def _on_one_line(error: click.ClickException) -> str:
+    """What is wrong, without the line breaks of lists of choices, which would be shown written out."""
+    return " ".join(line.strip() for line in error.format_message().splitlines())
 
 
 class _Bug(Failure):

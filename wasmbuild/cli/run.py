@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from wasmbuild.workflows.policies import ChosenPolicy
     from wasmbuild.workflows.run import Prepared
 
-_BEFORE = (
+BEFORE = (
     "--allow",
     "--dir",
     "--env",
@@ -130,7 +130,7 @@ def _run(prepared: "Prepared", arguments: tuple[str, ...], caches: "Caches", con
 
 def _tell_of_misplaced(arguments: tuple[str, ...], console: Console) -> None:
     words = {word.partition("=")[0] for word in arguments}
-    misplaced = [name for name in _BEFORE if name in words]
+    misplaced = [name for name in BEFORE if name in words]
     if "--trust-policy" in misplaced:  # what is asked of signatures is never a guess: it would run unverified
         said = "--trust-policy behind the artifact would go to the program, and nothing would be verified"
         raise UsageFailed(said, hint="write it before the artifact; -- says that the program is meant")

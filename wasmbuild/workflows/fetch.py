@@ -22,7 +22,7 @@ from wasmbuild.workflows.demand import Demand
 from wasmbuild.workflows.locate import Located, locate
 from wasmbuild.workflows.remote import Remote, observed
 
-__all__ = ["Fetched", "existing_store", "fetch"]
+__all__ = ["Fetched", "bring", "existing_store", "fetch"]
 
 _FOLDER = "content"
 
@@ -57,7 +57,11 @@ def fetch(
 
     Raises what locating it raises, and StorageFailed.
     """
-    located = locate(reference, demand=demand, registries=registries, sink=sink)
+    return bring(locate(reference, demand=demand, registries=registries, sink=sink), caches=caches, sink=sink)
+
+
+def bring(located: Located, *, caches: Caches, sink: Sink) -> Fetched:
+    """Bring a file that was located here. Raises StorageFailed, and what the client raises."""
     store = _store(caches, sink)
     if store.heal(located.layer):
         sink(Note("warning", f"{located.layer.digest} was damaged in the cache, and comes again"))

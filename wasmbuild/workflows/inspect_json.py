@@ -165,7 +165,7 @@ def _published(published: Published) -> dict[str, Any]:
         "artifactType": published.manifest.artifact_type,
         "subject": published.manifest.subject.to_json() if published.manifest.subject else None,
         "annotations": dict(sorted(published.manifest.annotations.items())),
-        "layer": published.layer.to_json(),
+        "layer": published.carrier.to_json(),
         "config": {
             "descriptor": published.manifest.config.to_json(),
             "created": config.created,

@@ -51,7 +51,10 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """An artifact in a registry: its documents, and what refers to it, None where the registry does not tell."""
+    """An artifact in a registry: its documents, and what refers to it, None where the registry does not tell.
+
+    ``layer`` is the file, also where it comes out of the file system of an image.
+    """
 
     reference: str
     descriptor: "Descriptor"
@@ -60,6 +63,12 @@ class Published:
     layer: "Descriptor"
     config: ConfigBlob
     attached: tuple[Attached, ...] | None
+
+    @property
+    def carrier(self) -> "Descriptor":
+        """The manifest's layer: the file itself, or the file system that it is in, which is the last one."""
+        layers = self.manifest.layers
+        return next((each for each in layers if each.digest == self.layer.digest), layers[-1])
 
 
 @dataclass(frozen=True, slots=True)

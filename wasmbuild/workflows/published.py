@@ -27,7 +27,7 @@ from wasmbuild.events import Note, Sink
 from wasmbuild.trust.companion import companion_tag
 from wasmbuild.wasm.model import Export, Import, Kind, WasmBinary
 from wasmbuild.workflows.contradictions import contradictions
-from wasmbuild.workflows.fetch import Fetched, fetch
+from wasmbuild.workflows.fetch import Fetched, bring, fetch
 from wasmbuild.workflows.inspect import read_content
 from wasmbuild.workflows.inspected import Attached, ConfigBlob, FileContent, Inspected, Published
 from wasmbuild.workflows.kinds import COSIGN_SUFFIXES, referrer_in_words
@@ -47,14 +47,15 @@ def inspect_artifact(
 ) -> Inspected:
     """Look at an artifact in a registry: at its documents alone, or, if it is to be ``deep``, at its file, too.
 
-    Then what the config says is held against the file, and where they differ there is a warning.
-    Raises UsageFailed, UnknownArtifact, InvalidWasm, and what fetching raises.
+    So is a file that came out of the file system of an image: it is here already. Then what the config says is held
+    against the file, and where they differ there is a warning. Raises UsageFailed, UnknownArtifact, InvalidWasm, and
+    what fetching raises.
     """
-    if not deep:
-        located = locate(in_registry(artifact, "inspect"), demand=None, registries=registries, sink=sink)
+    located = locate(in_registry(artifact, "inspect"), demand=None, registries=registries, sink=sink)
+    if not deep and located.source is located.remote.repository:
         return Inspected(str(located.reference), None, published(located, sink))
-    fetched = fetched_file(artifact, caches=caches, registries=registries, sink=sink)
-    content = read_content(fetched.path, deep=True)
+    fetched = bring(located, caches=caches, sink=sink)
+    content = read_content(fetched.path, deep=deep)
     return Inspected(str(fetched.reference), content, _compared(published(fetched.located, sink), content, sink))
 
 
