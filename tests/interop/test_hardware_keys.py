@@ -13,7 +13,7 @@ from tests.interop.peers import find
 MODULES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so")
 
 PAGE = Path(__file__).parents[2] / "docs" / "signers.md"
-SIGNER = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)[1]
+(SIGNER,) = re.findall(r'```sh title="hsm/signer"\n(.*?)```', PAGE.read_text(), re.DOTALL)
 """The program that the documentation shows."""
 
 

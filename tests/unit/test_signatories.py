@@ -66,7 +66,7 @@ def test_a_command_signs_what_verify_accepts(signer, registry_address, repositor
 
 def test_the_program_that_the_documentation_shows_signs(signer):
     page = Path(__file__).parents[2] / "docs" / "signers.md"
-    shown = re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)[0]
+    (shown,) = re.findall(r'```sh title="signer"\n(.*?)```', page.read_text(), re.DOTALL)
     Path("release.pem").write_bytes(Path("key.pem").read_bytes())
     (words,) = re.findall(r'--key "command:\./signer ([^"]*)"', page.read_text())
     key = open_signatory(f"{script(shown, 'shown')} {words}", no_password)
