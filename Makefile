@@ -41,8 +41,7 @@ coverage: $(READY)    ## pass the tests and the faults, and show what they reach
 	rm -rf build/coverage
 	$(BIN)/coverage run -m pytest -n auto --ignore tests/e2e_build --ignore tests/e2e_cluster --ignore tests/architecture \
 	  --deselect tests/unit/trust/test_policy.py::test_the_interface_needs_nothing_of_others_but_cryptography \
-	  --deselect tests/cli/test_completion.py::test_completing_is_light \
-	  --deselect tests/server/test_postgres.py::test_a_restart_in_the_middle_of_pushes_loses_nothing $(TESTS)
+	  --deselect tests/cli/test_completion.py::test_completing_is_light $(TESTS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage html --quiet --directory build/coverage/html
 	$(BIN)/coverage report

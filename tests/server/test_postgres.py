@@ -288,7 +288,7 @@ def test_a_restart_in_the_middle_of_pushes_loses_nothing(tmp_path: Path, tools: 
             for number in (signal.SIGINT, signal.SIGQUIT):
                 wait_for_more(pushed, 10)
                 postgres.stop(number)
-                time.sleep(0.3)
+                wait_for_more(unavailable, 1)
                 postgres.start()
             wait_for_more(pushed, 10)
             stop.set()
