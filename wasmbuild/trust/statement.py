@@ -4,7 +4,7 @@ What the predicates say is the business of those who make them; who signs is in 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -69,6 +69,12 @@ class Statement:
     def signature_of(cls, digest: Digest, name: str, annotations: Mapping[str, str] | None = None) -> Self:
         """The statement that a plain signature signs; ``name`` is ``host/repository``."""
         return cls((Subject({digest.algorithm: digest.encoded}, name, annotations or {}),), COSIGN_SIGN)
+
+    @classmethod
+    def about(cls, digest: Digest, name: str, predicate: Predicate, more: Iterable[Subject] = ()) -> Self:
+        """A predicate of an artifact, which is the first subject, and of ``more`` besides; ``name`` as above."""
+        own = Subject({digest.algorithm: digest.encoded}, name)
+        return cls((own, *more), predicate.type, predicate.content)
 
     @property
     def is_signature(self) -> bool:

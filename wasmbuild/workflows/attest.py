@@ -197,9 +197,7 @@ def required_attestations(evidence: Evidence, predicate_type: str) -> tuple[Find
 
 
 def _statement(where: Attached, said: Said) -> Statement:
-    digest = where.subject.digest
-    own = Subject({digest.algorithm: digest.encoded}, where.reference.name)
-    statement = Statement((own, *said.subjects), said.predicate.type, said.predicate.content)
+    statement = Statement.about(where.subject.digest, where.reference.name, said.predicate, said.subjects)
     if len(statement.encode()) > MAX_PREDICATE + 1024 * 1024:
         raise UsageFailed("the predicate is too large", cause=f"one has at most {MAX_PREDICATE} bytes")
     return statement

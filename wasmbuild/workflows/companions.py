@@ -191,8 +191,7 @@ def _provenance(source: Source) -> Companion | None:
 
     predicate = provenance_of(source.built, source.environment, source.verified)
     digest = source.packed.manifest.digest
-    own = Subject({digest.algorithm: digest.encoded}, source.reference.name)
-    statement = Statement((own, *source.subjects), predicate.type, predicate.content)
+    statement = Statement.about(digest, source.reference.name, predicate, source.subjects)
     bare = Document(IN_TOTO, statement.encode(), {_PREDICATE_TYPE: predicate.type}, unless_signed=True)
     return Companion("provenance", predicate, bare, source.subjects)
 

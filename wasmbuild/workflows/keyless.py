@@ -22,7 +22,7 @@ from wasmbuild.trust.candidate import Candidate, SignatureKind
 from wasmbuild.trust.discovery import found_referrers
 from wasmbuild.trust.referrer import attach
 from wasmbuild.trust.sigstore.authority import Expected, IdentityAuthority
-from wasmbuild.trust.statement import Statement, Subject
+from wasmbuild.trust.statement import Statement
 from wasmbuild.trust.verifier import Verifier
 from wasmbuild.workflows.attest import Attestation, Attested, Said
 from wasmbuild.workflows.identity_signer import IdentitySigner
@@ -65,9 +65,7 @@ def attest_keyless(
 ) -> Attested:
     """Attest something of what a reference means now, in the same way. Raises the same."""
     remote = Remote.resolve(reference, registries)
-    digest = remote.descriptor.digest
-    own = Subject({digest.algorithm: digest.encoded}, remote.pinned.name)
-    statement = Statement((own, *said.subjects), said.predicate.type, said.predicate.content)
+    statement = Statement.about(remote.descriptor.digest, remote.pinned.name, said.predicate, said.subjects)
     manifest, added, _ = _say(statement, remote, signer, sink, creation_time(environment))
     return Attested(remote, (Attestation(said.predicate.type, SignatureKind.BUNDLE, manifest, added=added),))
 
