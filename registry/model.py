@@ -16,6 +16,7 @@ from registry.digest import Digest
 from registry.errors import InvalidDigest, InvalidDocument
 
 __all__ = [
+    "CREATED",
     "DOCKER_LIST",
     "DOCKER_MANIFEST",
     "EMPTY",
@@ -47,6 +48,7 @@ MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_LIST})
 OCTETS = "application/octet-stream"
 """The media type of what nothing else is known about (RFC 2046 section 4.5.1)."""
+CREATED = "org.opencontainers.image.created"
 TITLE = "org.opencontainers.image.title"
 
 MAX_MANIFEST = 4 * 1024 * 1024

@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from registry.content import Pusher
-from registry.model import EMPTY, EMPTY_BYTES, Descriptor, Manifest, describe
+from registry.model import CREATED, EMPTY, EMPTY_BYTES, Descriptor, Manifest, describe
 
 __all__ = ["PREDICATE_TYPE", "Referrer", "attach"]
 
 PREDICATE_TYPE = "dev.sigstore.bundle.predicateType"
 """The annotation that says what kind of statement is in the bundle: a hint, and not signed."""
 
-_CREATED = "org.opencontainers.image.created"
 _CONTENT = "dev.sigstore.bundle.content"
 
 
@@ -49,7 +48,7 @@ def attach(bundle: bytes, subject: Descriptor, predicate_type: str, created: str
         layers=(layer,),
         artifact_type=BUNDLE,
         subject=subject.plain(),
-        annotations={_CREATED: created, _CONTENT: "dsse-envelope", PREDICATE_TYPE: predicate_type},
+        annotations={CREATED: created, _CONTENT: "dsse-envelope", PREDICATE_TYPE: predicate_type},
     )
     data = manifest.encode()
     return Referrer(describe(manifest.media_type, data), data, layer, bundle)

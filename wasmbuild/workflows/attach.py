@@ -16,7 +16,7 @@ from registry.client.registries import Registries
 from registry.content import Store
 from registry.copying import copy
 from registry.graph import push_bytes
-from registry.model import EMPTY, EMPTY_BYTES, MAX_MANIFEST, OCTETS, TITLE, Descriptor, Manifest, describe
+from registry.model import CREATED, EMPTY, EMPTY_BYTES, MAX_MANIFEST, OCTETS, TITLE, Descriptor, Manifest, describe
 from wasmbuild.created import creation_time
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink
@@ -26,7 +26,6 @@ from wasmbuild.workflows.remote import observed
 
 __all__ = ["Attached", "NamedFile", "attach_files"]
 
-_CREATED = "org.opencontainers.image.created"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
 _MEDIA_TYPE = re.compile(rf"{_NAME}/{_NAME}")
 """A type and a subtype without parameters (RFC 6838, section 4.2)."""
@@ -98,7 +97,7 @@ def attach_files(
             layers=tuple(content.descriptor for content in contents),
             artifact_type=artifact_type,
             subject=referred.plain(),
-            annotations={_CREATED: created, **annotations},
+            annotations={CREATED: created, **annotations},
         )
         added, descriptor = _add(place.store, manifest, contents, sink)
     if not added:

@@ -20,7 +20,7 @@ from registry.errors import (
     UnexpectedAnswer,
 )
 from registry.graph import Limits, read_document
-from registry.model import Descriptor, Index, Manifest
+from registry.model import CREATED, Descriptor, Index, Manifest
 from registry.workers import Workers
 from wasmbuild.events import Note, Sink
 from wasmbuild.workflows.kinds import COSIGN_SUFFIXES, referrer_in_words
@@ -31,7 +31,6 @@ __all__ = ["LIMITS", "Discovered", "Found", "discover"]
 LIMITS = Limits(depth=8, nodes=1000)
 """How deep a tree is followed, and how many listed manifests are read for it."""
 
-_CREATED = "org.opencontainers.image.created"
 _BROKEN = (ContentNotFound, ContentTooLarge, DigestMismatch, InvalidDocument, SizeMismatch)
 
 
@@ -65,7 +64,7 @@ class Found:
     @property
     def created(self) -> str | None:
         """When it was made, as it says itself."""
-        return self.document.annotations.get(_CREATED)
+        return self.document.annotations.get(CREATED)
 
     def to_json(self) -> dict[str, Any]:
         """The node and all below it."""

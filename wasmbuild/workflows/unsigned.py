@@ -10,7 +10,7 @@ from typing import Any
 from registry.content import Store, read_all
 from registry.errors import ContentTooLarge, InvalidDocument
 from registry.graph import read_document
-from registry.model import EMPTY, TITLE, Descriptor, Manifest, describe
+from registry.model import CREATED, EMPTY, TITLE, Descriptor, Manifest, describe
 from wasmbuild.events import Sink, step
 from wasmbuild.trust.predicates import MAX_PREDICATE
 from wasmbuild.trust.proof import Rejected
@@ -20,7 +20,6 @@ from wasmbuild.workflows.companions import Companion, Document
 
 __all__ = ["Unsigned", "attach_documents"]
 
-_CREATED = "org.opencontainers.image.created"
 _MOST_COMPARED = 20
 _MAX_STATEMENT = MAX_PREDICATE + 1024 * 1024
 
@@ -74,7 +73,7 @@ def _referrer(document: Document, subject: Descriptor, created: str) -> Referrer
         layers=(layer,),
         artifact_type=document.media_type,
         subject=subject.plain(),
-        annotations={_CREATED: created, **{name: text for name, text in document.annotations.items() if name != TITLE}},
+        annotations={CREATED: created, **{name: text for name, text in document.annotations.items() if name != TITLE}},
     )
     data = manifest.encode()
     return Referrer(describe(manifest.media_type, data), data, layer, document.data)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from registry.digest import Digest
-from registry.model import EMPTY_BYTES, OCI_EMPTY, Descriptor, Manifest, describe
+from registry.model import CREATED, EMPTY_BYTES, OCI_EMPTY, Descriptor, Manifest, describe
 from wasmbuild.trust.referrer import Referrer
 
 __all__ = ["NOTARY_SIGNATURE", "attach_envelope", "is_signature"]
@@ -18,7 +18,6 @@ __all__ = ["NOTARY_SIGNATURE", "attach_envelope", "is_signature"]
 NOTARY_SIGNATURE = "application/vnd.cncf.notary.signature"
 """What a referrers list calls it."""
 
-_CREATED = "org.opencontainers.image.created"
 _THUMBPRINTS = "io.cncf.notary.x509chain.thumbprint#S256"
 
 
@@ -41,7 +40,7 @@ def attach_envelope(
         subject=subject.plain(),
         annotations={
             _THUMBPRINTS: json.dumps(thumbprints, separators=(",", ":")),
-            _CREATED: f"{signed_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            CREATED: f"{signed_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         },
     )
     data = manifest.encode()
