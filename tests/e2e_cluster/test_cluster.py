@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,10 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import requests
 import wasmtime
 
 from scripts.cluster import Cluster
-from tests.e2e_cluster.conftest import Client
+from tests.e2e_cluster.conftest import PASSWORD, Client
 
 REPLICAS = ("registry-1", "registry-2")
 MORE_SECONDS = 60
@@ -148,26 +151,46 @@ def test_a_replica_is_killed_while_many_push_and_pull(cluster: Cluster, work: Wo
     work.check()
 
 
+def answering(cluster: Cluster, replica: str) -> float:
+    """How many requests a replica is answering; this one, too."""
+    address = f"http://127.0.0.1:{cluster.port(replica, 5000)}/metrics"
+    text = requests.get(address, auth=("ada", PASSWORD), timeout=10).text
+    return float(text.split("\nwasmbuild_registry_requests_active ")[1].split()[0])
+
+
+def hold(cluster: Cluster, pushing: "subprocess.Popen[bytes]") -> str | None:
+    """Stop a client in the middle of sending: who has what came so far. None when it ended before."""
+    while pushing.poll() is None:
+        if any(answering(cluster, replica) > 1 for replica in REPLICAS):
+            pushing.send_signal(signal.SIGSTOP)
+            time.sleep(0.2)  # what has come whole is answered
+            for replica in REPLICAS:
+                if answering(cluster, replica) > 1:
+                    return replica
+            pushing.send_signal(signal.SIGCONT)
+    return None
+
+
 @pytest.mark.timeout(170)
 def test_a_replica_is_killed_in_the_middle_of_a_big_upload(cluster: Cluster, client: Client, tmp_path: Path) -> None:
     """Whichever replica has it; the client begins anew or goes on with the other."""
-    content = os.urandom(BIG)
-    (tmp_path / "big").write_bytes(content)
     name = f"{cluster.address}/team/big"
     proxy_said = len(cluster.log("proxy"))
-    for killed in REPLICAS:
+    for number in range(2):
+        content = os.urandom(BIG)
+        (tmp_path / "big").write_bytes(content)
         with client.start("blob", "put", name, tmp_path / "big", "--retry-for", "100") as pushing:
-            time.sleep(0.6)
+            killed = hold(cluster, pushing)
+            assert killed, f"upload {number} ended before anybody was killed"
             cluster.kill(killed)
-            out, said = pushing.communicate(timeout=120)
+            pushing.send_signal(signal.SIGCONT)
+            said = pushing.communicate(timeout=120)[1]
             assert pushing.returncode == 0, said
         cluster.start(killed)
         cluster.wait(killed)
         client.call("blob", "get", f"{name}@sha256:{hashlib.sha256(content).hexdigest()}", "-o", tmp_path / "back")
-        assert (tmp_path / "back").read_bytes() == content, out
+        assert (tmp_path / "back").read_bytes() == content
         (tmp_path / "back").unlink()
-        content = os.urandom(BIG)
-        (tmp_path / "big").write_bytes(content)
     assert "upstream" in cluster.log("proxy")[proxy_said:], "no upload met the end of its replica"
 
 
