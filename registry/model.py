@@ -1,19 +1,17 @@
 """Descriptor, Manifest, Index: the documents of the OCI image-spec 1.1, frozen.
 
 Parsed at the edge and strictly; fields that we do not know survive a round trip. The bytes of a
-document are decided by :func:`canonical_json` and by nothing else. What was received keeps the
+document are decided by :func:`registry.strictjson.canonical_json` and by nothing else. What was received keeps the
 bytes it came with: stores hold those, and never what a parsed document would be written as.
 """
 
-import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from math import isinf
-from typing import Any, Self
+from typing import Self
 
 from registry.digest import Digest
 from registry.errors import InvalidDigest, InvalidDocument
+from registry.strictjson import Json, canonical_json, load_json
 
 __all__ = [
     "CREATED",
@@ -32,10 +30,8 @@ __all__ = [
     "Descriptor",
     "Index",
     "Manifest",
-    "canonical_json",
     "describe",
     "is_document",
-    "load_json",
     "parse_document",
 ]
 
@@ -54,95 +50,16 @@ TITLE = "org.opencontainers.image.title"
 MAX_MANIFEST = 4 * 1024 * 1024
 """Bytes of a manifest or index that we read; what registries must accept (distribution-spec 1.1)."""
 
-_MAX_NESTING = 32
 _MAX_ENTRIES = 10_000
 _MAX_SIZE = 2**63 - 1
-_MAX_VALUES = 200_000
-_STRUCTURE = (b"[", b"{", b",")
-_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-
-Json = Any
-"""What ``json.loads`` returns; only this module looks inside it."""
-
-
-def canonical_json(value: Json) -> bytes:
-    """The bytes of a JSON document: UTF-8, no white space, keys in the order given."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-
-
-def load_json(data: bytes, what: str) -> Json:
-    """Parse untrusted JSON: UTF-8, no duplicate keys, no NaN, a bounded number of values, bounded nesting.
-
-    Every text and number in it can be encoded again. Raises InvalidDocument, in which ``what`` names the document.
-    """
-    # A value in memory takes up to a hundred times its bytes: counted before there are any.
-    if _structure(data) > _MAX_VALUES and _has_too_many_values(data):
-        raise InvalidDocument(f"{what} has more than {_MAX_VALUES} values")
-    try:
-        value = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_no_duplicates,
-            parse_constant=_no_constant,
-            parse_float=_finite,
-        )
-        if _SURROGATE.search(data):
-            _check_texts(value)
-    except (ValueError, RecursionError) as error:
-        raise InvalidDocument(f"{what} is not JSON", cause=str(error)[:200]) from error
-    _check_nesting(value, what)
-    return value
-
-
-def _structure(data: bytes) -> int:
-    return sum(data.count(mark) for mark in _STRUCTURE)
-
-
-def _has_too_many_values(data: bytes) -> bool:
-    # Of two texts, one at least is a value. To take texts out of megabytes would keep everyone waiting.
-    if (data.count(b'"') - data.count(b'\\"')) // 4 > _MAX_VALUES:
-        return True
-    return _structure(_TEXT.sub(b"", data)) > _MAX_VALUES
-
-
-def _check_texts(value: Json) -> None:
-    try:
-        canonical_json(value)
-    except UnicodeEncodeError as error:
-        raise ValueError("a text has half of a surrogate pair") from error
-
-
-def _no_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("an object has the same key twice")
-    return result
-
-
-def _no_constant(text: str) -> Json:
-    raise ValueError(f"{text} is not JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if isinf(number):
-        raise ValueError(f"{text[:40]} is larger than any number")
-    return number
-
-
-def _check_nesting(value: Json, what: str) -> None:
-    level = [value]
-    for _ in range(_MAX_NESTING):
-        level = [child for node in level for child in _children(node)]
-        if not level:
-            return
-    raise InvalidDocument(f"{what} is nested deeper than {_MAX_NESTING} levels")
-
-
-def _children(node: Json) -> list[Json]:
-    if isinstance(node, dict):
-        return list(node.values())
-    return node if isinstance(node, list) else []
+_PROPERTIES = frozenset(
+    {
+        *("schemaVersion", "mediaType", "artifactType", "config", "layers", "manifests", "subject", "annotations"),
+        *("digest", "size", "urls", "data", "platform", "architecture", "os", "os.version", "os.features", "variant"),
+    }
+)
+"""The names that the image-spec gives a meaning to: manifest.md, image-index.md, descriptor.md."""
+_FOLDED = {name.casefold(): name for name in _PROPERTIES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +254,18 @@ class _Fields:
             raise InvalidDocument(f"{where} is not an object")
         self.left: dict[str, Json] = dict(value)
         self.where = where
+        self._check_names(value)
+        if isinstance(platform := value.get("platform"), dict):
+            self._check_names(platform)
+
+    def _check_names(self, names: Iterable[str]) -> None:
+        # Readers in Go take "Layers" for "layers", and the last of both: what we verify, another would not run.
+        for name in names:
+            if name not in _PROPERTIES and (meant := _FOLDED.get(name.casefold())):
+                raise InvalidDocument(
+                    f"{self.where} has {name!r}, which some readers take for {meant!r}",
+                    cause="only its letters' case differs",
+                )
 
     def take(self, name: str) -> Json:
         return self.left.pop(name, None)

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from registry.digest import Digest
-from registry.model import EMPTY_BYTES, canonical_json, load_json
+from registry.model import EMPTY_BYTES
 from registry.reference import Reference
+from registry.strictjson import canonical_json, load_json
 from scripts.demo import DemoFailed, Shell, say
 from scripts.dist import source_time
 from scripts.release_self_files import BUNDLE_END, manifest_of, statement_about

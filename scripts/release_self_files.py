@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from registry.digest import Digest
-from registry.model import EMPTY, OCI_MANIFEST, Descriptor, canonical_json, describe
+from registry.model import EMPTY, OCI_MANIFEST, Descriptor, describe
+from registry.strictjson import canonical_json
 from wasmbuild.trust.statement import COSIGN_SIGN, Statement, Subject
 
 __all__ = ["BUNDLE_END", "TYPE", "manifest_of", "statement_about"]

@@ -16,7 +16,8 @@ from registry.content import Opener, Pusher, VerifyingReader
 from registry.digest import Digest
 from registry.errors import ContentNotFound
 from registry.files import open_regular
-from registry.model import TITLE, Descriptor, Manifest, canonical_json, describe
+from registry.model import TITLE, Descriptor, Manifest, describe
+from registry.strictjson import canonical_json
 from wasmbuild.created import creation_time
 from wasmbuild.errors import UnknownArtifact, UsageFailed
 from wasmbuild.kinds import kind_of

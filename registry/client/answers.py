@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from registry.admission import NOT_ADMITTED
 from registry.errors import AuthenticationFailed, Failure, InvalidDocument, RegistryRefused, RemoteNotFound, Unreachable
-from registry.model import load_json
+from registry.strictjson import load_json
 from registry.words import printable
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import Any, Self
 from registry.client.credentials import DOCKER_HUB_KEY, Credentials, canonical_host, names_of
 from registry.errors import AuthenticationFailed, Failure, InvalidDocument
 from registry.files import open_regular, storage_errors, write_atomically
-from registry.model import load_json
+from registry.strictjson import load_json
 
 __all__ = ["AuthFile", "auth_files", "key_of"]
 

@@ -14,8 +14,8 @@ from registry.errors import (
     RemoteNotFound,
     UnexpectedAnswer,
 )
-from registry.model import load_json
 from registry.reference import MAX_REFERENCE
+from registry.strictjson import load_json
 from registry.words import printable
 
 __all__ = ["catalog"]

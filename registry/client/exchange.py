@@ -22,7 +22,7 @@ from registry.client.session import is_loopback
 from registry.client.tokens import Token, TokenRequest, TokenSource, read_token
 from registry.client.workload import Identity, IdentityToken, find_identity
 from registry.errors import AuthenticationFailed, Failure, InvalidDocument
-from registry.model import load_json
+from registry.strictjson import load_json
 from registry.words import printable
 
 __all__ = ["WORKLOAD_USER", "Verified", "WorkloadLogin"]

@@ -20,7 +20,7 @@ from typing import IO
 
 from registry.client.credentials import Credentials
 from registry.errors import AuthenticationFailed, InvalidDocument
-from registry.model import canonical_json, load_json
+from registry.strictjson import canonical_json, load_json
 from registry.words import printable
 
 __all__ = ["erase", "get", "platform_default", "program_of", "store"]

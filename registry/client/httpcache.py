@@ -17,8 +17,9 @@ from registry.client.transport import Body, Request, Transport
 from registry.content import CHUNK, Opener, Readable, VerifyingReader, verifying
 from registry.digest import Digest
 from registry.errors import ContentNotFound, InvalidDocument, InvalidReference
-from registry.model import Descriptor, canonical_json, load_json
+from registry.model import Descriptor
 from registry.reference import Reference, valid_tag
+from registry.strictjson import canonical_json, load_json
 
 __all__ = ["HttpCache"]
 

@@ -17,8 +17,8 @@ from registry.client.scopes import merged
 from registry.client.transport import Body, Request, Transport
 from registry.digest import Digest
 from registry.errors import InvalidDigest, InvalidDocument, RegistryRefused, RemoteNotFound, UnexpectedAnswer
-from registry.model import load_json
 from registry.reference import valid_repository, valid_tag
+from registry.strictjson import load_json
 
 __all__ = [
     "MOST_MOVES",

@@ -17,7 +17,7 @@ from registry.client.answers import refusal, unreachable
 from registry.client.bodies import bounded
 from registry.client.credentials import Credentials
 from registry.errors import AuthenticationFailed, Failure, InvalidDocument, RegistryRefused, UnexpectedAnswer
-from registry.model import load_json
+from registry.strictjson import load_json
 from registry.words import printable
 
 __all__ = ["Token", "TokenRequest", "TokenSource", "read_token"]

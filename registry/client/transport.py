@@ -33,7 +33,7 @@ from registry.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
-from registry.model import load_json
+from registry.strictjson import load_json
 from registry.words import printable
 
 __all__ = ["Body", "Request", "Transport"]

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from registry.errors import AuthenticationFailed, InvalidDocument, Unreachable
 from registry.files import read_regular
-from registry.model import load_json
+from registry.strictjson import load_json
 from registry.words import printable
 
 __all__ = ["ID_TOKEN", "ID_TOKEN_FILE", "Identity", "IdentityToken", "find_identity"]

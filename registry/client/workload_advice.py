@@ -11,7 +11,7 @@ from typing import Any
 from registry.client.workload import ID_TOKEN, ID_TOKEN_FILE, IdentityToken, find_identity
 from registry.errors import AuthenticationFailed, InvalidDocument
 from registry.files import read_regular
-from registry.model import load_json
+from registry.strictjson import load_json
 from registry.words import printable
 
 __all__ = ["expired", "forbidden", "foreign", "in_the_open", "refused", "unoffered", "why_none"]

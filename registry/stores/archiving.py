@@ -19,11 +19,12 @@ from registry.digest import Digest
 from registry.errors import ContentTooLarge, InvalidDocument, StorageFailed
 from registry.files import exclusive_folder, publish, replacing, storage_errors
 from registry.graph import read_document
-from registry.model import OCTETS, Descriptor, canonical_json, is_document
+from registry.model import OCTETS, Descriptor, is_document
 from registry.stores.archive import ArchiveStore
 from registry.stores.layout import LayoutStore
 from registry.stores.listed import INDEX_FILE, LAYOUT, LAYOUT_FILE, REF_NAME, ListedStore
 from registry.stores.tarindex import MOST_MEMBERS
+from registry.strictjson import canonical_json
 
 __all__ = ["archive_for_writing", "staging_beside", "write_archive"]
 

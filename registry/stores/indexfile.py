@@ -15,8 +15,9 @@ from pathlib import Path
 from registry.digest import Digest
 from registry.errors import ContentTooLarge, InvalidDocument
 from registry.files import exclusive, open_regular, replacing
-from registry.model import MAX_MANIFEST, Descriptor, load_json
+from registry.model import MAX_MANIFEST, Descriptor
 from registry.stores.listed import Listing
+from registry.strictjson import load_json
 
 __all__ = ["IndexFile", "small_file"]
 

@@ -13,17 +13,8 @@ from registry.content import VerifyingReader, read_all
 from registry.digest import Digest
 from registry.errors import ContentNotFound, InvalidDigest, InvalidDocument
 from registry.graph import describe_referrer, read_document
-from registry.model import (
-    OCI_INDEX,
-    OCI_MANIFEST,
-    OCTETS,
-    Descriptor,
-    Index,
-    canonical_json,
-    is_document,
-    load_json,
-    parse_document,
-)
+from registry.model import OCI_INDEX, OCI_MANIFEST, OCTETS, Descriptor, Index, is_document, parse_document
+from registry.strictjson import canonical_json, load_json
 from registry.words import printable
 
 __all__ = ["INDEX_FILE", "LAYOUT", "LAYOUT_FILE", "REF_NAME", "ListedStore", "Listing", "check_version"]

@@ -13,9 +13,10 @@ from registry.client.transport import Transport
 from registry.content import read_all
 from registry.digest import Digest
 from registry.errors import DigestMismatch, Failure, GraphTooLarge, RegistryRefused
-from registry.model import EMPTY, Manifest, describe, load_json, parse_document
+from registry.model import EMPTY, Manifest, describe, parse_document
 from registry.reference import Reference
 from registry.stores.memory import MemoryStore
+from registry.strictjson import load_json
 from tests.client.oldregistry import OldRegistry
 from tests.client.scripted import scripted
 from wasmbuild.artifact import pack_file

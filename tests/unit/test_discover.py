@@ -9,8 +9,9 @@ from registry.client.registries import Registries
 from registry.digest import Digest
 from registry.errors import AuthenticationFailed, ContentNotFound
 from registry.graph import push_bytes
-from registry.model import EMPTY, EMPTY_BYTES, OCI_MANIFEST, Descriptor, Index, Manifest, canonical_json, describe
+from registry.model import EMPTY, EMPTY_BYTES, OCI_MANIFEST, Descriptor, Index, Manifest, describe
 from registry.stores.memory import MemoryStore
+from registry.strictjson import canonical_json
 from tests.client.scripted import Answer, scripted
 from wasmbuild.cli.discover import tree_lines
 from wasmbuild.events import Note, ignore

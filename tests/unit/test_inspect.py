@@ -11,8 +11,9 @@ from registry.client.registries import Registries
 from registry.digest import Digest
 from registry.errors import InvalidDocument
 from registry.graph import push_bytes
-from registry.model import EMPTY, EMPTY_BYTES, OCI_MANIFEST, Descriptor, Manifest, canonical_json, describe
+from registry.model import EMPTY, EMPTY_BYTES, OCI_MANIFEST, Descriptor, Manifest, describe
 from registry.reference import Reference
+from registry.strictjson import canonical_json
 from tests.client.scripted import Answer, scripted
 from tests.contract.making import push_index
 from tests.unit.test_discover import BUNDLE, SIGN

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from registry.digest import Digest
-from registry.model import canonical_json
+from registry.strictjson import canonical_json
 
 __all__ = [
     "Action",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from registry.digest import Digest
-from registry.model import canonical_json
+from registry.strictjson import canonical_json
 from wasmbuild.build.tool import HostTool, Tool
 from wasmbuild.errors import ToolchainMissing, ToolFailed
 

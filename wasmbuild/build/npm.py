@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.errors import InvalidDocument
-from registry.model import load_json
+from registry.strictjson import load_json
 from wasmbuild.build.fetching import cause, fetch, foreign, user_environment
 from wasmbuild.build.npmlock import NpmLock, NpmPackage, parse_lock
 from wasmbuild.build.tool import NpmTree, Tool, ToolPin

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.errors import InvalidDocument
-from registry.model import canonical_json, load_json
+from registry.strictjson import canonical_json, load_json
 
 __all__ = ["MAX_LOCK", "MAX_PACKAGES", "NpmLock", "NpmPackage", "parse_lock"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from registry.digest import Digest
-from registry.model import canonical_json
+from registry.strictjson import canonical_json
 
 __all__ = ["Artifact", "HostTool", "NpmTree", "Requirement", "Tool", "ToolPin", "Toolbox", "Wheels"]
 

@@ -62,7 +62,7 @@ def speak(arguments: "Sequence[str]", asked: bytes) -> Spoken:
 def _get(asked: bytes) -> Spoken:
     from registry.client.lending import lent
     from registry.client.registries import Registries
-    from registry.model import canonical_json
+    from registry.strictjson import canonical_json
     from wasmbuild.configuration import configuration_path, read_settings
 
     named = _asked_for(asked)

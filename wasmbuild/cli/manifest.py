@@ -26,7 +26,7 @@ def _get(console: Console, registries: Registries, reference: str, descriptor: b
     Stdout gets its exact bytes, and nothing else; a terminal gets them with control characters
     escaped. With -o, the reference by digest is printed instead.
     """
-    from registry.model import canonical_json
+    from registry.strictjson import canonical_json
     from wasmbuild.workflows.documents import get_document
     from wasmbuild.workflows.files import write_file
 

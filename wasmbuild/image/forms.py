@@ -11,7 +11,8 @@ from typing import Any
 
 from registry.content import Opener, VerifyingReader
 from registry.digest import Digest
-from registry.model import TITLE, Descriptor, Manifest, canonical_json, describe, load_json, parse_document
+from registry.model import TITLE, Descriptor, Manifest, describe, parse_document
+from registry.strictjson import canonical_json, load_json
 from wasmbuild.artifact import Packed
 from wasmbuild.image.layer import Chunks, FileLayer
 from wasmbuild.image.names import IMAGE_CONFIG, IMAGE_LAYER, PLUGIN, VARIANT, ImageForm

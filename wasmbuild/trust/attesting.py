@@ -7,7 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from registry.model import Descriptor, canonical_json, describe
+from registry.model import Descriptor, describe
+from registry.strictjson import canonical_json
 from wasmbuild.trust.bundle import Bundle
 from wasmbuild.trust.dsse import DSSE, Envelope, pae
 from wasmbuild.trust.encoding import to_base64

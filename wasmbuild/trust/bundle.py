@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from registry.errors import InvalidDocument
-from registry.model import canonical_json, load_json
+from registry.strictjson import canonical_json, load_json
 from wasmbuild.trust.dsse import Envelope
 from wasmbuild.trust.encoding import from_base64
 from wasmbuild.trust.proof import Material

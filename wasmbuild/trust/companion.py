@@ -18,8 +18,9 @@ from typing import Literal
 from registry.content import Store, read_all
 from registry.digest import Digest
 from registry.errors import ContentNotFound, GraphTooLarge, InvalidDocument, UnexpectedAnswer
-from registry.model import DOCKER_MANIFEST, Descriptor, Manifest, canonical_json, describe, parse_document
+from registry.model import DOCKER_MANIFEST, Descriptor, Manifest, describe, parse_document
 from registry.reference import valid_tag
+from registry.strictjson import canonical_json
 
 __all__ = ["MAX_LAYERS", "Suffix", "add_layer", "add_layers", "companion_tag", "read_tagged", "tagged_layers"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from registry.digest import Digest
 from registry.errors import InvalidDocument
-from registry.model import load_json
+from registry.strictjson import load_json
 from wasmbuild.trust.bundle import BUNDLE_TYPES, MAX_BUNDLE, MEDIA_TYPES, material_of
 from wasmbuild.trust.candidate import Candidate
 from wasmbuild.trust.encoding import from_base64

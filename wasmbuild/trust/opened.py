@@ -7,7 +7,8 @@ Whose signature counts is an ``authority``'s to say, and about what it must be t
 from dataclasses import dataclass
 
 from registry.errors import InvalidDocument
-from registry.model import Descriptor, load_json
+from registry.model import Descriptor
+from registry.strictjson import load_json
 from wasmbuild.trust.bundle import BUNDLE_TYPES, Bundle
 from wasmbuild.trust.candidate import Candidate
 from wasmbuild.trust.dsse import DSSE, Envelope

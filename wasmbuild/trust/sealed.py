@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from typing import Any
 
-from registry.model import canonical_json, load_json
+from registry.strictjson import canonical_json, load_json
 from wasmbuild.errors import Failure, InvalidKey
 
 __all__ = ["open_sealed", "seal"]

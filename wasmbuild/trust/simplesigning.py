@@ -10,7 +10,8 @@ from typing import Any, Self
 
 from registry.digest import Digest
 from registry.errors import InvalidDigest, InvalidDocument
-from registry.model import Descriptor, canonical_json, describe, load_json
+from registry.model import Descriptor, describe
+from registry.strictjson import canonical_json, load_json
 from wasmbuild.trust.encoding import to_base64
 
 __all__ = ["CERTIFICATE", "CHAIN", "MAX_PAYLOAD", "SIGNATURE", "SIMPLE_SIGNING", "Payload", "signed_layer"]

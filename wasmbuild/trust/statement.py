@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from registry.digest import Digest
 from registry.errors import InvalidDocument
-from registry.model import canonical_json, load_json
+from registry.strictjson import canonical_json, load_json
 
 __all__ = ["COSIGN_SIGN", "IN_TOTO", "NOTARY_SIGN", "SIGNATURES", "STATEMENT_V1", "Predicate", "Statement", "Subject"]
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from registry.digest import Digest
 from registry.errors import InvalidConfiguration, InvalidDigest, InvalidDocument
 from registry.files import exclusive, open_regular, storage_errors, write_atomically
-from registry.model import canonical_json, load_json
+from registry.strictjson import canonical_json, load_json
 from wasmbuild.lock import LOCK_FILE
 from wasmbuild.trust.policy.verdict import Accepted
 from wasmbuild.workflows.versions import version_named

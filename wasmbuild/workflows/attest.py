@@ -12,8 +12,9 @@ from typing import Any
 from registry.client.registries import Registries
 from registry.errors import InvalidDocument
 from registry.files import read_regular
-from registry.model import Descriptor, load_json
+from registry.model import Descriptor
 from registry.reference import Reference
+from registry.strictjson import load_json
 from wasmbuild.created import creation_time
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note, Sink, step

@@ -10,7 +10,8 @@ import re
 from registry.content import Store, read_all
 from registry.digest import Digest
 from registry.errors import Failure
-from registry.model import MANIFEST_TYPES, OCI_EMPTY, Descriptor, Index, Manifest, load_json, parse_document
+from registry.model import MANIFEST_TYPES, OCI_EMPTY, Descriptor, Index, Manifest, parse_document
+from registry.strictjson import load_json
 from wasmbuild.trust.bundle import BUNDLE_TYPES, MAX_BUNDLE
 from wasmbuild.trust.companion import MAX_LAYERS
 from wasmbuild.trust.discovery import MAX_PAYLOADS

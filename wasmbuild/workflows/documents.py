@@ -12,8 +12,9 @@ from registry.content import read_all
 from registry.digest import Digest
 from registry.errors import ContentNotFound, DigestMismatch
 from registry.graph import push_bytes
-from registry.model import INDEX_TYPES, MANIFEST_TYPES, Descriptor, describe, load_json, parse_document
+from registry.model import INDEX_TYPES, MANIFEST_TYPES, Descriptor, describe, parse_document
 from registry.stores.listed import ListedStore
+from registry.strictjson import load_json
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink, step
 from wasmbuild.workflows.places import Name, Place, changing, checked_tags, reading, set_tags

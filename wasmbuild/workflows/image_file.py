@@ -10,7 +10,8 @@ from typing import Any
 
 from registry.content import Fetcher, read_all
 from registry.errors import InvalidDocument
-from registry.model import Descriptor, Manifest, load_json
+from registry.model import Descriptor, Manifest
+from registry.strictjson import load_json
 from wasmbuild.artifact import wasm_layer
 from wasmbuild.errors import UnknownArtifact
 from wasmbuild.image.names import DOCKER_CONFIG, DOCKER_LAYER, IMAGE_CONFIG, IMAGE_LAYER, PLUGIN

@@ -18,7 +18,8 @@ from registry.errors import (
     UnexpectedAnswer,
 )
 from registry.graph import read_document
-from registry.model import EMPTY, Descriptor, Manifest, load_json
+from registry.model import EMPTY, Descriptor, Manifest
+from registry.strictjson import load_json
 from registry.words import printable
 from wasmbuild.artifact import WASM_CONFIG
 from wasmbuild.caches import Caches

@@ -13,8 +13,9 @@ from registry.content import read_all
 from registry.digest import Digest
 from registry.errors import GraphTooLarge, InvalidDocument
 from registry.graph import read_document
-from registry.model import Descriptor, Manifest, load_json
+from registry.model import Descriptor, Manifest
 from registry.reference import Reference
+from registry.strictjson import load_json
 from wasmbuild.errors import InvalidAttestation
 from wasmbuild.events import Sink, step
 from wasmbuild.sbom import cyclonedx, spdx

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from registry.client.registries import Registries
 from registry.digest import Digest
-from registry.model import Descriptor, load_json
+from registry.model import Descriptor
 from registry.reference import Reference
+from registry.strictjson import load_json
 from registry.words import printable
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink

@@ -13,12 +13,13 @@ from sqlalchemy import Connection
 from registry.content import Opener, VerifyingReader
 from registry.digest import Digest
 from registry.errors import ContentNotFound, ContentTooLarge, GraphTooLarge, StorageFailed
-from registry.model import Descriptor, canonical_json, is_document
+from registry.model import Descriptor, is_document
 from registry.server.database import Database
 from registry.server.metadata.blobs import find_blob
 from registry.server.metadata.manifests import StoredManifest, find_manifest, referrers
 from registry.server.metadata.tags import tag_names
 from registry.server.storage.protocol import BlobStorage
+from registry.strictjson import canonical_json
 
 __all__ = ["MAX_CALLS", "MAX_REFERRERS", "RepositoryView"]
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert  # what it writes, SQLite understands as well
 
 from registry.digest import Digest
-from registry.model import MAX_MANIFEST, Descriptor, Index, Manifest, canonical_json, load_json
+from registry.model import MAX_MANIFEST, Descriptor, Index, Manifest
 from registry.server.access.gate import Permit
 from registry.server.changes import Change, tell
 from registry.server.database.statements import Statement
@@ -32,6 +32,7 @@ from registry.server.metadata.quotas import require_room
 from registry.server.metadata.repositories import claim_repository, count_bytes, create_repository
 from registry.server.metadata.tags import remove_tags_of, set_tag
 from registry.server.schema import blobs, edges, manifests, repositories, repository_blobs, tags
+from registry.strictjson import canonical_json, load_json
 
 __all__ = [
     "MissingContent",

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from registry.model import MAX_MANIFEST, OCI_INDEX, Descriptor, Index, canonical_json
+from registry.model import MAX_MANIFEST, OCI_INDEX, Descriptor, Index
 from registry.server.access.gate import Permit
 from registry.server.access.principals import Action
 from registry.server.metadata.manifests import referrers
@@ -19,6 +19,7 @@ from registry.server.metadata.yanks import yanked_tags
 from registry.server.parameters import Page, digest_of, next_page, page_of, repository_of
 from registry.server.refusal import name_unknown
 from registry.server.services import Services
+from registry.strictjson import canonical_json
 
 __all__ = ["Listings"]
 

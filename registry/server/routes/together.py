@@ -25,7 +25,7 @@ from starlette.responses import Response
 
 from registry.digest import Digest
 from registry.errors import InvalidDocument
-from registry.model import Descriptor, load_json
+from registry.model import Descriptor
 from registry.reference import valid_repository, valid_tag
 from registry.server.access.gate import Permit
 from registry.server.admission.asking import Asking
@@ -44,6 +44,7 @@ from registry.server.parameters import parse_digest
 from registry.server.refusal import NOSNIFF, Code, Refusal
 from registry.server.routes.admitting import ask_about_tags
 from registry.server.services import Services
+from registry.strictjson import load_json
 
 __all__ = ["MOST_TAGS", "TAGS_PATH", "Together"]
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from registry.errors import InvalidDocument
-from registry.model import canonical_json, load_json
+from registry.strictjson import canonical_json, load_json
 from tests.fuzz.mutate import json_mutated
 from tests.fuzz.target import Target
 

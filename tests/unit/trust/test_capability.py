@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wasmtime import wat2wasm
 
-from registry.model import canonical_json, load_json
+from registry.strictjson import canonical_json, load_json
 from wasmbuild.errors import InvalidAttestation
 from wasmbuild.trust.capability import CapabilityClaim
 from wasmbuild.trust.predicates import CAPABILITIES_V1

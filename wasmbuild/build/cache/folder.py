@@ -19,8 +19,9 @@ from registry.content import CHUNK, Opener, VerifyingReader, verifying
 from registry.digest import Digest
 from registry.errors import ContentNotFound, Failure, InvalidDocument, StorageFailed
 from registry.files import storage_errors
-from registry.model import Descriptor, canonical_json, load_json
+from registry.model import Descriptor
 from registry.reference import valid_tag
+from registry.strictjson import canonical_json, load_json
 from wasmbuild.build.cache.arriving import arriving
 
 __all__ = ["ACTIONS", "CONTENT", "NAMES", "SCRATCH", "FolderStore", "fault_of"]

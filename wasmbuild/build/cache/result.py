@@ -12,17 +12,8 @@ from typing import Any, Self
 
 from registry.digest import Digest
 from registry.errors import ContentTooLarge, InvalidDocument
-from registry.model import (
-    OCI_MANIFEST,
-    OCTETS,
-    TITLE,
-    Descriptor,
-    Manifest,
-    canonical_json,
-    describe,
-    load_json,
-    parse_document,
-)
+from registry.model import OCI_MANIFEST, OCTETS, TITLE, Descriptor, Manifest, describe, parse_document
+from registry.strictjson import canonical_json, load_json
 from registry.words import printable
 from wasmbuild.build.action import ActionKey
 

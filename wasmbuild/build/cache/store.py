@@ -14,7 +14,8 @@ from registry.content import CHUNK, ContentStore, Opener, read_all
 from registry.digest import Digest
 from registry.errors import ContentNotFound, InvalidDocument
 from registry.files import open_regular, storage_errors
-from registry.model import MAX_MANIFEST, OCI_MANIFEST, Descriptor, canonical_json, load_json
+from registry.model import MAX_MANIFEST, OCI_MANIFEST, Descriptor
+from registry.strictjson import canonical_json, load_json
 from wasmbuild.build.action import ActionKey
 from wasmbuild.build.cache.arriving import arriving
 from wasmbuild.build.cache.result import MAX_DESCRIPTION, ActionResult, OutputBlob, Sign, Trusted

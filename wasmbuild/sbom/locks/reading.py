@@ -95,7 +95,7 @@ def as_table(lock: Text) -> Table:
 
 def as_json(lock: Text) -> dict[str, Any]:
     """It as a JSON object. Raises InvalidProject."""
-    from registry.model import load_json  # noqa: PLC0415
+    from registry.strictjson import load_json  # noqa: PLC0415
 
     try:
         found = load_json(lock.data, lock.file)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from registry.errors import InvalidDocument
-from registry.model import canonical_json, load_json
+from registry.strictjson import canonical_json, load_json
 from wasmbuild.trust.encoding import from_base64, to_base64
 from wasmbuild.trust.notation.envelope import (
     AGENT,

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from registry.errors import InvalidDocument
-from registry.model import Descriptor, canonical_json, load_json
+from registry.model import Descriptor
+from registry.strictjson import canonical_json, load_json
 
 __all__ = ["RESERVED", "Payload"]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from registry.errors import InvalidReference
-from registry.model import load_json
 from registry.reference import Reference
+from registry.strictjson import load_json
 from registry.words import printable
 from wasmbuild.errors import UsageFailed
 

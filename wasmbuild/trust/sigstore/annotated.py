@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from registry.errors import InvalidDocument
-from registry.model import load_json
+from registry.strictjson import load_json
 from wasmbuild.trust.encoding import from_base64, to_base64
 
 __all__ = ["LOGGED", "TIMESTAMPED", "annotated_log_entries", "annotated_timestamps"]

@@ -11,7 +11,7 @@ from hashlib import new, sha256
 from typing import Any
 
 from registry.errors import InvalidDocument
-from registry.model import load_json
+from registry.strictjson import load_json
 from wasmbuild.errors import InvalidKey
 from wasmbuild.trust.algorithms import Algorithm
 from wasmbuild.trust.encoding import from_base64

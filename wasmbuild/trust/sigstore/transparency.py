@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from registry.model import canonical_json
+from registry.strictjson import canonical_json
 from wasmbuild.trust.encoding import from_base64
 from wasmbuild.trust.keys import PublicKey
 from wasmbuild.trust.proof import Proof, Rejected

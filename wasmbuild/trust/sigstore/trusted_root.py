@@ -13,7 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from registry.errors import InvalidDocument
-from registry.model import load_json
+from registry.strictjson import load_json
 from wasmbuild.errors import InvalidKey
 from wasmbuild.trust.algorithms import Algorithm
 from wasmbuild.trust.encoding import from_base64

@@ -73,7 +73,7 @@ def _unpacked(reader: Reader, unpacking: Unpacking) -> bytes:
 
 
 def _packages(text: bytes, start: int) -> list[Any]:
-    from registry.model import load_json  # noqa: PLC0415  (few files have the section)
+    from registry.strictjson import load_json  # noqa: PLC0415  (few files have the section)
 
     try:
         document = load_json(text, "the list of dependencies")

@@ -99,7 +99,7 @@ def read_shared_library(reader: Reader) -> SharedLibrary:
 
 def read_package_docs(reader: Reader) -> PackageDocs:
     """Documentation as JSON behind a byte that is its version, 0 or 1."""
-    from registry.model import load_json  # noqa: PLC0415  (few files have the section)
+    from registry.strictjson import load_json  # noqa: PLC0415  (few files have the section)
 
     start, version = reader.position, reader.byte()
     if version > 1:

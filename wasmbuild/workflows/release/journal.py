@@ -15,7 +15,7 @@ from typing import Any
 from registry.digest import Digest
 from registry.errors import Failure, InvalidDocument
 from registry.files import read_regular, storage_errors, write_atomically
-from registry.model import load_json
+from registry.strictjson import load_json
 from wasmbuild.caches import Caches
 from wasmbuild.errors import ReleaseRunning
 from wasmbuild.events import Note, Sink

@@ -14,8 +14,9 @@ from registry.client.repository import Repository
 from registry.client.settings import Settings
 from registry.client.transport import Transport
 from registry.digest import Digest
-from registry.model import OCI_MANIFEST, canonical_json, describe
+from registry.model import OCI_MANIFEST, describe
 from registry.stores.memory import MemoryStore
+from registry.strictjson import canonical_json
 from tests.client.flaky import flaky
 from tests.client.scripted import Answer
 from tests.contract.httpstore import http_store

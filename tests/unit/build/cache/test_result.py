@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from registry.digest import Digest
 from registry.errors import ContentTooLarge, Failure, InvalidDocument
-from registry.model import OCI_MANIFEST, canonical_json, parse_document
+from registry.model import OCI_MANIFEST, parse_document
+from registry.strictjson import canonical_json
 from tests.contract.results import description, key_of
 from wasmbuild.build.action import ActionKey
 from wasmbuild.build.cache.result import ACTION_TYPE, MAX_DESCRIPTION, MAX_OUTPUT, SIGNATURE, ActionResult
