@@ -58,13 +58,34 @@ class Served:
 
     def connections(self) -> int:
         """Connections that this side of its port has, in any state but the last."""
-        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        ending = f":{self.place[1]:04X}"
-        return sum(row[1].endswith(ending) and row[3] not in ("06", "0A") for row in rows)
+        return sum(row[3] not in ("06", "0A") for row in _rows(self.address))
 
     def _status(self, name: str) -> int:
         text = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(text.partition(name)[2].split()[0]) * 1024
+
+
+def _rows(address: str) -> list[list[str]]:
+    """What the system knows of this side of a port (proc(5), /proc/net/tcp): addresses, state, queues."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    ending = f":{int(address.rpartition(':')[2]):04X}"
+    return [row for row in rows if row[1].endswith(ending)]
+
+
+def has_read(address: str, connections: int = 1) -> bool:
+    """Whether a server has so many connections, and has read whatever its clients sent."""
+    established = [row[4] for row in _rows(address) if row[3] == "01"]
+    return len(established) >= connections and all(queues.endswith(":00000000") for queues in established)
+
+
+def refused(address: str) -> bool:
+    """Whether a server takes no connections."""
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=5):
+            return False
+    except ConnectionRefusedError:
+        return True
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from cryptography.x509.oid import NameOID
 
 from registry.server.config.tls import TlsConfig
 from registry.server.embedded import _Embedded, listen_at
+from tests.server.faults.serving import has_read, refused, until
 
 PROGRAM = """
 import sys
@@ -231,7 +232,7 @@ def test_clients_show_a_certificate_too(tmp_path: Path, settings: Path) -> None:
 @pytest.fixture
 def plain(tmp_path: Path) -> Path:
     file = tmp_path / "registry.toml"
-    file.write_text(f'data = "{tmp_path / "data"}"\nlisten = "127.0.0.1:0"\ngrace = "10s"\ndrain = "700ms"\n')
+    file.write_text(f'data = "{tmp_path / "data"}"\nlisten = "127.0.0.1:0"\ngrace = "10s"\ndrain = "1500ms"\n')
     return file
 
 
@@ -242,7 +243,7 @@ def test_uploads_in_flight_are_drained(plain: Path, tools: Any) -> None:
         client.putrequest("POST", f"/v2/demo/blobs/uploads/?digest={tools.sha256(body)}")
         client.putheader("Content-Length", str(len(body)))
         client.endheaders(body[:100_000])
-        time.sleep(0.2)
+        until(lambda: has_read(address))
         process.send_signal(signal.SIGTERM)
         wait_for_line(process, "stopping")
         # First it only says that it is about to go.
@@ -250,10 +251,7 @@ def test_uploads_in_flight_are_drained(plain: Path, tools: Any) -> None:
         assert requests.get(f"http://{address}/healthz", timeout=10).status_code == 200
         assert requests.get(f"http://{address}/v2/", timeout=10).status_code == 200
         # Then it refuses.
-        deadline = time.monotonic() + 10
-        while not refused(address):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: refused(address))
         client.send(body[100_000:])
         assert client.getresponse().status == 201
         client.close()
@@ -263,24 +261,15 @@ def test_uploads_in_flight_are_drained(plain: Path, tools: Any) -> None:
         assert found.content == body
 
 
-def refused(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        with socket.create_connection((host, int(port)), timeout=5):
-            return False
-    except ConnectionRefusedError:
-        return True
-
-
 def test_a_connection_that_is_kept_asks_in_vain(plain: Path) -> None:
-    plain.write_text(plain.read_text().replace("700ms", "0s"))
+    plain.write_text(plain.read_text().replace("1500ms", "0s"))
     with server(plain) as (process, address), requests.Session() as session:
         assert session.get(f"http://{address}/v2/", timeout=10).status_code == 200
         busy = http.client.HTTPConnection(address, timeout=30)
         busy.putrequest("POST", "/v2/demo/blobs/uploads/?digest=sha256:" + "0" * 64)
         busy.putheader("Content-Length", "10")
         busy.endheaders(b"12345")
-        time.sleep(0.2)
+        until(lambda: has_read(address, 2))
         process.send_signal(signal.SIGTERM)
         wait_for_line(process, "stopping")
         time.sleep(0.2)
@@ -293,13 +282,13 @@ def test_a_connection_that_is_kept_asks_in_vain(plain: Path) -> None:
 
 
 def test_who_does_not_finish_in_time_is_cut_off(plain: Path) -> None:
-    plain.write_text(plain.read_text().replace("10s", "300ms").replace("700ms", "0s"))
+    plain.write_text(plain.read_text().replace("10s", "300ms").replace("1500ms", "0s"))
     with server(plain) as (process, address):
         client = http.client.HTTPConnection(address, timeout=30)
         client.putrequest("POST", "/v2/demo/blobs/uploads/?digest=sha256:" + "0" * 64)
         client.putheader("Content-Length", "1000")
         client.endheaders(b"x")
-        time.sleep(0.2)
+        until(lambda: has_read(address))
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
         client.close()
