@@ -487,6 +487,11 @@ READERS = {
 }
 
 
+def test_a_name_without_its_last_part_has_no_package_url():
+    [package] = go.read_vendored(text("modules.txt", "# example.com/ v1.2.3\n## explicit\nexample.com/\n"), None)
+    assert (package.name, package.purl) == ("example.com/", None)
+
+
 @settings(max_examples=80)
 @given(st.sampled_from(sorted(READERS)), st.data())
 def test_whatever_is_in_it_there_are_packages_or_an_error(good, data):

@@ -65,9 +65,11 @@ class Package:
             return crate_purl(self.name, self.version, self.source)
         if self.source or not self.version or self.ecosystem == "wit":
             return None
+        group, _, name = self.name.rpartition("/")
+        if not name:
+            return None
         from packageurl import PackageURL  # noqa: PLC0415
 
-        group, _, name = self.name.rpartition("/")
         name = re.sub(r"[-_.]+", "-", name) if self.ecosystem == "pypi" else name
         return str(PackageURL(self.ecosystem, group or None, name, self.version).to_string())
 
