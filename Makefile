@@ -34,7 +34,7 @@ demo: $(READY)        ## run the main job for real, every command shown
 test: $(READY)        ## pass the tests
 	$(BIN)/python -m pytest -n auto --ignore tests/e2e_build --ignore tests/e2e_cluster --ignore tests/server/faults $(TESTS)
 
-faults: $(READY)      ## pass the tests with full disks, stalled clients, dying workers, wrong clocks and known attacks
+faults: $(READY)      ## pass the tests that kill the server, fill its disk, stall its clients, set its clock and attack it
 	$(BIN)/python -m pytest -n auto tests/server/faults
 
 coverage: $(READY)    ## pass the tests and the faults, and show what they reach; fails under 90 %

@@ -66,9 +66,9 @@ def test_as_the_plainest_way_has_it(glob: str, name: str) -> None:
 @pytest.mark.parametrize("glob", ["**a" * 60 + "c", "*a" * 100 + "b", "a/**/*b" * 20 + "c", "**/" * 80 + "x"])
 def test_no_name_makes_a_glob_slow(glob: str) -> None:
     names = ["a" * 255, "a/" * 127, "a/ab" * 63]
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert not any(parse_glob(glob).matches(name) for name in names)
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 0.5
 
 
 @pytest.mark.parametrize("glob", ["", "a***", "a" * 256, "a\n", "a\0b"])

@@ -5,7 +5,7 @@ Attacks by the names under which they are known, and below each the tests, in fi
 
 CVE-2017-11468, zot 3977: manifests without end
     test_manifests.py::test_the_largest_document_and_one_byte_more
-    test_runtime.py::test_manifests_that_never_end_are_not_held_in_memory
+    faults/test_runtime.py::test_manifests_that_never_end_are_not_held_in_memory
 CVE-2017-11468, zot 3977: deep and huge JSON
     faults/fuzz/test_requests.py::test_deep_json
     faults/fuzz/test_requests.py::test_documents_that_are_made_to_hurt
@@ -309,9 +309,9 @@ def test_many_ranges_are_read_at_once(data: Path, tools: Any) -> None:
         host, _, port = address.rpartition(":")
         for text in ("bytes=" + "0-0," * 70_000, "bytes=" + "9" * 300_000, "bytes=0-" + "-" * 300_000):
             head = f"GET /v2/demo/hello/blobs/{digest} HTTP/1.1\r\nHost: {address}\r\nRange: {text}\r\n"
-            began = time.monotonic()
+            began = time.process_time()  # the server's, too
             with socket.create_connection((host, int(port)), timeout=20) as client:
                 client.sendall(f"{head}Connection: close\r\n\r\n".encode())
                 (answer,) = answers(drain(client))
             assert (answer.status, answer.body) == (200, b"content")
-            assert time.monotonic() - began < 2
+            assert time.process_time() - began < 2

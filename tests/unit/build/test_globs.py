@@ -48,9 +48,9 @@ def test_a_pattern_without_signs_names_itself_only(path: str, other: str) -> Non
     ],
 )
 def test_no_pattern_takes_exponential_time(path: str, pattern: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     assert matching([path] * 100, pattern) == ()
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def plainly(pattern: str) -> re.Pattern[str]:

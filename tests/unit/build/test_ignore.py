@@ -124,7 +124,7 @@ def test_ignore_files_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_no_line_takes_exponential_time(text: str) -> None:
     rules = parse_rules([text])
     assert rules is not None
-    began = time.monotonic()
+    began = time.process_time()
     for _ in range(100):
         assert rules.verdict("x/" + "a" * 250, "a" * 250) is None
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2

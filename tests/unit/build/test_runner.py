@@ -234,7 +234,7 @@ def test_an_abort_ends_its_own_runs_and_those_that_begin_later(tmp_path: Path) -
         for each in aborted:
             with pytest.raises(ToolFailed, match="sleep was stopped"):
                 each.result()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 20
         assert spared.result().exit_code == 0
     with pytest.raises(ToolFailed, match="was not started"):
         sleep(0, abort)

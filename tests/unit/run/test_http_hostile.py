@@ -174,11 +174,11 @@ def test_a_guest_that_computes_is_stopped_when_its_client_leaves():
 
         async def work(app):
             await Client(app, "/l", leaves=True).ask()
-            assert not app._running or await asyncio.wait_for(app._idle.wait(), 3.0)
+            assert not app._running or await asyncio.wait_for(app._idle.wait(), 15)
 
         began = time.monotonic()
         told = run(handler, work)
-        assert time.monotonic() - began < 3.0
+        assert time.monotonic() - began < 15
     assert [each.status for each in told if isinstance(each, Answered)] == [400]
 
 

@@ -312,10 +312,10 @@ def test_a_pattern_means_what_it_plainly_says(pattern: str, name: str) -> None:
 
 
 def test_no_pattern_takes_exponential_time() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     binary = binary_with(*(Import("env", "a" * 5000 + str(number), "function") for number in range(100)))
     assert len(CapabilityPolicy(frozenset(), ("*a" * 200 + "b",)).denied(binary)) == 100
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(
