@@ -86,6 +86,35 @@ def test_ctrl_c_at_the_start(milliseconds):
     assert "Traceback" not in err
 
 
+AMID_A_CLASS = """
+import signal, sys
+
+class Met:
+    def __set_name__(self, *_):
+        signal.raise_signal(int(sys.argv.pop()))
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == sys.argv[-2]:
+            sys.argv.pop(-2)
+            type("Made", (), {"met": Met()})
+
+sys.meta_path.insert(0, Finder())
+from wasmbuild.cli.entry import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("module", ["wasmbuild.cli.main", "wasmbuild.cli.version"])
+def test_a_signal_that_comes_while_a_class_is_made_ends_as_any_other(module, number, code):
+    command = [sys.executable, "-c", AMID_A_CLASS, "version", module, str(int(number))]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (finished.returncode, finished.stdout) == (code, "")
+    assert "Traceback" not in finished.stderr
+    assert "WB999" not in finished.stderr
+
+
 def catches(pid, number):
     """Whether a process has a handler for a signal (proc(5), ``SigCgt``)."""
     try:

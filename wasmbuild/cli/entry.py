@@ -12,7 +12,7 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-__all__ = ["main"]
+__all__ = ["hidden_end", "main"]
 
 _INTERRUPTED = 130
 _MOMENT = 0.01
@@ -34,15 +34,26 @@ def main() -> NoReturn:
         from wasmbuild.cli.main import run
 
         code = run(sys.argv[1:], own_process=True)
-    except KeyboardInterrupt:
-        code = _INTERRUPTED
-    except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else 1
+    except BaseException as error:
+        end = hidden_end(error)
+        if end is None:
+            raise
+        code = _INTERRUPTED if isinstance(end, KeyboardInterrupt) else end.code if isinstance(end.code, int) else 1
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is over: nothing is left to interrupt
     _flush()
     if "wasmbuild.run.supervisor" in sys.modules:
         _leave(code)
     sys.exit(code)
+
+
+def hidden_end(error: BaseException | None) -> KeyboardInterrupt | SystemExit | None:
+    """The end that an exception is, or was raised from; None when nobody wanted one.
+
+    What a signal raises while a class is being made comes out of Python 3.11 as a RuntimeError (``__set_name__``).
+    """
+    while error is not None and not isinstance(error, KeyboardInterrupt | SystemExit):
+        error = error.__cause__
+    return error
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature of a handler

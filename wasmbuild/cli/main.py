@@ -10,6 +10,7 @@ import sys
 import click
 
 from registry.errors import StorageFailed
+from wasmbuild.cli.entry import hidden_end
 from wasmbuild.cli.lazy import LazyGroup
 from wasmbuild.errors import ExitCode, Failure, UsageFailed
 from wasmbuild.ui.console import Console
@@ -126,8 +127,7 @@ def run(arguments: list[str], *, own_process: bool = False) -> int:
         console.tell(error.format_message())
         return ExitCode.USAGE
     except (KeyboardInterrupt, click.Abort):
-        console.tell("interrupted")
-        return ExitCode.INTERRUPTED
+        return _interrupted(console)
     except BrokenPipeError:
         return ExitCode.FAILED  # whoever read our output has gone, and needs no explanation
     except Exception as error:  # noqa: BLE001 - the last one to see it
@@ -135,7 +135,17 @@ def run(arguments: list[str], *, own_process: bool = False) -> int:
     return outcome if isinstance(outcome, int) else ExitCode.OK
 
 
+def _interrupted(console: Console) -> int:
+    console.tell("interrupted")
+    return ExitCode.INTERRUPTED
+
+
 def _ended_by(error: Exception, console: Console) -> int:
+    end = hidden_end(error)
+    if isinstance(end, KeyboardInterrupt):
+        return _interrupted(console)
+    if end is not None:
+        raise end
     failure = _failure(error)
     if console.debug:
         import traceback
