@@ -26,7 +26,6 @@ __all__ = [
     "TagChange",
     "TagMove",
     "rehearse_together",
-    "supports_leases",
     "supports_together",
     "tag_together",
 ]
@@ -41,7 +40,7 @@ Many a proxy takes no header of more than 8 KiB."""
 
 _EXTENSIONS = "/v2/_oci/ext/discover"
 _PATH = "/v2/_wasmbuild/tags"
-_TOGETHER, _LEASES = "_wasmbuild_tags", "_wasmbuild_lease"
+_TOGETHER = "_wasmbuild_tags"
 
 
 class Before(Enum):
@@ -88,11 +87,6 @@ def supports_together(repositories: Iterable[Repository]) -> bool:
     if sum(len(name) + _BESIDE_NAME for name in names) > _MOST_OF_TOKEN:
         return False
     return _TOGETHER in _extensions(found[0].transport)
-
-
-def supports_leases(repository: Repository) -> bool:
-    """Whether the registry lets go of what was pushed with a lease; raises what ``supports_together`` does."""
-    return _LEASES in _extensions(repository.transport)
 
 
 def tag_together(moves: Sequence[TagMove]) -> tuple[TagChange, ...]:

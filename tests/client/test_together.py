@@ -14,7 +14,6 @@ from registry.client.together import (
     Before,
     TagChange,
     TagMove,
-    supports_leases,
     supports_together,
     tag_together,
 )
@@ -58,7 +57,7 @@ def test_our_own_server_can_and_is_asked_once(registry_address, repository_name)
     send = one.transport.send
     one.transport.send = lambda request, *expected: asked.append(request.url) or send(request, *expected)
     assert supports_together([one, two])
-    assert supports_leases(two)
+    assert supports_together([two])
     assert len(asked) == 1
 
 
@@ -128,7 +127,6 @@ def test_other_registries_cannot(answer):
     with scripted(lambda _: answer) as server:
         one, two = opened(server.address, "a")
         assert not supports_together([one, two])
-        assert not supports_leases(one)
 
 
 def test_a_registry_that_fails_is_not_one_that_cannot():

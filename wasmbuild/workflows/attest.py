@@ -21,7 +21,7 @@ from wasmbuild.events import Note, Sink, step
 from wasmbuild.trust.attesting import attest, essence
 from wasmbuild.trust.authority import KeyAuthority
 from wasmbuild.trust.candidate import SignatureKind
-from wasmbuild.trust.companion import add_layers, companion_tag
+from wasmbuild.trust.companion import add_layers
 from wasmbuild.trust.discovery import found_referrers, found_under_tag
 from wasmbuild.trust.evidence import Evidence, Finding
 from wasmbuild.trust.predicates import MAX_PREDICATE, short_name
@@ -31,7 +31,7 @@ from wasmbuild.trust.statement import Predicate, Statement, Subject
 from wasmbuild.trust.verifier import Verifier, require_attestation
 from wasmbuild.workflows.beside import Attached, Beside
 from wasmbuild.workflows.remote import Remote
-from wasmbuild.workflows.sign import Wish
+from wasmbuild.workflows.sign import Wish, with_a_place
 
 __all__ = [
     "FORMS",
@@ -168,7 +168,8 @@ def attach_attestations(where: Attached, said: Sequence[Said], wish: Wish, sink:
     store = where.repository if isinstance(where.repository, Beside) else Beside(where.repository)
     where = replace(where, repository=store)
     statements = [_statement(where, each) for each in said]
-    kinds = _possible(where.subject, wish.kinds, sink)
+    wished = tuple(kind for kind in wish.kinds if kind in FORMS) or FORMS
+    kinds = with_a_place(where.subject.digest, wished, "att", sink)
     findings = _findings(where, wish, statements, kinds)
     known = [_known_of(statement, findings) for statement in statements]
     missing = [(place, kind) for place in range(len(statements)) for kind in kinds if kind not in known[place]]
@@ -202,18 +203,6 @@ def _statement(where: Attached, said: Said) -> Statement:
     if len(statement.encode()) > MAX_PREDICATE + 1024 * 1024:
         raise UsageFailed("the predicate is too large", cause=f"one has at most {MAX_PREDICATE} bytes")
     return statement
-
-
-def _possible(subject: Descriptor, kinds: tuple[SignatureKind, ...], sink: Sink) -> tuple[SignatureKind, ...]:
-    """The forms that are wished for, or both where only one is that attestations do not have."""
-    wished = tuple(kind for kind in kinds if kind in FORMS) or FORMS
-    if SignatureKind.LEGACY not in wished or companion_tag(subject.digest, "att") is not None:
-        return wished
-    cause = f"a tag of cosign's for {subject.digest.algorithm} is longer than a tag may be"
-    if wished == (SignatureKind.LEGACY,):
-        raise UsageFailed(f"{subject.digest} cannot have a .att tag", cause=cause, hint="--signature-format bundle")
-    sink(Note("info", f"attested as a bundle alone: {cause}"))
-    return (SignatureKind.BUNDLE,)
 
 
 def _findings(

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from registry.client.registries import Registries
+from registry.digest import Digest
 from registry.model import Descriptor
 from registry.reference import Reference
 from wasmbuild.created import EPOCH_VARIABLE, creation_time
@@ -14,7 +15,7 @@ from wasmbuild.events import Note, Sink, step
 from wasmbuild.trust import clock
 from wasmbuild.trust.authority import Authority, KeyAuthority, Signer
 from wasmbuild.trust.candidate import Candidate, SignatureKind
-from wasmbuild.trust.companion import add_layer, companion_tag
+from wasmbuild.trust.companion import Suffix, add_layer, companion_tag
 from wasmbuild.trust.discovery import found_referrers, found_under_tag
 from wasmbuild.trust.notation.payload import RESERVED
 from wasmbuild.trust.referrer import Referrer
@@ -36,6 +37,7 @@ __all__ = [
     "attach_signatures",
     "parse_kinds",
     "sign_remote",
+    "with_a_place",
 ]
 
 ALL_KINDS = (SignatureKind.BUNDLE, SignatureKind.LEGACY)
@@ -173,7 +175,7 @@ def attach_signatures(where: Attached, wish: Wish, sink: Sink) -> tuple[Signatur
     """
     store = where.repository if isinstance(where.repository, Beside) else Beside(where.repository)
     where = replace(where, repository=store)
-    kinds = _possible(where.subject, wish.kinds, sink)
+    kinds = with_a_place(where.subject.digest, wish.kinds, "sig", sink)
     payload = Payload(where.subject.digest, where.reference.name, wish.annotations)
     if len(payload.encode()) > MAX_PAYLOAD:
         raise UsageFailed("the annotations are too long", cause=f"what is signed has at most {MAX_PAYLOAD} bytes")
@@ -189,14 +191,16 @@ def attach_signatures(where: Attached, wish: Wish, sink: Sink) -> tuple[Signatur
     return tuple(Signature(kind, made[kind], added=known[kind] is None) for kind in kinds)
 
 
-def _possible(subject: Descriptor, kinds: tuple[SignatureKind, ...], sink: Sink) -> tuple[SignatureKind, ...]:
-    """The forms that there are for an artifact; a digest too long for a tag has no ``.sig`` tag."""
-    if SignatureKind.LEGACY not in kinds or companion_tag(subject.digest) is not None:
+def with_a_place(
+    digest: Digest, kinds: tuple[SignatureKind, ...], suffix: Suffix, sink: Sink
+) -> tuple[SignatureKind, ...]:
+    """The forms that there are for an artifact; a digest too long for a tag has no ``.sig`` and no ``.att``."""
+    if SignatureKind.LEGACY not in kinds or companion_tag(digest, suffix) is not None:
         return kinds
-    cause = f"a tag of cosign's for {subject.digest.algorithm} is longer than a tag may be"
+    cause = f"a tag of cosign's for {digest.algorithm} is longer than a tag may be"
     if kinds == (SignatureKind.LEGACY,):
-        raise UsageFailed(f"{subject.digest} cannot have a .sig tag", cause=cause, hint="--signature-format bundle")
-    sink(Note("info", f"signed without a .sig tag: {cause}"))
+        raise UsageFailed(f"{digest} cannot have a .{suffix} tag", cause=cause, hint="--signature-format bundle")
+    sink(Note("info", f"written without a .{suffix} tag: {cause}"))
     return tuple(kind for kind in kinds if kind is not SignatureKind.LEGACY)
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 
-from registry.admission import ENTRY_POINTS, Admission, Question, Verdict
+from registry.admission import ENTRY_POINTS, Admission, OpenAdmission, Question, Verdict
 from registry.errors import Failure, InvalidConfiguration
 from registry.model import Descriptor
 from registry.server.admission.view import RepositoryView
@@ -115,7 +115,8 @@ def open_admission(config: AdmissionConfig) -> Admission | None:
         return None
     entry = _entry(config.name)
     try:
-        admission = entry.load()(config.policy)
+        opening: OpenAdmission = entry.load()
+        admission = opening(config.policy)
         if not callable(getattr(admission, "admit", None)):
             raise TypeError("it has no method admit")  # noqa: TRY301 - one way to say it
     except Exception as error:
@@ -125,8 +126,7 @@ def open_admission(config: AdmissionConfig) -> Admission | None:
             cause=printable(str(said), _SHOWN),
             hint=error.hint if isinstance(error, Failure) else None,
         ) from error
-    made: Admission = admission
-    return made
+    return admission
 
 
 def _entry(name: str) -> EntryPoint:
