@@ -18,7 +18,7 @@ _INTERRUPTED = 130
 _MOMENT = 0.01
 """Seconds until a signal that was lost is raised anew, outside of what lost it."""
 
-_OBJECTS = 50_000
+_OBJECTS = 100_000
 """How many are made before the first look for garbage: most commands are over before, and imports make no garbage."""
 
 
