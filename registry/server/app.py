@@ -7,6 +7,7 @@ own. Not in here: sockets and signals (``runtime``).
 import asyncio
 import errno
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -77,10 +78,17 @@ def _layers(services: Services) -> list[Middleware]:
 
 
 def _routes(services: Services) -> list[BaseRoute]:
+    routes = _plain_routes(services)
+    for route in routes:
+        # Starlette's patterns end with "$", which is also before a line break at the end.
+        route.path_regex = re.compile(rf"{route.path_regex.pattern}(?!\n)")
+    return [ContentRoute(services), *routes]
+
+
+def _plain_routes(services: Services) -> list[Route]:
     listings = Listings(services)
     health, extensions = Health(services), Extensions(services)
     return [
-        ContentRoute(services),
         Route("/v2/", listings.ping),
         Route("/v2", listings.ping),
         Route("/v2/_catalog", listings.repositories),

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/", "/v2/x", "/v2/demo/hello/nothing/here", "/favicon.ico", "/v2//", "//"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/v1/", "/v2/x", "/v2/demo/hello/nothing/here", "/favicon.ico", "/v2//", "//", "/v2/%0A", "/healthz%0A"],
+)
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_unknown_routes(api: Any, tools: Any, path: str, method: str) -> None:
     answer = api.call(method, path)

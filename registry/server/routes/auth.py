@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from registry.server.access.challenges import EXCHANGE_PATH, TOKEN_PATH, challenge
 from registry.server.access.control import AccessControl
@@ -154,7 +154,7 @@ class Authorization:
         return challenge(request.scope.get(CALLER, Caller()).origin, self._control.config)
 
 
-def authorization_routes(control: AccessControl, observing: Observing) -> list[BaseRoute]:
+def authorization_routes(control: AccessControl, observing: Observing) -> list[Route]:
     """Where tokens are got; ``observing`` is told of the workloads that get one."""
     here = Authorization(control, observing)
     return [

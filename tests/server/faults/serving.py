@@ -165,7 +165,7 @@ def drain(connection: socket.socket) -> bytes:
 
 
 def answers(data: bytes) -> list[Answer]:
-    """What a connection said, as answers; fails unless it is nothing but answers."""
+    """What a connection said, as answers, without those that only bid to go on; fails when it is anything else."""
     found: list[Answer] = []
     while data:
         head, end, rest = data.partition(b"\r\n\r\n")
@@ -176,6 +176,9 @@ def answers(data: bytes) -> list[Answer]:
         pairs = [line.partition(":") for line in lines[1:]]
         headers = tuple((name.lower(), value.strip()) for name, _, value in pairs)
         answer = Answer(int(match[1]), headers, b"")
+        if answer.status < 200:  # RFC 9110 section 15.2
+            data = rest
+            continue
         size = int(answer.header("content-length") or 0)
         if answer.header("transfer-encoding") == "chunked":
             body, data = _chunked(rest)

@@ -38,6 +38,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 @given(method=st.sampled_from(METHODS), path=paths, query=queries, lines=headers, body=st.binary(max_size=100))
 @example("GET", "/v2/demo/hello/manifests/latest", [], [("Authorization", b"Basic cm9vdDo=")], b"")
 @example("GET", "/v2/demo/hello/manifests/latest", [], [("Authorization", b"Bearer eyJhbGciOiJub25lIn0.e30.")], b"")
+@example("GET", "/v2/%0A", [], [], b"")
 @example("POST", "/auth/token", [], [("Content-Type", b"application/x-www-form-urlencoded")], b"grant_type=password")
 @example("GET", "/auth/token", [("scope", "repository:demo/hello:pull,push,delete,*")], [], b"")
 def test_a_stranger_gets_nothing(

@@ -108,6 +108,7 @@ headers = st.lists(
 @given(method=st.sampled_from(METHODS), path=paths, query=queries, lines=headers, body=st.binary(max_size=200))
 @example("GET", f"/v2/{REPOSITORY}/tags/list", [("n", "9" * 30)], [], b"")
 @example("GET", "/v2/", [], [("Host", b"\xff")], b"")
+@example("PUT", f"/v2/{REPOSITORY}/manifests/x", [], [("Expect", b"100-continue")], b"{}")
 @example("PUT", f"/v2/{REPOSITORY}/manifests/x", [("tag", "%00")], [("Content-Type", b"\xff")], b"{}")
 def test_any_request(
     target: Target, method: str, path: str, query: list[Any], lines: list[tuple[str, bytes]], body: bytes
