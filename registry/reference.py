@@ -11,7 +11,7 @@ from typing import Self
 
 from registry.digest import Digest
 from registry.errors import InvalidDigest, InvalidReference
-from registry.words import quoted
+from registry.words import pasted, printable, quoted
 
 __all__ = ["MAX_REFERENCE", "Reference", "valid_repository", "valid_tag"]
 
@@ -23,6 +23,8 @@ _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _HOST = re.compile(rf"(?P<name>\[[0-9a-fA-F:.]+\]|{_LABEL}(?:\.{_LABEL})*)(?::(?P<port>[0-9]{{1,5}}))?")
+_DIGEST = re.compile(r"sha[0-9]+:|[a-z0-9+._-]+:[0-9a-zA-Z=_-]{32}")
+"""How a digest begins; a password ends with something else."""
 _DOCKER_HUB = "docker.io"
 _HINT = "write it as host/repository:tag, for example ghcr.io/acme/hello:1.0.0"
 
@@ -52,6 +54,9 @@ class Reference:
 
         Raises InvalidReference, which says which part is wrong.
         """
+        if (login := _login_in(text)) is not None:
+            cause, hint = "a reference names no user", f"wasmbuild login {pasted(login.partition('/')[0])}"
+            raise InvalidReference(f"'…@{printable(login, 120)}' is not a reference", cause=cause, hint=hint)
         if "://" in text:
             raise _invalid(text, "a reference has no scheme such as https://")
         name, at, digest_text = text.partition("@")
@@ -87,6 +92,14 @@ class Reference:
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""
         return f"{self.name}{tag}{f'@{self.digest}' if self.digest else ''}"
+
+
+def _login_in(text: str) -> str | None:
+    """What follows a user and a password; None where there are none. Only this may be shown."""
+    before, at, rest = text.rpartition("@")
+    if at and ("/" in rest or (":" in before and "/" not in before and not _DIGEST.match(rest))):
+        return rest
+    return None
 
 
 def _split(text: str, name: str) -> tuple[str, str, str | None]:

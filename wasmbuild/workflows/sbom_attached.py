@@ -4,7 +4,7 @@ Not here: one that is made of the bytes (``sbom``), and how attestations are jud
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -96,10 +96,8 @@ def _attested(remote: Remote, wanted: Wanted, evidence: "Evidence") -> str:
 
     with refusal_of(remote):
         held = required_attestations(kept_to(evidence, wanted.manifest), _TYPES[wanted.form])
-    texts: dict[str, Descriptor | None] = {}
-    for statement, finding in statements_of(held):
-        texts.setdefault(_text(dict(statement.predicate)), finding.manifest)
-    return _only(texts, remote, wanted)
+    there = [(dict(statement.predicate), finding.manifest) for statement, finding in statements_of(held)]
+    return _only(there, remote, wanted)
 
 
 def _raw(remote: Remote, wanted: Wanted) -> str:
@@ -112,7 +110,7 @@ def _raw(remote: Remote, wanted: Wanted) -> str:
     layers = {layer.digest: (layer, entry) for entry in listed for layer in _layers(remote, entry, media_type)}
     if not layers:
         raise _missing(remote, wanted)
-    return _only({_read(remote, layer): entry for layer, entry in layers.values()}, remote, wanted)
+    return _only([(_read(remote, layer), entry) for layer, entry in layers.values()], remote, wanted)
 
 
 def _missing(remote: Remote, wanted: Wanted) -> InvalidAttestation:
@@ -137,11 +135,11 @@ def _layers(remote: Remote, entry: Descriptor, media_type: str) -> list[Descript
     return [layer.plain() for layer in manifest.layers if layer.media_type == media_type]
 
 
-def _read(remote: Remote, layer: Descriptor) -> str:
+def _read(remote: Remote, layer: Descriptor) -> dict[str, Any]:
     found = load_json(read_all(remote.repository, layer, MAX_SBOM), "the attached SBOM")
     if not isinstance(found, dict):
         raise InvalidDocument("the attached SBOM is not an object")
-    return _text(found)
+    return found
 
 
 def _text(document: dict[str, Any]) -> str:
@@ -149,17 +147,20 @@ def _text(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def _only(texts: "Mapping[str, Descriptor | None]", remote: Remote, wanted: Wanted) -> str:
-    """The one text, of those by the manifests that have them. Raises UsageFailed for several."""
-    if len(texts) != 1:
+def _only(there: "Sequence[tuple[dict[str, Any], Descriptor | None]]", remote: Remote, wanted: Wanted) -> str:
+    """The text of the one document, which several manifests may have, each in its own order. Raises UsageFailed."""
+    different: dict[str, tuple[dict[str, Any], Descriptor | None]] = {}
+    for document, manifest in there:
+        different.setdefault(json.dumps(document, sort_keys=True), (document, manifest))
+    if len(different) != 1:
         from wasmbuild.workflows.attestations import ambiguous  # noqa: PLC0415  (with cryptography)
 
         form = "" if wanted.form == "cyclonedx" else f" --format {wanted.form}"
         trusted = " --key wasmbuild.pub" if wanted.authorities else ""
         raise ambiguous(
-            f"{len(texts)} different SBOMs in the form of {_NAMES[wanted.form]} are attached to {remote.pinned}",
-            list(texts.values()),
+            f"{len(different)} different SBOMs in the form of {_NAMES[wanted.form]} are attached to {remote.pinned}",
+            [manifest for _, manifest in different.values()],
             f"wasmbuild sbom {remote.pinned} --attached{form}{trusted}",
         )
-    (text,) = texts
-    return text
+    ((document, _),) = different.values()
+    return _text(document)

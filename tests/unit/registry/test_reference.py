@@ -55,7 +55,8 @@ def test_parts(text, host, repository, tag, digest):
         ("[::g]/a:1", "not a host"),
         ("[1::2::3]:80/a", "At most one"),
         ("-x.io/a", "not a host"),
-        ("user@host.io/a", "not a digest"),
+        ("user@host.io/a", "names no user"),
+        ("ghcr.io/a/b@sha256", "not a digest"),
         ("host.io/a b", "not a repository"),
         (f"r.io/{'a' * 255}", "longer than 255"),
         ("r.io/a:b:c", "tag"),
@@ -66,6 +67,24 @@ def test_what_is_wrong_is_said(text, said):
         Reference.parse(text)
     assert said in str(caught.value)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("ada:hunter2@ghcr.io/acme/app:1", "ghcr.io"),
+        ("https://ada:hunter2@ghcr.io:8443/acme/app", "ghcr.io:8443"),
+        ("ada:hunter2@localhost:5000", "localhost:5000"),
+        ("ada:hunter2@ghcr.io", "ghcr.io"),
+        ("ada:p@hunter2@ghcr.io/app", "ghcr.io"),
+        ("ada:hunter2/x@ghcr.io/app", "ghcr.io"),
+    ],
+)
+def test_a_password_is_not_shown(text, host):
+    with pytest.raises(InvalidReference) as caught:
+        Reference.parse(text)
+    assert "hunter2" not in f"{caught.value!r} {caught.value} {caught.value.cause} {caught.value.hint}"
+    assert caught.value.hint == f"wasmbuild login {host}"
 
 
 def test_the_longest_name():
