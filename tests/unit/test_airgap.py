@@ -5,13 +5,14 @@ import json
 import os
 import socket
 import tarfile
+from dataclasses import replace
 
 import pytest
 import wasmtime
 
 from registry.client.registries import Registries
 from registry.errors import ContentTooLarge, InvalidDocument
-from registry.model import EMPTY, TITLE, Manifest, describe
+from registry.model import EMPTY, OCI_MANIFEST, TITLE, Manifest, describe
 from registry.reference import Reference
 from registry.stores.archive import ArchiveStore
 from registry.stores.archiving import archive_for_writing
@@ -27,6 +28,7 @@ from wasmbuild.trust.predicates import CYCLONEDX
 from wasmbuild.trust.referrer import attach
 from wasmbuild.trust.signer import sign_statement
 from wasmbuild.trust.statement import Statement, Subject
+from wasmbuild.workflows import offline
 from wasmbuild.workflows.airgap import KINDS, MAX_FILE, TRUST, trust_in, unpack_trust
 from wasmbuild.workflows.push import Destination, push
 
@@ -81,7 +83,7 @@ def here(made, monkeypatch, capsys):
     def call(*arguments, code=0):
         ended = run([*map(str, arguments), "--progress", "plain"])
         said = capsys.readouterr()
-        assert ended == code, said.err
+        assert ended == code if code is not None else ended != 0, said.err
         return said.out.strip(), said.err
 
     return call
@@ -140,6 +142,18 @@ def test_a_policy_is_told_what_it_is_called(here, made, no_network):
     here("verify", made[1], "--key", "release.pub", "--as", "ghcr.io/acme/hello", code=2)
 
 
+def test_a_policy_is_asked_about_a_bounded_number_of_tags(here, made, tmp_path, no_network, monkeypatch):
+    (tmp_path / "x.tar").write_bytes((made[0] / "saved.tar").read_bytes())
+    with archive_for_writing(tmp_path / "x.tar") as staging:
+        staging.tag(staging.resolve("v1"), "v2")
+    command = ("verify", "--offline", tmp_path / "x.tar", "--policy", "policy.toml", "--as")
+    here(*command, "ghcr.io/acme/hello")
+    monkeypatch.setattr(offline, "MAX_TAGS", 1)
+    _, err = here(*command, "ghcr.io/acme/hello", code=None)
+    assert "--as ghcr.io/acme/hello:v1" in " ".join(err.split())
+    here(*command, "ghcr.io/acme/hello:v1")
+
+
 def test_identities_need_a_root_that_is_here(here, made, no_network):
     said = ["--certificate-identity", "a@example.com", "--certificate-oidc-issuer", "https://example.com"]
     _, err = here("verify", "--offline", "saved.tar", *said, code=2)
@@ -182,11 +196,71 @@ def test_a_changed_byte(here, made, tmp_path):
     here("verify", "--offline", tmp_path / "changed.tar", "--key", "release.pub", code=4)
 
 
+def test_a_changed_byte_of_the_program(here, made, tmp_path):
+    data = bytearray((made[0] / "saved.tar").read_bytes())
+    data[data.index(b"\0asm") + 4] ^= 1
+    (tmp_path / "changed.tar").write_bytes(data)
+    _, err = here("verify", "--offline", tmp_path / "changed.tar", "--key", "release.pub", code=4)
+    assert "WB202" in err
+
+
+def test_a_program_that_is_not_there(here, made, tmp_path):
+    with tarfile.open(made[0] / "saved.tar") as saved, tarfile.open(tmp_path / "without.tar", "w") as without:
+        for member in saved:
+            content = saved.extractfile(member)
+            if content is None or content.read(4) != b"\0asm":
+                without.addfile(member, saved.extractfile(member) if content else None)
+    _, err = here("verify", "--offline", tmp_path / "without.tar", "--key", "release.pub", code=1)
+    assert "WB204" in err
+
+
 def test_something_unsigned_under_the_name_of_a_signature(here, made, tmp_path):
     (tmp_path / "x.tar").write_bytes((made[0] / "saved.tar").read_bytes())
     with archive_for_writing(tmp_path / "x.tar") as staging:
         staging.tag(push_manifest(staging, blob(b"wasm"), subject=None), f"sha256-{'0' * 64}.sig")
     here("verify", "--offline", tmp_path / "x.tar", "--key", "release.pub", code=4)
+
+
+TAG, OTHER = "org.opencontainers.image.ref.name", "io.containerd.image.name"
+
+
+@pytest.mark.parametrize(
+    ("subject", "listed"),
+    [
+        pytest.param(None, {"artifact_type": TRUST}, id="called files to trust in the list alone"),
+        pytest.param(None, {"annotations": {TAG: ""}}, id="an empty tag"),
+        pytest.param(None, {"annotations": {TAG: "v1\u200b"}}, id="a tag that nobody sees whole"),
+        pytest.param("artifact", {"annotations": {OTHER: "ghcr.io/acme/hello:v1"}}, id="a name for other tools"),
+        pytest.param("blob", {}, id="refers to what is no document"),
+        pytest.param("unlisted", {}, id="refers to what nothing brings along"),
+    ],
+)
+def test_nothing_in_an_archive_escapes(here, made, tmp_path, subject, listed):
+    """What other tools would take out of it is verified, too, however it is listed."""
+    (tmp_path / "x.tar").write_bytes((made[0] / "saved.tar").read_bytes())
+    with archive_for_writing(tmp_path / "x.tar") as staging:
+        layer = blob(b"\0asm evil")
+        subjects = {
+            None: None,
+            "artifact": staging.resolve("v1"),
+            "blob": replace(layer.descriptor, media_type=OCI_MANIFEST),
+            "unlisted": push_manifest(staging, blob(b"unlisted")),
+        }
+        evil = push_manifest(staging, layer, subject=subjects[subject])
+        kept = [each for each in staging.entries() if each.digest != evil.digest]
+        staging.replace_entries([*kept, replace(evil, **listed)])
+    _, err = here("verify", "--offline", tmp_path / "x.tar", "--key", "release.pub", code=None)
+    assert "is not signed" in err or "a tag that is none" in err
+
+
+def test_a_tag_that_means_two_things_is_refused_when_it_is_named(here, made, registry_address, tmp_path):
+    (tmp_path / "x.tar").write_bytes((made[0] / "saved.tar").read_bytes())
+    with archive_for_writing(tmp_path / "x.tar") as staging:
+        evil = push_manifest(staging, blob(b"evil"))
+        kept = [each for each in staging.entries() if each.digest != evil.digest]
+        staging.replace_entries([*kept, replace(evil, annotations={TAG: "v1"})])
+    here("verify", "--offline", f"oci-archive:{tmp_path}/x.tar:v1", "--key", "release.pub", code=1)
+    here("load", tmp_path / "x.tar", f"{registry_address}/airgap/twice", "--tag", "v1", code=1)
 
 
 def test_what_a_policy_names_and_will_not_find_is_said(here, made, tmp_path):

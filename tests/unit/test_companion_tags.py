@@ -53,8 +53,8 @@ def payload(store, subject=SUBJECT):
     return put(store, SIMPLE_SIGNING, Payload(subject.digest, "example.com/a/b").encode())
 
 
-def envelope(store, subject=SUBJECT, payload_type=None):
-    bundle = json.loads(sign_statement(Statement.signature_of(subject.digest, "example.com/a/b"), KEY))
+def envelope(store, subject=SUBJECT, name="example.com/a/b"):
+    bundle = json.loads(sign_statement(Statement.signature_of(subject.digest, name), KEY))
     return put(store, DSSE, json.dumps(bundle["dsseEnvelope"]).encode())
 
 
@@ -164,6 +164,10 @@ def test_how_much_is_looked_at_is_bounded(store, monkeypatch):
     monkeypatch.setattr(companion_tags, "MAX_PAYLOADS", 2)
     assert companion_fault(store, SIG, manifest(store, *payloads[:2])) is None
     assert "more than 2 different" in companion_fault(store, SIG, manifest(store, *payloads))
+    envelopes = [envelope(store, name=f"r.io/{n}") for n in range(3)]
+    assert companion_fault(store, ATT, manifest(store, *envelopes)) is None  # as many as are verified
+    monkeypatch.setattr(companion_tags, "MAX_ATTESTATIONS", 2)
+    assert "more than 2 different" in companion_fault(store, ATT, manifest(store, *envelopes))
     monkeypatch.setattr(companion_tags, "MAX_LISTED", 1)
     assert companion_fault(store, LIST, listed(store, bundle(store))) is None
     assert "more than 1 referrers" in companion_fault(store, LIST, listed(store, bundle(store), bundle(store)))

@@ -87,7 +87,7 @@ class PolicyRule:
     def __call__(self, question: Question, tags: Sequence[str], /) -> None:
         """Raises PolicyDenied."""
         from wasmbuild.trust.discovery import all_wanted, found, signatures_wanted  # noqa: PLC0415  (with cryptography)
-        from wasmbuild.trust.policy.judging import judge  # noqa: PLC0415
+        from wasmbuild.trust.policy.judging import judge_tags  # noqa: PLC0415
         from wasmbuild.trust.policy.verdict import Situation, require_policy  # noqa: PLC0415
 
         name, moment = f"{self.registry}/{question.repository}", self.clock()
@@ -96,8 +96,8 @@ class PolicyRule:
         if scope is not None and not scope[1].accepts_anything:
             wanted = all_wanted if scope[1].attestations else signatures_wanted
             candidates = found(question.content, question.descriptor, wanted)
-        for tag in tags:
-            verdict = judge(self.policy, Situation(question.descriptor, name, tag, candidates, moment))
+        situation = Situation(question.descriptor, name, None, candidates, moment)
+        for verdict in judge_tags(self.policy, situation, tags):
             # Where the policy is on this machine is nobody's business who pushes.
             require_policy(replace(verdict, policy=_OURS), f"{question.repository}@{question.descriptor.digest}")
 

@@ -14,7 +14,7 @@ from registry.content import read_all
 from registry.errors import Failure, InvalidDocument
 from registry.files import read_regular, storage_errors, write_atomically
 from registry.graph import push_bytes, read_document
-from registry.model import EMPTY, EMPTY_BYTES, TITLE, Descriptor, Manifest, describe, is_document
+from registry.model import EMPTY, EMPTY_BYTES, OCI_EMPTY, TITLE, Descriptor, Index, Manifest, describe, is_document
 from registry.stores.layout import LayoutStore
 from registry.stores.listed import ListedStore
 from registry.words import printable
@@ -27,6 +27,7 @@ __all__ = [
     "TRUST",
     "TrustFile",
     "carries_trust",
+    "is_trust",
     "left_behind",
     "pack_trust",
     "read_files",
@@ -158,6 +159,13 @@ def pack_trust(staging: LayoutStore, files: Iterable[TrustFile]) -> Descriptor:
     return made
 
 
+def is_trust(document: Manifest | Index) -> bool:
+    """Whether a document is one of files to trust, by its own word; what a list calls it is nobody's."""
+    return (
+        isinstance(document, Manifest) and document.artifact_type == TRUST and document.config.media_type == OCI_EMPTY
+    )
+
+
 def carries_trust(archive: ListedStore) -> bool:
     """Whether an archive was saved with trust. Raises InvalidDocument."""
     return any(True for _ in _manifests(archive))
@@ -213,5 +221,5 @@ def _manifests(archive: ListedStore) -> Iterator[Manifest]:
     for entry in archive.entries():
         if entry.artifact_type == TRUST and is_document(entry.media_type):
             document = read_document(archive, entry.plain())[1]
-            if isinstance(document, Manifest) and document.artifact_type == TRUST:
+            if isinstance(document, Manifest) and is_trust(document):
                 yield document

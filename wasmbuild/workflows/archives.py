@@ -24,12 +24,15 @@ from registry.stores.listed import REF_NAME, ListedStore
 from registry.words import pasted, printable
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink, step
-from wasmbuild.workflows.airgap import TRUST, TrustFile, carries_trust, pack_trust, unpack_trust
+from wasmbuild.workflows.airgap import TrustFile, carries_trust, is_trust, pack_trust, unpack_trust
 from wasmbuild.workflows.cosigntags import REFERRERS_TAG, CosignTags, is_companion
 from wasmbuild.workflows.places import Name, checked_tags, reading, set_tags, writing
 from wasmbuild.workflows.remote import counted, observed, resolved
 
 __all__ = ["Artifact", "Moved", "artifacts_in", "load", "save", "unpack_file"]
+
+_OTHER_NAME = "io.containerd.image.name"
+"""Under what containerd and Docker import an entry of ``index.json``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ def load(file: Path, destination: str, *, tags: Iterable[str], registries: Regis
         )
     _check_file(file, name.where)
     with on_side("source"), ArchiveStore(file) as archive:
+        _check_tags(archive, str(file))
         roots = _meant(archive, str(file), wanted) if wanted else _listed(archive, str(file), _own_tags(archive))
         if not roots:
             raise ContentNotFound(f"{file} has no artifacts")
@@ -171,6 +175,8 @@ def artifacts_in(name: Name) -> Iterator[tuple[Store, tuple[Artifact, ...]]]:
     if name.path is None:
         raise UsageFailed(f"{name.where} is in a registry")
     with reading(name, Registries()) as place:
+        if isinstance(place.store, ListedStore):
+            _check_tags(place.store, str(name.path))
         if name.tag is not None or name.digest is not None:
             roots = [_Root(place.resolve(), (name.tag,) if name.tag else ())]
         elif isinstance(place.store, ListedStore):
@@ -231,7 +237,6 @@ def _own_tags(store: Store) -> Iterator[str]:
 
 def _listed(archive: ListedStore, name: str, tags: Iterable[str]) -> list[_Root]:
     """All that an archive has, whoever wrote it: what has one of the tags, and what is listed without one."""
-    _check_tags(archive, name)
     named: dict[str, Descriptor] = {}
     for text in tags:
         tag, descriptor = text if valid_tag(text) else text.rpartition(":")[2], archive.resolve(text)
@@ -242,27 +247,51 @@ def _listed(archive: ListedStore, name: str, tags: Iterable[str]) -> list[_Root]
                 hint="load one at a time, with --tag",
             )
     roots = _grouped(named.items())
-    tagged = {root.descriptor.digest for root in roots}
-    rest = [
-        entry.plain()
-        for entry in archive.entries()
-        if entry.digest not in tagged and entry.artifact_type != TRUST and _stands_alone(archive, entry)
-    ]
-    return roots + [_Root(entry, ()) for entry in rest]
+    return roots + [_Root(entry, ()) for entry in _alone(archive, [root.descriptor for root in roots])]
 
 
 def _check_tags(archive: ListedStore, name: str) -> None:
-    """Refuse an archive in which one tag means two things: nobody would notice which of them is loaded."""
+    """Refuse an archive in which one tag means two things, or is none: nobody would notice what of it is loaded."""
     known: dict[str, Digest] = {}
     for entry in archive.entries():
         tag = entry.annotations.get(REF_NAME)
-        if tag is not None and known.setdefault(tag, entry.digest) != entry.digest:
+        if tag is None:
+            continue
+        if not tag or printable(tag) != tag:
+            raise InvalidDocument(f"{name} has an artifact with a tag that is none", cause=pasted(tag[:120]))
+        if known.setdefault(tag, entry.digest) != entry.digest:
             raise InvalidDocument(f"{name} has two artifacts with one tag", cause=printable(tag, 120))
 
 
-def _stands_alone(archive: ListedStore, entry: Descriptor) -> bool:
-    """Whether an entry is there for its own sake, and not for what it refers to, which brings it along."""
-    if REF_NAME in entry.annotations or not is_document(entry.media_type):
-        return False
-    subject = read_document(archive, entry)[1].subject
-    return subject is None or archive.size_of(subject.digest) is None
+def _alone(archive: ListedStore, tagged: Sequence[Descriptor]) -> list[Descriptor]:
+    """What is listed without a tag and is there for its own sake, and not for what it refers to, which brings it along.
+
+    What the list says of a document is not believed. But where it has a name for other tools, they take it out by
+    that, whatever it refers to.
+    """
+    roots, brought = {descriptor.digest for descriptor in tagged}, set[Digest]()
+    for descriptor in tagged:
+        _bring(archive, descriptor, brought)
+    waiting: list[tuple[bool, bool, Descriptor]] = []
+    for entry in archive.entries():
+        if REF_NAME not in entry.annotations and entry.digest not in roots and is_document(entry.media_type):
+            document = read_document(archive, entry)[1]
+            waiting.append((document.subject is not None, is_trust(document), entry))
+    found: dict[Digest, Descriptor] = {}
+    for refers, trust, entry in sorted(waiting, key=lambda each: each[0]):
+        along = entry.digest in brought if refers else trust
+        if not along or _OTHER_NAME in entry.annotations:
+            found[entry.digest] = entry.plain()
+            _bring(archive, entry, brought)
+    return list(found.values())
+
+
+def _bring(archive: ListedStore, root: Descriptor, brought: set[Digest]) -> None:
+    """Add what loading a document brings along: all that is below it, and all that refers to that."""
+    waiting = [root]
+    while waiting:
+        each = waiting.pop()
+        if each.digest in brought or not is_document(each.media_type) or archive.size_of(each.digest) is None:
+            continue
+        brought.add(each.digest)
+        waiting += [*read_document(archive, each)[1].successors, *archive.referrers(each)]

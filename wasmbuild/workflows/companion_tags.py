@@ -14,7 +14,7 @@ from registry.model import MANIFEST_TYPES, OCI_EMPTY, Descriptor, Index, Manifes
 from registry.strictjson import load_json
 from wasmbuild.trust.bundle import BUNDLE_TYPES, MAX_BUNDLE
 from wasmbuild.trust.companion import MAX_LAYERS
-from wasmbuild.trust.discovery import MAX_PAYLOADS
+from wasmbuild.trust.discovery import MAX_ATTESTATIONS, MAX_PAYLOADS
 from wasmbuild.trust.dsse import DSSE, Envelope
 from wasmbuild.trust.simplesigning import MAX_PAYLOAD, SIMPLE_SIGNING, Payload
 from wasmbuild.trust.statement import IN_TOTO, Statement
@@ -66,7 +66,8 @@ def companion_fault(store: Store, tag: str, descriptor: Descriptor) -> str | Non
 
 
 def _layers_fault(store: Store, subject: Digest, manifest: Manifest, suffix: str) -> str | None:
-    wanted, limit = (SIMPLE_SIGNING, MAX_PAYLOAD) if suffix == "sig" else (DSSE, MAX_BUNDLE)
+    signs = suffix == "sig"
+    wanted, limit, most = (SIMPLE_SIGNING, MAX_PAYLOAD, MAX_PAYLOADS) if signs else (DSSE, MAX_BUNDLE, MAX_ATTESTATIONS)
     if manifest.config.media_type not in _CONFIGS:
         return f"its config is of the type {manifest.config.media_type}"
     if not 1 <= len(manifest.layers) <= MAX_LAYERS:
@@ -75,8 +76,8 @@ def _layers_fault(store: Store, subject: Digest, manifest: Manifest, suffix: str
     if other is not None:
         return f"it has a layer of the type {other}"
     distinct = {layer.digest: layer.plain() for layer in manifest.layers}
-    if len(distinct) > MAX_PAYLOADS:
-        return f"it has more than {MAX_PAYLOADS} different contents"
+    if len(distinct) > most:
+        return f"it has more than {most} different contents"
     for layer in distinct.values():
         if not _is_about(read_all(store, layer, limit), subject, suffix):
             return "it has a layer that does not speak of the artifact in its name"

@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from registry.content import Store
-from registry.errors import ContentNotFound
+from registry.digest import Digest
+from registry.errors import ContentNotFound, GraphTooLarge
+from registry.graph import walk
+from registry.model import Descriptor
 from registry.reference import Reference
 from registry.words import pasted
 from wasmbuild.errors import PolicyDenied, Unsigned, UsageFailed
@@ -23,6 +26,9 @@ from wasmbuild.workflows.verify import Saying
 from wasmbuild.workflows.verify_report import tell_held
 
 __all__ = ["Offline", "VerifiedArtifact", "verify_offline"]
+
+MAX_TAGS = 100
+"""Tags of one artifact that a policy is asked about."""
 
 _NAMED = "where rules are for a repository, say which it is from: --as HOST/REPOSITORY"
 
@@ -56,8 +62,8 @@ def verify_offline(text: str, demand: Demand, name: str | None, sink: Sink) -> O
     """Insist that every artifact of an archive, or the one with the tag that is named, fulfils a demand.
 
     ``text`` is the path of a tar file, ``oci-archive:FILE[:TAG]`` or ``oci:FOLDER[:TAG]``; ``name`` is what the
-    artifacts are called in a registry, for a policy. Raises UsageFailed, ContentNotFound, InvalidDocument, and
-    what the demand raises.
+    artifacts are called in a registry, for a policy. Raises UsageFailed, ContentNotFound, InvalidDocument,
+    DigestMismatch, GraphTooLarge for an artifact with too many tags for a policy, and what the demand raises.
     """
     place = Name.parse(text if text.startswith(("oci:", "oci-archive:")) else f"oci-archive:{text}")
     asked = None if name is None else Reference.parse(name)
@@ -68,7 +74,25 @@ def verify_offline(text: str, demand: Demand, name: str | None, sink: Sink) -> O
         own = [each for each in artifacts if not _is_beside(store, each)]
         if not own:
             raise ContentNotFound(f"{place.where} has no artifacts")
-        return Offline(tuple(VerifiedArtifact(each, _check(demand, store, each, asked, sink)) for each in own))
+        whole = _Whole(store)
+        return Offline(tuple(VerifiedArtifact(each, _check(demand, whole, each, asked, sink)) for each in own))
+
+
+class _Whole:
+    """A store of which more than signatures is looked at: what is signed has to be there, and to be what it was."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._seen: set[Digest] = set()
+
+    def check(self, descriptor: Descriptor) -> None:
+        """Read all that an artifact is made of, once for all of them. Raises ContentNotFound, DigestMismatch."""
+        for node, document in walk(self.store, descriptor):
+            if document is None and node.digest not in self._seen:
+                with self.store.fetch(node) as content:
+                    for _ in content:
+                        pass
+                self._seen.add(node.digest)
 
 
 def _check_file(place: Name) -> None:
@@ -82,9 +106,9 @@ def _check_file(place: Name) -> None:
         raise UsageFailed(f"{place.path} is a folder, and no archive", hint=hint)
 
 
-def _check(demand: Demand, store: Store, artifact: Artifact, asked: Reference | None, sink: Sink) -> Evidence:
+def _check(demand: Demand, whole: _Whole, artifact: Artifact, asked: Reference | None, sink: Sink) -> Evidence:
     try:
-        evidence = _insist(demand, store, artifact, asked, sink)
+        evidence = _insist(demand, whole.store, artifact, asked, sink)
     except Unsigned as failure:
         where = f"{asked.name if asked else 'HOST/REPOSITORY'}@{artifact.descriptor.digest}"
         failure.hint = f"sign it where it is from, and save it again: wasmbuild sign {where} --key wasmbuild.key"
@@ -92,6 +116,7 @@ def _check(demand: Demand, store: Store, artifact: Artifact, asked: Reference | 
     except PolicyDenied as failure:
         failure.hint = _NAMED if asked is None else None  # no registry can be asked what the policy says of it
         raise
+    whole.check(artifact.descriptor)
     tell_held(evidence, sink)
     return evidence
 
@@ -113,11 +138,18 @@ def _insist(demand: Demand, store: Store, artifact: Artifact, asked: Reference |
 
 
 def _named(asked: Reference | None, artifact: Artifact) -> list[Reference | None]:
-    """What a policy is told: all tags of the archive's own count where the person has named none, each by itself."""
+    """What a policy is told: all tags of the archive's own count where the person has named none, each by itself.
+
+    Raises GraphTooLarge for too many of them.
+    """
     if asked is None or asked.tag is not None:
         return [asked]
     if not artifact.tags:
         return [replace(asked, digest=artifact.descriptor.digest)]
+    if len(artifact.tags) > MAX_TAGS:
+        said = f"a policy is asked about each of them, and about {MAX_TAGS} at most"
+        what = f"{artifact.reference} has {len(artifact.tags)} tags"
+        raise GraphTooLarge(what, cause=said, hint=f"name the one that is meant: --as {asked.name}:{artifact.tags[0]}")
     return [replace(asked, tag=tag) for tag in artifact.tags]
 
 

@@ -92,6 +92,7 @@ WRONG_KINDS = {
         plain_pem(ec.generate_private_key(ec.SECP256R1()), serialization.PrivateFormat.TraditionalOpenSSL),
         "EC PRIVATE KEY",
     ),
+    "openssh": (write_block("OPENSSH PRIVATE KEY", b"x"), "OpenSSH's own form"),
     "certificate": (write_block("CERTIFICATE", b"x"), "CERTIFICATE"),
     "no-pem": (b"hello", "0"),
     "binary": (b"\xff\xfe", "not a PEM"),

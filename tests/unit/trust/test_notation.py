@@ -18,6 +18,7 @@ from tests.certified import (
     LABELS,
     LEAF,
     NOW,
+    NUMBERS,
     SCHEME,
     certificate,
     chain_of_three,
@@ -115,6 +116,7 @@ def test_it_is_for_one_descriptor(make, target):
         {},
         {**PAYLOAD, "more": 1},
         {"targetArtifact": {}},
+        {"targetArtifact": "mediaType, digest, size"},
         {"targetArtifact": {**PAYLOAD["targetArtifact"], "artifactType": "x/y"}},
         {"targetArtifact": {**PAYLOAD["targetArtifact"], "size": "3"}},
         {"targetArtifact": {**PAYLOAD["targetArtifact"], "annotations": {"a": 1}}},
@@ -351,6 +353,7 @@ def encoded(*values):
         lambda b, u, p, s: encoded(b, {33: ["x"]}, p, s),
         lambda b, u, p, s: encoded(b, {33: u[33] * 7}, p, s),
         lambda b, u, p, s: encoded(b, u | {1: -7}, p, s),
+        lambda b, u, p, s: encoded(b, u | {"io.cncf.notary.timestampSignature": "no bytes"}, p, s),
         lambda b, u, p, s: encoded(b, u, p, s)[1:],
         lambda b, u, p, s: b"\xd2" + encoded(b, u, p, s),
         lambda b, u, p, s: encoded(b, u, p, s) + b"\0",
@@ -369,6 +372,11 @@ def test_a_cose_is_read_strictly(change):
 def test_a_label_of_cose_that_is_equal_to_another_one_is_none(label, monkeypatch):
     monkeypatch.setitem(LABELS, "alg", label)
     assert "neither by a number nor by a text" in judged(made(cose)).reason
+
+
+def test_an_algorithm_of_cose_that_is_equal_to_another_one_is_none(monkeypatch):
+    monkeypatch.setitem(NUMBERS, "ES256", -7.0)
+    assert "algorithm" in judged(made(cose)).reason
 
 
 def test_headers_of_cose_that_are_signed_twice_or_with_other_times_are_refused():

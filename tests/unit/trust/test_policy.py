@@ -29,11 +29,14 @@ from wasmbuild.errors import PolicyDenied
 from wasmbuild.trust.authority import KeyAuthority, Signer
 from wasmbuild.trust.candidate import SignatureKind
 from wasmbuild.trust.evidence import Claim, Finding
+from wasmbuild.trust.opened import open_candidate
+from wasmbuild.trust.policy import judging
 from wasmbuild.trust.policy.counting import Held, count
 from wasmbuild.trust.policy.judging import judge
 from wasmbuild.trust.policy.model import Party
 from wasmbuild.trust.policy.naming import Wanted, fits_name
 from wasmbuild.trust.policy.verdict import Accepted, Situation, Verdict, require_policy
+from wasmbuild.trust.predicates import CYCLONEDX, PROVENANCE
 from wasmbuild.trust.provenance import BUILD_TYPE
 
 ANN = 'signed-by = ["ann"]\n'
@@ -512,3 +515,51 @@ def test_an_age_is_in_words():
 def test_docker_hub_has_several_names(signed, name, holds):
     finding = Finding(SignatureKind.BUNDLE, None, None, None, Claim(signed))
     assert fits_name(finding, Wanted(name, None)) is holds
+
+
+@pytest.mark.parametrize(
+    ("about", "holds"),
+    [
+        ({"name": "app"}, True),
+        ({"name": "app", "licenses": []}, True),
+        ({"name": "app", "licenses": [MIT]}, True),
+        ({"name": "app", "licenses": [GPL]}, False),
+        ({"name": "app", "licenses": {"odd": 1}}, False),
+        ({"name": "app", "components": [{"name": "part", "licenses": [MIT]}]}, True),
+        ({"name": "app", "components": [{"name": "part", "licenses": [GPL]}]}, False),
+        ({"name": "app", "components": [{"name": "part"}]}, False),
+        ([], True),
+    ],
+)
+def test_the_licence_of_what_an_sbom_is_about_counts_where_it_is_stated(about, holds):
+    predicate = {"bomFormat": "CycloneDX", "metadata": {"component": about}, "components": []}
+    assert verdict(LICENCES, attestation("ann", CYCLONEDX, predicate)).holds is holds
+    del predicate["components"]
+    assert not verdict(LICENCES, attestation("ann", CYCLONEDX, predicate)).holds
+
+
+@pytest.mark.parametrize("value", [7, True, None, ["https://ci.example"], {"https://ci.example": 1}])
+def test_what_is_no_text_begins_with_nothing(value):
+    scope = f'{PROVEN}[[scope.attestation.condition]]\npath = "where"\nprefix = "https://ci.example"'
+    assert verdict(scope, attestation("ann", PROVENANCE, {"where": "https://ci.example/1"})).holds
+    assert not verdict(scope, attestation("ann", PROVENANCE, {"where": value})).holds
+
+
+def test_a_candidate_is_parsed_once_however_many_are_asked_for(monkeypatch):
+    parsed = []
+
+    def counted(one):
+        parsed.append(one)
+        return open_candidate(one)
+
+    monkeypatch.setattr(judging, "open_candidate", counted)
+    broken = replace(signature("ann"), content=b"{}")
+    assert verdict(TWO, broken, signature("ann"), signature("ben")).holds
+    assert len(parsed) == 3
+    said = [broken, signature("ann", name=f"{NAME}:1.0.0"), signature("ann", name=f"{NAME}:2.0.0")]
+    situation = Situation(SUBJECT, NAME, None, said, NOW)
+    verdicts = judging.judge_tags(policy(f'{ANN}signed-name = "tag"'), situation, ("1.0.0", "1.1.0", "2.0.0"))
+    assert [each.holds for each in verdicts] == [True, False, True]
+    assert len(parsed) == 6
+    nowhere = judging.judge_tags(policy(ANN), replace(situation, name="r.io/other"), ("1.0.0", "1.1.0"))
+    assert [each.holds for each in nowhere] == [False, False]

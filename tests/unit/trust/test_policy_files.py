@@ -310,6 +310,7 @@ def test_a_policy_of_notation_is_imported():
     assert 'certificate-authorities = ["truststore/x509/ca/acme.pem"]' in text
     assert 'subjects = ["C=US, ST=WA, O=acme"]' in text
     assert 'repositories = ["r.io/acme/app"]' in text
+    assert "# looser than there: nobody is asked here whether a certificate has been revoked" in text
     assert len(list(parse_subject("C=US, ST=WA, O=acme"))) == 3
     with pytest.raises(ValueError, match="too long"):
         parse_subject(f"O={'a' * 1000}")
@@ -321,6 +322,9 @@ def test_a_policy_of_containers_is_imported_and_means_the_same():
     assert made.scopes[0].signed_name == "repository"
     assert made.parties[0].words == (f"key {KEYS['ann'].public.fingerprint}",)
     assert made.scope_for("r.io/other") is None
+    by_tag = {key: value for key, value in SIGNED.items() if key != "signedIdentity"}
+    assert read(imported({"default": [by_tag]})).scopes[0].signed_name == "tag"
+    assert read(imported({"default": [by_tag, SIGNED]})).scopes[0].signed_name == "tag"
 
 
 def test_what_containers_accept_is_accepted_and_says_so():
@@ -363,6 +367,8 @@ def notation(**changed):
         {"default": [{"type": "sigstoreSigned", "fulcio": {}}]},
         {"default": [{**SIGNED, "rekorPublicKeyPath": "x"}]},
         {"default": [{**SIGNED, "signedIdentity": {"type": "remapIdentity"}}]},
+        {"default": [{**SIGNED, "signedIdentity": {"type": "matchExact"}}]},
+        {"default": [SIGNED, {**SIGNED, "signedIdentity": {"type": "matchExact"}}]},
         {"default": [{**SIGNED, "keyData": "!"}]},
         {"default": [{"type": "reject"}], "transports": {"docker": {"*.r.io": [SIGNED]}}},
         {"default": [{"type": "reject"}], "transports": {"docker": {"r.io/x:1": [SIGNED]}}},

@@ -2,7 +2,8 @@
 
 Two forms: ``trustpolicy.json`` of the Notary Project (specs/trust-store-trust-policy.md) and ``policy.json``
 of containers (containers-policy.json(5)). What cannot be said as it was meant is refused, never loosened; what
-only differs is in a comment. Not here: reading the files that they name.
+only differs is in a comment, and so is the one thing that nobody does here: asking whether a certificate was revoked.
+Not here: reading the files that they name.
 """
 
 import json
@@ -23,6 +24,7 @@ MAX_IMPORTED = 1024 * 1024
 
 _MOST = 1000
 _STRICT = "strict"
+_NOT_ASKED = "looser than there: nobody is asked here whether a certificate has been revoked"
 _LEVELS = {
     "permissive": "a certificate that has expired would be accepted",
     "audit": "what nobody who is trusted has signed would be accepted",
@@ -77,6 +79,7 @@ def _notation(value: Mapping[str, Any], written: _Written) -> str:
     _only(value, {"version", "trustPolicies"})
     if value.get("version", "1.0") != "1.0":
         raise _cannot(f"it is of version {printable(str(value['version']), 40)}", "1.0 is known")
+    written.comments.append(_NOT_ASKED)
     policies = _list(value["trustPolicies"], "trustPolicies")
     if not policies:
         raise _cannot("it has no trust policies", "an empty policy says nothing of whom to trust")
@@ -193,9 +196,13 @@ def _signed_name(identities: Sequence[Any]) -> str:
     kinds = {each.get("type") if isinstance(each, dict) else None for each in identities}
     if kinds == {"matchRepository"}:
         return "repository"
-    if kinds <= {"matchRepoDigestOrExact", "matchExact", "matchRepository"}:
+    if kinds <= {"matchRepoDigestOrExact", "matchRepository"}:
         return "tag"
-    raise _cannot("it has a signedIdentity of another kind", "matchRepository, matchExact and their default can be")
+    if "matchExact" in kinds:
+        raise _cannot(
+            "it has the signedIdentity matchExact", "that refuses what is asked for by digest, and no rule does"
+        )
+    raise _cannot("it has a signedIdentity of another kind", "matchRepository and matchRepoDigestOrExact can be")
 
 
 def _pem(value: object) -> str:

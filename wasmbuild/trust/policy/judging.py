@@ -5,8 +5,12 @@ asked of a signature (its name, its age) must hold of the same ones that make up
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from wasmbuild.trust.evidence import Evidence
+from registry.errors import Failure
+from wasmbuild.trust.candidate import Candidate
+from wasmbuild.trust.evidence import Evidence, Finding
+from wasmbuild.trust.opened import Opened, open_candidate
 from wasmbuild.trust.policy.attested import Attested, judge_attestations, judge_provenance_age
 from wasmbuild.trust.policy.counting import Held, count, missing
 from wasmbuild.trust.policy.history import judge_history
@@ -14,37 +18,79 @@ from wasmbuild.trust.policy.model import Party, Policy, Scope
 from wasmbuild.trust.policy.naming import fits_name, wanted_name
 from wasmbuild.trust.policy.times import age_words, too_old
 from wasmbuild.trust.policy.verdict import Judged, Situation, Verdict
-from wasmbuild.trust.verifier import Verifier
+from wasmbuild.trust.proof import Rejected
+from wasmbuild.trust.verifier import Opening, Verifier
 
-__all__ = ["judge"]
+__all__ = ["judge", "judge_tags"]
 
 _SHOWN = 3
 
 
 def judge(policy: Policy, situation: Situation) -> Verdict:
     """What a policy says of an artifact. Raises nothing for any candidates."""
+    return judge_tags(policy, situation, (situation.tag,))[0]
+
+
+def judge_tags(policy: Policy, situation: Situation, tags: Sequence[str | None]) -> tuple[Verdict, ...]:
+    """The same for each of several tags in place of the situation's; what is signed is verified once for all."""
     found = policy.scope_for(situation.name)
     if found is None:
         nothing = Evidence(situation.subject.digest, ())
         why = f"no scope is for {situation.name or 'what is in no registry'}"
-        return Verdict(policy.file, None, (Judged("a scope for the repository", holds=False, why=why),), nothing)
+        missing_scope = Judged("a scope for the repository", holds=False, why=why)
+        return (Verdict(policy.file, None, (missing_scope,), nothing),) * len(tags)
     pattern, scope = found
-    by_party = {party.name: _verified(party, situation) for party in scope.parties()}
+    by_party = _by_party(tuple(scope.parties()), situation)
     evidence = _merged(list(by_party.values()), situation)
     if scope.accepts_anything:
-        return Verdict(policy.file, pattern, (), evidence, unsafe=True)
+        return (Verdict(policy.file, pattern, (), evidence, unsafe=True),) * len(tags)
     attested = judge_attestations(scope, by_party)
-    rules = (
-        *(_signatures(scope, situation, by_party, evidence) if scope.signed_by else ()),
-        *(each.judged for each in attested),
-        *judge_provenance_age(scope, attested, situation.now),
-        *judge_history(scope, situation, _capabilities(attested)),
-    )
-    return Verdict(policy.file, pattern, rules, evidence, capabilities=_capabilities(attested) or frozenset())
+    rules = ((*_rules(scope, replace(situation, tag=tag), by_party, evidence, attested),) for tag in tags)
+    named = _capabilities(attested) or frozenset()
+    return tuple(Verdict(policy.file, pattern, each, evidence, capabilities=named) for each in rules)
 
 
-def _verified(party: Party, situation: Situation) -> Evidence:
-    return Verifier(party.members).verify(situation.subject, situation.candidates)
+def _rules(
+    scope: Scope,
+    situation: Situation,
+    by_party: Mapping[str, Evidence],
+    evidence: Evidence,
+    attested: Sequence[Attested],
+) -> Iterable[Judged]:
+    """All that a scope asks for, rule by rule."""
+    if scope.signed_by:
+        yield from _signatures(scope, situation, by_party, evidence)
+    yield from (each.judged for each in attested)
+    yield from judge_provenance_age(scope, attested, situation.now)
+    yield from judge_history(scope, situation, _capabilities(attested))
+
+
+def _by_party(parties: Sequence[Party], situation: Situation) -> dict[str, Evidence]:
+    """What there is by each, by name. Strangers choose how long parsing takes: that is done once for all parties."""
+    findings: dict[str, list[Finding]] = {party.name: [] for party in parties}
+    for candidate in situation.candidates:
+        opening = _opened(candidate)
+        for party in parties:
+            verifier = Verifier(party.members, opening=opening)
+            findings[party.name] += verifier.verify(situation.subject, [candidate]).findings
+    asked = {party.name: tuple(member.name for member in party.members) for party in parties}
+    return {name: Evidence(situation.subject.digest, asked[name], tuple(found)) for name, found in findings.items()}
+
+
+def _opened(candidate: Candidate) -> Opening:
+    """What reading a candidate comes to, for everybody who asks."""
+
+    def opening(_: Candidate) -> Opened:
+        if isinstance(said, Opened):
+            return said
+        raise said
+
+    said: Opened | Failure | Rejected
+    try:
+        said = open_candidate(candidate)
+    except (Failure, Rejected) as error:
+        said = error
+    return opening
 
 
 def _merged(evidences: Sequence[Evidence], situation: Situation) -> Evidence:

@@ -1,7 +1,8 @@
 """Licences in a verified SBOM: what is stated, and whether a list allows all of it.
 
-CycloneDX 1.6 (``licenses`` of components, nested ones included) and SPDX 2.3 (``licenseConcluded``, else
-``licenseDeclared``, of packages). Expressions are SPDX 2.3, annex D, without what follows ``LicenseRef``.
+CycloneDX 1.6 (``licenses`` of components, nested ones included, and of what it is about where that states any) and
+SPDX 2.3 (``licenseConcluded``, else ``licenseDeclared``, of packages). Expressions are SPDX 2.3, annex D, without
+what follows ``LicenseRef``.
 """
 
 import re
@@ -27,13 +28,12 @@ def outside(predicate: Mapping[str, Any], allowed: frozenset[str]) -> str | None
 
     Of a choice (``MIT OR GPL-2.0-only``) one is enough, of ``AND`` all are needed.
     """
-    count = 0
     for count, (name, licence) in enumerate(_stated(predicate), 1):
         if count > _MOST:
             return f"it lists more than {_MOST} components"
         if not _allows(licence, allowed):
             return f"{printable(name, 80)} has the licence {printable(licence, 80)}"
-    return None if count or _is_list(predicate) else "it lists no components"
+    return None if _is_list(predicate) else "it lists no components"
 
 
 def _is_list(predicate: Mapping[str, Any]) -> bool:
@@ -47,7 +47,10 @@ def _stated(predicate: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             found = package if isinstance(package, dict) else {}
             said = [_text(found, "licenseConcluded"), _text(found, "licenseDeclared")]
             yield _text(found, "name"), next((each for each in said if each not in _UNSAID), NOT_STATED)
-    waiting = [predicate.get("components")]
+    about = _about(predicate)
+    if about.get("licenses"):
+        yield from ((_text(about, "name"), licence) for licence in _of_component(about))
+    waiting = [predicate.get("components"), about.get("components")]
     while waiting:
         listed = waiting.pop()
         for component in listed if isinstance(listed, list) else []:
@@ -55,6 +58,13 @@ def _stated(predicate: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             waiting.append(found.get("components"))
             for licence in _of_component(found):
                 yield _text(found, "name"), licence
+
+
+def _about(predicate: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What CycloneDX calls the component that a document is about; it need not state a licence, as all others must."""
+    metadata = predicate.get("metadata")
+    found = metadata.get("component") if isinstance(metadata, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _of_component(component: Mapping[str, Any]) -> list[str]:
