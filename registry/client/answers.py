@@ -18,11 +18,12 @@ from registry.words import printable
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["refusal", "unreachable", "warnings_of", "without_secrets"]
+__all__ = ["number_in", "refusal", "unreachable", "warnings_of", "without_secrets"]
 
 _MAX_BODY = 64 * 1024
 _MAX_WARNINGS = 4096
 """Characters of warnings in one answer (distribution-spec 1.1)."""
+_MOST_DIGITS = 19
 _WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 _TLS_ALERT = r"\x15\x03"
 """How an alert begins (RFC 8446, section 5.1), as it looks once it is printable."""
@@ -86,11 +87,16 @@ def warnings_of(response: "requests.Response") -> list[str]:
     return [printable(re.sub(r"\\(.)", r"\1", text)) for text in _WARNING.findall(header)]
 
 
+def number_in(text: str) -> int | None:
+    """The number that a header says, of at most 19 digits; None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
+
+
 def _retry_after(response: "requests.Response") -> float:
     """Seconds, from either form of ``Retry-After`` (RFC 9110 section 10.2.3)."""
     import urllib3  # noqa: PLC0415 - loaded already when there is a response
 
-    with contextlib.suppress(urllib3.exceptions.InvalidHeader, OverflowError):
+    with contextlib.suppress(urllib3.exceptions.InvalidHeader, OverflowError, ValueError):
         return float(urllib3.Retry().parse_retry_after(response.headers.get("Retry-After") or "0"))
     return 0.0
 

@@ -1,21 +1,24 @@
-"""Bodies of answers: read off the wire, or whole when they are small; never for ever."""
+"""Bodies of answers: read off the wire, or whole when they are small, or let go; never for ever."""
 
 import time
+from contextlib import suppress
 
 import requests
 import urllib3
 
-from registry.client.answers import unreachable
+from registry.client.answers import number_in, unreachable
 from registry.content import Readable
 from registry.errors import ContentTooLarge, Unreachable
 from registry.model import MAX_MANIFEST
 
-__all__ = ["Incoming", "bounded"]
+__all__ = ["Incoming", "bounded", "is_empty", "let_go"]
 
 _PATIENCE = 60.0
 """Seconds that may pass before a body has to have come at the least speed."""
 _LEAST_SPEED = 1024
 """Bytes a second, on the average, below which a body is given up."""
+_SMALL = 64 * 1024
+"""Bytes that are read rather than a connection being made anew."""
 
 
 class Incoming(Readable):
@@ -59,3 +62,20 @@ def bounded(response: requests.Response, what: str) -> bytes:
         if len(data) > MAX_MANIFEST:
             raise ContentTooLarge(what, cause=f"the answer is larger than {MAX_MANIFEST} bytes")
     return bytes(data)
+
+
+def is_empty(response: requests.Response) -> bool:
+    """Whether an answer has no body."""
+    nothing = response.request.method == "HEAD" or response.status_code == 204
+    return nothing or response.headers.get("Content-Length") == "0"
+
+
+def let_go(response: requests.Response) -> None:
+    """Close an answer; its connection can be used again when what is left of it is small."""
+    declared = number_in(response.headers.get("Content-Length", ""))
+    if is_empty(response) or (declared is not None and declared <= _SMALL):
+        reader = Incoming(response)
+        with suppress(Unreachable):
+            while reader.read(_SMALL):
+                pass
+    response.close()

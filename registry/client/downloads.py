@@ -10,7 +10,7 @@ from registry.errors import UnexpectedAnswer, Unreachable
 
 __all__ = ["Download"]
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-\d+/(?:\d+|\*)")
 
 
 class Download(Readable):

@@ -1,8 +1,9 @@
 """Trusted publishing: a job's identity token is exchanged for a token of the registry (RFC 8693), without a secret.
 
 The token is sent only to a registry that said in its challenge, over TLS, that it takes such tokens, only to
-the host that was asked, and only where the token was made for that very host: a reference may have been written
-by anybody. Not here: where the token is from (``workload``), and what a person is told (``workload_advice``).
+the host that was asked (as a password, to a token server that it may name), and only where the token was made for
+that very host: a reference may have been written by anybody. Not here: where the token is from (``workload``), and
+what a person is told (``workload_advice``).
 """
 
 import hashlib

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 import oras.container
 import requests
 
+from registry.client.answers import number_in
 from registry.client.bodies import bounded
 from registry.client.documents import Documents
 from registry.client.downloads import Download
@@ -23,6 +24,7 @@ from registry.graph import describe_referrer
 from registry.model import (
     INDEX_TYPES,
     MANIFEST_TYPES,
+    MAX_MANIFEST,
     OCI_INDEX,
     OCI_MANIFEST,
     OCTETS,
@@ -103,7 +105,8 @@ class Repository:
         kept = self._documents.get(descriptor.digest)
         if kept is not None:
             return VerifyingReader(io.BytesIO(kept), descriptor)
-        if not is_document(descriptor.media_type):
+        # Whoever lists something of this type decides how large it says it is.
+        if not is_document(descriptor.media_type) or descriptor.size > MAX_MANIFEST:
             return VerifyingReader(self.download(descriptor), descriptor)
         with VerifyingReader(self.download(descriptor), descriptor) as reader:
             data = b"".join(reader)
@@ -141,10 +144,10 @@ class Repository:
         what = f"{self} did not say how large {digest} is"
         request = self._request("HEAD", f"blobs/{digest}", what, missing=f"{self} has no blob {digest}")
         with self.transport.send(request, 200) as response:
-            length = response.headers.get("Content-Length", "")
-        if not length.isdecimal() or len(length) > 19:
+            length = number_in(response.headers.get("Content-Length", ""))
+        if length is None:
             raise UnexpectedAnswer(what, cause="it does not say how large it is")
-        return Descriptor(OCTETS, digest, int(length))
+        return Descriptor(OCTETS, digest, length)
 
     def resolve(self, name: str, /) -> Descriptor:
         """The document behind a tag or a digest: fetched, so that the digest is a computed one.

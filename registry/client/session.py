@@ -9,6 +9,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from registry.client.bodies import let_go
 from registry.client.deadline import POOLS
 from registry.client.settings import HostSettings
 from registry.content import CHUNK
@@ -78,6 +79,17 @@ class _Session(requests.Session):
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:  # noqa: ANN401
         trusted = self.verify if verify is None else verify
         return {**super().merge_environment_settings(url, proxies, stream, verify, cert), "verify": trusted}
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Where an answer leads; its body is let go, since requests would read all of it, also where it follows none.
+
+        It may be endless, or small only as long as nobody decompresses it.
+        """
+        target: str | None = super().get_redirect_target(resp)
+        if target is not None:
+            let_go(resp)
+            resp._content, resp._content_consumed = b"", True  # type: ignore[attr-defined] # noqa: SLF001
+        return target
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         if self.should_strip_auth(response.request.url or "", prepared_request.url or ""):

@@ -7,7 +7,7 @@ with its request replaced: that one retries what must not be sent twice, and wai
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from threading import Lock
 from urllib.parse import urljoin, urlsplit
@@ -17,7 +17,7 @@ import urllib3
 
 from registry.client.answers import refusal, unreachable, warnings_of
 from registry.client.auth import RegistryAuth
-from registry.client.bodies import bounded
+from registry.client.bodies import bounded, is_empty, let_go
 from registry.client.lazily import Registry
 from registry.client.patience import Patience
 from registry.client.session import open_session, speaks_plain
@@ -45,7 +45,6 @@ _FIRST_CONTACT = 1.5
 _HEADERS = {"User-Agent": "wasmbuild", "Accept": "*/*", "Accept-Encoding": "identity"}
 _KEPT = 12
 """Connections that are kept at least: several works of four requests at once may go on side by side."""
-_SMALL = 64 * 1024
 _MAX_LESSONS = 2
 """How often a refusal may teach us something: that a token is needed, and what it lacked."""
 _MAX_PAGES = 2000
@@ -210,7 +209,7 @@ class Transport(Registry):
                 raise
             if not learned:
                 break
-            _let_go(response)
+            let_go(response)
             response = self._attempt(request)
         return response
 
@@ -226,8 +225,8 @@ class Transport(Registry):
         except ValueError as error:  # of a URL that we were sent to
             raise UnexpectedAnswer(request.what, cause=printable(str(error))) from error
         self._reached = True
-        if _is_empty(response):
-            _let_go(response)
+        if is_empty(response):
+            let_go(response)
         for text in warnings_of(response) if "Warning" in response.headers else ():
             self._say(text)
         return response
@@ -296,20 +295,6 @@ def _opened(body: Body) -> Readable:
         return body.open()
     except OSError as error:
         raise StorageFailed("the content to send cannot be read", cause=error.strerror or str(error)) from error
-
-
-def _is_empty(response: requests.Response) -> bool:
-    nothing = response.request.method == "HEAD" or response.status_code == 204
-    return nothing or response.headers.get("Content-Length") == "0"
-
-
-def _let_go(response: requests.Response) -> None:
-    """Close an answer; its connection can be used again when what is left of it is small."""
-    declared = response.headers.get("Content-Length", "")
-    if _is_empty(response) or (declared.isdecimal() and int(declared) <= _SMALL):
-        with suppress(urllib3.exceptions.HTTPError, OSError):
-            response.raw.read(_SMALL)
-    response.close()
 
 
 def _check_json(response: requests.Response, what: str) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import requests
 
 from registry.ahead import ReadAhead
+from registry.client.answers import number_in
 from registry.client.transport import Body, Request, Transport
 from registry.content import CHUNK, Opener, Readable, read_past
 from registry.digest import Digest
@@ -140,10 +141,10 @@ class Uploads:
 
     def _session(self, response: requests.Response, what: str) -> _Session:
         location = self._transport.location(response, what)
-        least = response.headers.get("OCI-Chunk-Min-Length", "")
-        if self._chunk_size is None or not least.isdecimal() or int(least) > _LARGEST_CHUNK:
+        least = number_in(response.headers.get("OCI-Chunk-Min-Length", ""))
+        if self._chunk_size is None or least is None or least > _LARGEST_CHUNK:
             return _Session(location, self._chunk_size)
-        return _Session(location, max(self._chunk_size, int(least)))
+        return _Session(location, max(self._chunk_size, least))
 
 
 class _Upload:

@@ -89,11 +89,15 @@ class KeptAnswers:
             self._keep(key, version, scope, *messages)
 
     def _keep(self, key: Key, version: int, scope: Scope, start: Message, body: Message) -> None:
-        size, named = len(body["body"]), scope.get("path_params", {})
-        if size > _MAX_BODY or body.get("more_body") or "name" not in named:
+        # Whoever asks decides how long a question is, and it is kept as well.
+        size, name = len(body["body"]) + len(key[1]) + len(key[2]), scope.get("path_params", {}).get("name")
+        if size > _MAX_BODY or body.get("more_body") or name is None:
+            return
+        # A repository may be called as one of these: only what comes after its name tells what was asked.
+        if not key[1].removeprefix(f"/v2/{name}").startswith(_KINDS):
             return
         if len(self._kept) >= _MAX_KEPT or self._bytes + size > _MAX_BYTES:
             self._kept.clear()
             self._bytes = 0
-        self._kept[key] = _Answer(version, scope.get(KEPT_UNTIL, math.inf), named["name"], start, body)
+        self._kept[key] = _Answer(version, scope.get(KEPT_UNTIL, math.inf), name, start, body)
         self._bytes += size

@@ -45,6 +45,7 @@ class LayoutStore(ListedStore):
         self._swept = False
         self._gathering = 0
         self._unsynced: set[Path] = set()
+        self._made: set[Path] = set()
 
     @classmethod
     def create(cls, root: Path) -> "LayoutStore":
@@ -174,12 +175,20 @@ class LayoutStore(ListedStore):
             self._swept = True
             remove_abandoned(self.root)
         path = self._path(descriptor.digest)
-        with storage_errors(f"{path.parent} could not be made"):
-            path.parent.mkdir(parents=True, exist_ok=True)
+        self._make(path.parent)
         name = f".{descriptor.digest.algorithm}-{descriptor.digest.encoded}{PARTIAL}"
         if self._gathering:
             self._unsynced.add(path.parent)
         receive(path, descriptor, body, partial=self.root / name, sync_name=not self._gathering)
+
+    def _make(self, folder: Path) -> None:
+        """Have a folder for blobs, durably: whoever finds it must not lose what it puts there with its name."""
+        if folder in self._made and folder.is_dir():
+            return
+        with storage_errors(f"{folder} could not be made"):
+            folder.mkdir(parents=True, exist_ok=True)
+            sync_folder(folder.parent)
+        self._made.add(folder)
 
     def _complete(self, descriptor: Descriptor) -> bool:
         """Whether a document can be read, and is listed if it has a subject: a broken run may have come between."""

@@ -394,6 +394,13 @@ def test_too_many_referrers_are_given_up():
     assert len(server.asked) == 2
 
 
+def test_a_document_that_says_it_is_large_is_not_held():
+    huge = replace(DESCRIPTOR, size=2**40)
+    endless = Answer(200, b"x" * 100, {"Content-Length": str(2**40)}, cut=100)
+    with scripted(lambda _: endless) as server, repository(server).fetch(huge) as reader:
+        assert reader.read(100) == b"x" * 100
+
+
 def test_a_body_that_drips_is_given_up(monkeypatch):
     """The clock runs a hundred times as fast here."""
     monkeypatch.setattr(bodies, "time", SimpleNamespace(monotonic=lambda: time.monotonic() * 100))

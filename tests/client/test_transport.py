@@ -21,13 +21,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from registry.client import bodies
 from registry.client.answers import unreachable
 from registry.client.repository import Repository
 from registry.client.session import is_loopback, open_session, speaks_plain
 from registry.client.settings import HostSettings, Settings
-from registry.client.transport import Transport
+from registry.client.transport import Request, Transport
+from registry.content import read_all
 from registry.errors import (
     ContentTooLarge,
+    Failure,
     InvalidConfiguration,
     RegistryRefused,
     RemoteNotFound,
@@ -211,6 +214,58 @@ def test_the_host_that_a_redirect_led_to_is_the_one_that_failed():
         remote(server.address, Settings(retry_for=0)).resolve("v1")
     assert caught.value.what == "the registry 127.0.0.1:1 could not be reached"
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_what_comes_with_a_redirect_is_not_read(method, monkeypatch):
+    """The body never ends, and whoever reads it anyway ends with an error."""
+    answered = []
+
+    def script(asked):
+        answered.append(asked)
+        return GOOD if asked.path == "/there" else Answer(307, b"x" * 100, endless)
+
+    endless = {"Location": "/there", "Content-Length": str(2**40)}
+    monkeypatch.setattr(requests.Response, "iter_content", lambda *_: pytest.fail("the whole body was read"))
+    with scripted(script) as server:
+        transport = Transport(server.address, Settings(retry_for=0))
+        asked = Request(method, f"{transport.base}/v2/a/b/manifests/v1", "it did not answer")
+        if method == "GET":
+            assert transport.send(asked, 200).status_code == 200
+        else:
+            with pytest.raises(UnexpectedAnswer, match="307 is no answer to PUT"):
+                transport.send(asked, 200)
+
+
+def test_a_small_body_that_is_let_go_and_drips_is_given_up(monkeypatch):
+    """The clock runs a thousand times as fast here."""
+    monkeypatch.setattr(bodies, "time", SimpleNamespace(monotonic=lambda: time.monotonic() * 1000))
+    slow = Answer(307, b"x" * 2000, {"Location": "/there"}, drip=0.02)
+    with scripted(lambda asked: GOOD if asked.path == "/there" else slow) as server:
+        assert remote(server.address, Settings(retry_for=0)).resolve("v1") == DESCRIPTOR
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(429, headers={"Retry-After": "9" * 5000}),
+        Answer(401, headers={"Content-Length": "9" * 5000, "WWW-Authenticate": "Basic"}, cut=0),
+        Answer(202, headers={"OCI-Chunk-Min-Length": "9" * 5000, "Location": "/there"}),
+        Answer(206, headers={"Content-Range": f"bytes {'9' * 5000}-{'9' * 5000}/*"}),
+    ],
+    ids=["retry-after", "content-length", "chunk", "range"],
+)
+def test_numbers_that_are_too_long_for_python_are_no_numbers(answer):
+    def script(asked):
+        cut = Answer(200, MANIFEST, {"Content-Type": OCI_MANIFEST}, cut=3)
+        return cut if answer.status == 206 and "range" not in asked.headers else answer
+
+    with scripted(script) as server:
+        settings = Settings(retry_for=5, other=HostSettings(chunk_size=1024))
+        far = Repository(Transport(server.address, settings), "a/b")
+        far.transport.auth.set_basic_auth("ada", "secret")
+        with pytest.raises(Failure):
+            read_all(far, DESCRIPTOR) if answer.status == 206 else push_bytes(far, EMPTY, EMPTY_BYTES)
 
 
 def test_a_list_is_read_within_bounds():

@@ -313,7 +313,13 @@ def test_whatever_it_is_told_it_makes_settings_or_says_what_is_wrong(values: dic
 
 @pytest.mark.parametrize(
     "hook",
-    [{"url": "ftp://x/"}, {"url": "https://"}, {"url": "https://u:p@x/"}, {"url": "https://x", "actions": ("pull",)}],
+    [
+        {"url": "ftp://x/"},
+        {"url": "https://"},
+        {"url": "https://u:p@x/"},
+        {"url": "https://x", "actions": ("pull",)},
+        {"url": "https://x", "repositories": ("team/***",)},
+    ],
 )
 def test_webhooks_that_cannot_be(hook: dict[str, Any]) -> None:
     with pytest.raises(InvalidConfiguration):

@@ -126,7 +126,34 @@ def test_what_is_kept_is_bounded(api: Any, monkeypatch: pytest.MonkeyPatch, look
         assert api.call("GET", f"{PATHS[0]}?number={number}").status_code == 200
     assert api.call("GET", f"{PATHS[0]}?number=9").status_code == 200
     assert looks == ["latest"] * 10
+    monkeypatch.setattr(fast, "_MAX_BODY", 2000)
+    for _ in range(2):
+        assert api.call("GET", f"{PATHS[0]}?{'x' * 2000}").status_code == 200
+    assert looks == ["latest"] * 12
     monkeypatch.setattr(fast, "_MAX_BODY", 10)
     for _ in range(3):
         assert api.call("GET", f"{PATHS[0]}?large").status_code == 200
-    assert looks == ["latest"] * 13
+    assert looks == ["latest"] * 15
+
+
+@pytest.mark.parametrize("repository", ["demo/manifests/app", "demo/tags/list", "demo/referrers/app"])
+def test_a_repository_that_is_called_as_what_is_kept(data: Path, tmp_path: Path, tools: Any, repository: str) -> None:
+    """Of a history, not everybody who may pull is told the same."""
+    users = tmp_path / "users"
+    users.write_text("ada:$2b$04$QZWm6pZDlF4pLJXP4bDw9O0x5v0Wk1kW1lq5Y0gS6XkZr9TzZ3m3K\n")
+    rules = (RuleConfig("demo/**", "everyone", ("pull", "push")),)
+    config = ServerConfig(data, access=AccessConfig(htpasswd=users, rules=rules))
+    with running_server(data, config) as address, requests.Session() as session:
+        api = tools.Api(address, session)
+
+        def log_in(actions: str) -> None:
+            session.headers.pop("Authorization", None)
+            token = api.call("GET", f"/auth/token?scope=repository:{repository}:{actions}").json()["token"]
+            session.headers["Authorization"] = f"Bearer {token}"
+
+        log_in("pull,push")
+        api.push_image("latest", repository)
+        path = f"/v2/{repository}/_oci/tag-history/latest"
+        assert [entry["actor"] for entry in api.call("GET", path).json()["history"]] == ["anonymous"]
+        log_in("pull")
+        assert ["actor" in entry for entry in api.call("GET", path).json()["history"]] == [False]

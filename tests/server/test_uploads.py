@@ -13,14 +13,19 @@ from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import select, update
+from sqlalchemy import Connection, insert, select, update
 
+from registry.digest import Digest
+from registry.server.access.gate import OpenGate, Permit
+from registry.server.access.principals import ANONYMOUS, Action, Principal
 from registry.server.config import ServerConfig
 from registry.server.database import sqlite as database
+from registry.server.metadata.blobs import MOST_SOURCES, find_readable, link_blob
 from registry.server.metadata.uploads import add_upload
-from registry.server.schema import uploads
+from registry.server.schema import repositories, repository_blobs, uploads
 from registry.server.services import open_services
 from registry.server.testing import running_server
+from tests.server.elsewhere import change
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 
@@ -161,6 +166,44 @@ def test_mounting(api: Any, tools: Any) -> None:
     assert api.get_blob(digest, "fourth").status_code == 404
     bad = api.call("POST", "/v2/fourth/blobs/uploads/?mount=sha256:bad&from=source")
     assert (bad.status_code, tools.codes(bad)) == (400, ["DIGEST_INVALID"])
+
+
+class Reader(OpenGate):
+    """Lets one repository be pulled from, and counts how often it is asked."""
+
+    def __init__(self, repository: str) -> None:
+        self.repository, self.asked = repository, 0
+
+    def allowed(self, connection: Any, principal: Principal, repository: str) -> frozenset[Action]:
+        self.asked += 1
+        return frozenset({Action.PULL} if repository == self.repository else ())
+
+
+def test_a_mount_from_anywhere_looks_at_so_many_repositories(tmp_path: Path) -> None:
+    """What all have, such as the empty config, is had by as many repositories as there are."""
+    digest = Digest.of(b"{}")
+    names = [f"r{number:04}" for number in range(MOST_SOURCES + 10)]
+
+    def add(connection: Connection) -> None:
+        link_blob(connection, "a", digest, 2)
+        connection.execute(insert(repositories), [{"name": name, "created": 0.0} for name in names])
+        found = connection.execute(select(repositories.c.id).where(repositories.c.name != "a")).scalars()
+        connection.execute(
+            insert(repository_blobs), [{"repository_id": i, "digest": str(digest), "created": 0} for i in found]
+        )
+
+    change(tmp_path, add)
+
+    def mountable(source: str | None, readable: str) -> tuple[bool, int]:
+        gate = Reader(readable)
+        permit = Permit(gate, ANONYMOUS)
+        found = change(tmp_path, lambda connection: find_readable(connection, permit, digest, source))
+        return found is not None, gate.asked
+
+    assert mountable(None, "r0010") == (True, 12)
+    assert mountable(None, names[-1]) == (False, MOST_SOURCES)
+    assert mountable(names[-1], names[-1]) == (True, 1)
+    assert mountable("a\0", "a\0") == (False, 0)
 
 
 def test_a_deleted_blob_cannot_be_mounted(api: Any) -> None:

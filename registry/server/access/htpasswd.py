@@ -16,6 +16,7 @@ __all__ = ["Htpasswd", "parse_htpasswd"]
 _LOGGER = logging.getLogger(__name__)
 _BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}")
 _MAX_BYTES = 4 * 1024 * 1024
+_USUAL = 10
 _KINDS = (("$apr1$", "MD5"), ("{SHA}", "SHA-1"), ("$5$", "SHA-256 crypt"), ("$6$", "SHA-512 crypt"), ("$2", "bcrypt"))
 
 
@@ -27,6 +28,11 @@ class Htpasswd:
         self._path = path
         self._seen = self._stamp()
         self._entries = self._read()
+
+    @property
+    def cost(self) -> int:
+        """The greatest cost of bcrypt in it; what is usual when it has nobody."""
+        return max((int(hashed[4:6]) for hashed in self._entries.values()), default=_USUAL)
 
     def entries(self) -> Mapping[str, str]:
         """The hash of each user's password, as the file says now."""

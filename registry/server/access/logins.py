@@ -59,7 +59,7 @@ class Logins:
         self._htpasswd = htpasswd
         self._issuers = issuers
         self._tokens = tokens
-        self._passwords = Passwords(bcrypt=htpasswd is not None)
+        self._passwords = Passwords(bcrypt=None if htpasswd is None else htpasswd.cost)
         per_second = config.failures_per_minute / 60
         self._failures = Buckets(per_second, config.failures_per_minute)
 

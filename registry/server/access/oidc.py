@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from registry.errors import InvalidConfiguration
+from registry.errors import InvalidConfiguration, InvalidDocument
 from registry.server.access.egress import EgressFailed, EgressGuard
 from registry.server.access.globs import Glob, parse_glob
 from registry.server.access.principals import Principal
 from registry.server.access.tokens import MAX_TOKEN
 from registry.server.config.access import AccessConfig, IssuerConfig, PublisherConfig
+from registry.strictjson import load_json
 from registry.words import printable
 
 if TYPE_CHECKING:
@@ -201,8 +202,8 @@ class _Issuer:
         if answer.status != 200:
             raise EgressFailed(f"the answer was {answer.status}")
         try:
-            found = json.loads(answer.body)
-        except (ValueError, RecursionError) as error:
+            found = load_json(answer.body, "the answer")
+        except InvalidDocument as error:
             raise EgressFailed("the answer is not JSON") from error
         if not isinstance(found, dict):
             raise EgressFailed("the answer is no JSON object")

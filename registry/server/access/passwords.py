@@ -27,7 +27,7 @@ _WAITING = 64
 _REMEMBERED = 4096
 _REMEMBERED_SECONDS = 300.0
 # Of passwords that nobody knows: random bytes, forgotten.
-_NOBODY_BCRYPT = "$2b$10$bdHYx9zT.UFSJ44dUOYNv.SsshcTx4szryy5cF.9l7rmGfbF38/qu"
+_NOBODY_BCRYPT = "$2b${cost:02}$bdHYx9zT.UFSJ44dUOYNv.SsshcTx4szryy5cF.9l7rmGfbF38/qu"
 _NOBODY_ARGON2 = "$argon2id$v=19$m=65536,t=3,p=4$VT5nQXkUSDcaHK7sO4HiXg$SNCBh07CaugcPcbAM4MEmSMzAQkc0HdngeqMJt/FfPY"
 
 
@@ -47,10 +47,10 @@ def hash_password(password: str) -> str:
 
 
 class Passwords:
-    """Checks passwords; belongs to one event loop. ``bcrypt``: most of them are kept with that."""
+    """Checks passwords; belongs to one event loop. ``bcrypt`` is the cost of those in a file, None without."""
 
-    def __init__(self, *, bcrypt: bool) -> None:
-        self._nobody = _NOBODY_BCRYPT if bcrypt else _NOBODY_ARGON2
+    def __init__(self, *, bcrypt: int | None) -> None:
+        self._nobody = _NOBODY_ARGON2 if bcrypt is None else _NOBODY_BCRYPT.format(cost=bcrypt)
         self._key = os.urandom(32)
         self._known: OrderedDict[bytes, float] = OrderedDict()
         self._running: dict[bytes, asyncio.Task[bool]] = {}

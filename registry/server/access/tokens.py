@@ -41,6 +41,15 @@ class IssuedToken:
     lifetime: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """What was found of a token: ``expires`` is in seconds since the epoch, ``key`` the id of what signed it."""
+
+    principal: Principal
+    expires: float
+    key: str
+
+
 class Tokens:
     """Issues and verifies the tokens of one service; belongs to one event loop."""
 
@@ -50,7 +59,7 @@ class Tokens:
         self._keys: dict[str, Ed25519PrivateKey] = {}
         self._loaded = float("-inf")
         self._loading = asyncio.Lock()
-        self._verified: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
+        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
 
     async def issue(self, principal: Principal, access: tuple[Scope, ...] | None, lifetime: float) -> IssuedToken:
         """A token for a principal, for that ``access``; None: for whatever it may do."""
@@ -83,16 +92,18 @@ class Tokens:
         name = hashlib.sha256(text.encode()).digest()
         known = self._verified.get(name)
         if known is not None:
-            return known[0] if known[1] > time.time() else None
+            # A key that was removed, because somebody else has it, is good for nothing from then on.
+            good = known.expires > time.time() and known.key in await self._current()
+            return known.principal if good else None
         found = await self._verify(text) if len(text) <= MAX_TOKEN else None
         if found is None:
             return None
         self._verified[name] = found
         if len(self._verified) > _REMEMBERED:
             self._verified.popitem(last=False)
-        return found[0]
+        return found.principal
 
-    async def _verify(self, text: str) -> tuple[Principal, float] | None:
+    async def _verify(self, text: str) -> _Verified | None:
         import jwt  # noqa: PLC0415  with users only
 
         try:
@@ -111,7 +122,7 @@ class Tokens:
             )
         except jwt.PyJWTError:
             return None
-        return _principal(claims), float(claims["exp"])
+        return _Verified(_principal(claims), float(claims["exp"]), header["kid"])
 
     async def _key(self, identifier: object) -> "Ed25519PrivateKey | None":
         if not isinstance(identifier, str):

@@ -45,19 +45,28 @@ def require_empty(connection: Connection) -> None:
     """Go on only when nobody has used this registry yet. Raises StorageFailed."""
     used = [table.name for table in _OWN if connection.execute(select(table).limit(1)).first() is not None]
     if used or connection.execute(select(blobs.c.digest).where(blobs.c.state == "live").limit(1)).first() is not None:
-        raise StorageFailed(
-            "a backup is restored into an empty registry only",
-            cause=f"this one has {', '.join(used).replace('_', ' ') or 'blobs'}",
-            hint="name another --data or --database",
-        )
+        raise _in_use(", ".join(used).replace("_", " ") or "blobs")
 
 
 def stage_blob(connection: Connection, digest: str, size: int, key: str) -> None:
-    """Bytes have arrived that nobody has yet: if nobody ever does, collection removes them."""
-    now = time.time()
+    """Bytes have arrived that nobody has yet: if nobody ever does, collection removes them.
+
+    Raises StorageFailed when somebody has them: they were pushed since the registry was found empty.
+    """
+    now, nobodys = time.time(), blobs.c.state.in_(("condemned", "deleting"))
     values = {"size": size, "created": now, "key": key, "state": "condemned", "changed": now, "checked": now}
-    connection.execute(
-        upsert(blobs).values(digest=digest, **values).on_conflict_do_update(index_elements=["digest"], set_=values)
+    staged = upsert(blobs).values(digest=digest, **values)
+    if not connection.execute(
+        staged.on_conflict_do_update(index_elements=["digest"], set_=values, where=nobodys)
+    ).rowcount:
+        raise _in_use("blobs")
+
+
+def _in_use(what: str) -> StorageFailed:
+    return StorageFailed(
+        "a backup is restored into an empty registry only",
+        cause=f"this one has {what}",
+        hint="name another --data or --database",
     )
 
 

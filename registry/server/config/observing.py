@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from registry.errors import InvalidConfiguration
+from registry.server.access.globs import parse_glob
 
 __all__ = ["ACTIONS", "ObservingConfig", "WebhookConfig"]
 
@@ -20,7 +21,7 @@ class WebhookConfig:
     ``name`` tells the endpoints apart, and must stay when the ``url`` changes; without it, the URL is
     the name. Both URL and ``secret`` are kept to oneself: many services put a secret into the path.
     ``secret`` signs what is sent. ``actions`` are what it hears of, ``repositories`` globs
-    (``team/*``) of what it hears about; none: everything.
+    (``access.globs``) of what it hears about; none: everything.
     """
 
     url: str = field(repr=False)
@@ -30,7 +31,7 @@ class WebhookConfig:
     repositories: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what nothing could be sent to.
+        """Refuse what nothing could be sent to, and globs that are none.
 
         Raises InvalidConfiguration.
         """
@@ -44,6 +45,8 @@ class WebhookConfig:
             raise InvalidConfiguration(
                 f"webhooks know no action {unknown[0][:60]!r}", hint=f"one of: {', '.join(ACTIONS + _BLOBS)}"
             )
+        for glob in self.repositories:
+            parse_glob(glob)
         if not self.name:
             object.__setattr__(self, "name", self.url)
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, literal, or_, sele
 from sqlalchemy.dialects.postgresql import insert  # what it writes, SQLite understands as well
 
 from registry.digest import Digest
+from registry.reference import valid_repository
 from registry.server.access.gate import Permit
 from registry.server.access.principals import Action
 from registry.server.changes import Change, tell
@@ -21,10 +22,12 @@ from registry.server.metadata.repositories import claim_repository, count_bytes,
 from registry.server.schema import blobs, edges, repositories, repository_blobs
 
 __all__ = [
+    "MOST_SOURCES",
     "StoredBlob",
     "blob_key",
     "drop_link",
     "find_blob",
+    "find_readable",
     "link_blob",
     "mount_blob",
     "needed_blobs",
@@ -32,6 +35,9 @@ __all__ = [
     "release_blobs",
     "unlink_blob",
 ]
+
+MOST_SOURCES = 1000
+"""Repositories that are looked at for one from which a blob may be mounted, when none is named."""
 
 _LINK = repository_blobs.c
 _HERE = (
@@ -42,12 +48,12 @@ _HERE = (
 )
 _FIND = Statement(_HERE.where(repositories.c.name == bindparam("repository")))
 _ANYWHERE = Statement(
-    select(repositories.c.name, blobs.c.size, blobs.c.key)
+    select(repositories.c.name, blobs.c.size, blobs.c.key, _LINK.due)
     .join(repository_blobs, _LINK.digest == blobs.c.digest)
     .join(repositories, repositories.c.id == _LINK.repository_id)
-    .where(blobs.c.digest == bindparam("digest"), blobs.c.state == "live", repositories.c.name > bindparam("after"))
+    .where(blobs.c.digest == bindparam("digest"), blobs.c.state == "live")
     .order_by(repositories.c.name)
-    .limit(100)
+    .limit(MOST_SOURCES)
 )
 _STATE = Statement(
     select(blobs.c.state, blobs.c.key, blobs.c.size).where(blobs.c.digest == bindparam("digest")).with_for_update()
@@ -197,31 +203,29 @@ def mount_blob(
     False when there is none that the principal may pull from. distribution-spec, "Mounting a blob
     from another repository".
     """
-    size = _readable(connection, permit, digest, source)
-    if size is None:
+    found = find_readable(connection, permit, digest, source)
+    if found is None:
         return False
     here = create_repository(connection, repository)
     row = _STATE.first(connection, digest=str(digest))
     if row is None or row[0] != "live":
         return False
-    _connect(connection, (here, repository), str(digest), size, due)
-    tell(Change("blob-mount", repository, str(digest), size=size, principal=permit.principal))
+    _connect(connection, (here, repository), str(digest), found.size, due)
+    tell(Change("blob-mount", repository, str(digest), size=found.size, principal=permit.principal))
     return True
 
 
-def _readable(connection: Connection, permit: Permit, digest: Digest, source: str | None) -> int | None:
+def find_readable(connection: Connection, permit: Permit, digest: Digest, source: str | None) -> StoredBlob | None:
+    """A blob that ``source``, or when it is None one of the first ``MOST_SOURCES`` that have it, lets be pulled.
+
+    None when there is none; where the principal may not pull from ``source``, nothing was looked for.
+    """
     if source is not None:
-        if not permit.may(connection, source, Action.PULL):
-            return None
-        found = find_blob(connection, source, digest)
-        return found.size if found else None
-    after = ""
-    while rows := _ANYWHERE.all(connection, digest=str(digest), after=after):
-        for name, size, _ in rows:
-            if permit.may(connection, name, Action.PULL):
-                return int(size)
-        after = rows[-1][0]
-    return None
+        # No repository has another kind of name, and PostgreSQL takes no NUL.
+        known = valid_repository(source) and permit.may(connection, source, Action.PULL)
+        return find_blob(connection, source, digest) if known else None
+    rows = _ANYWHERE.all(connection, digest=str(digest))
+    return next((StoredBlob(*blob) for name, *blob in rows if permit.may(connection, name, Action.PULL)), None)
 
 
 def postpone_blobs(connection: Connection, repository: str, digests: Iterable[Digest], due: float) -> None:

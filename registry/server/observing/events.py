@@ -10,11 +10,11 @@ import socket
 import time
 import uuid
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert
 
+from registry.server.access.globs import parse_glob
 from registry.server.changes import Change
 from registry.server.config.observing import ObservingConfig, WebhookConfig
 from registry.server.database.statements import Statement
@@ -70,7 +70,7 @@ class Events:
 
 def _hears(hook: WebhookConfig, change: Change) -> bool:
     return change.action in hook.actions and (
-        not hook.repositories or any(fnmatchcase(change.repository, glob) for glob in hook.repositories)
+        not hook.repositories or any(parse_glob(glob).matches(change.repository) for glob in hook.repositories)
     )
 
 

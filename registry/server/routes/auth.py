@@ -4,7 +4,6 @@ What is asked for and not allowed is left out, and is no error. Whoever has no c
 token for what everyone may do.
 """
 
-import json
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from registry.errors import InvalidDocument
 from registry.server.access.challenges import EXCHANGE_PATH, TOKEN_PATH, challenge
 from registry.server.access.control import AccessControl
 from registry.server.access.door import CALLER, LOGIN
@@ -30,6 +30,7 @@ from registry.server.observing.audit import login_line
 from registry.server.observing.observing import Observing
 from registry.server.observing.requests import CLIENT, CURRENT
 from registry.server.refusal import NOSNIFF, Refusal
+from registry.strictjson import load_json
 
 __all__ = ["authorization_routes"]
 
@@ -169,12 +170,11 @@ async def _form(request: Request) -> dict[str, str]:
     body = b"".join([data async for batch in batches(request, _MAX_FORM, _PATIENCE) for data in batch])
     try:
         if request.headers.get("content-type", "").startswith("application/json"):
-            found = json.loads(body)
+            found = load_json(body, "the body")
             pairs = {name: [value] for name, value in found.items()} if isinstance(found, dict) else {}
         else:
             pairs = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=100)
-        json.dumps(pairs, ensure_ascii=False).encode()  # JSON can hold what no text can
-    except (ValueError, RecursionError) as error:
+    except (ValueError, InvalidDocument) as error:
         raise Refusal(400, "UNSUPPORTED", "the body is not a form") from error
     if any(len(values) != 1 or not isinstance(values[0], str) for values in pairs.values()):
         raise Refusal(400, "UNSUPPORTED", "a field of the form comes twice, or is not a text")

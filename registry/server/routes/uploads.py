@@ -11,7 +11,7 @@ from registry.server import crashes
 from registry.server.access.gate import Permit
 from registry.server.access.principals import Action
 from registry.server.bodies import batches, declared_length
-from registry.server.metadata.blobs import blob_key, link_blob, mount_blob
+from registry.server.metadata.blobs import blob_key, find_readable, link_blob, mount_blob
 from registry.server.metadata.quotas import quota_refusal, room
 from registry.server.metadata.uploads import KnownUpload, add_upload, find_upload, remove_uploads, store_upload
 from registry.server.parameters import algorithm_of, parse_digest, repository_of, upload_of
@@ -108,8 +108,9 @@ class Uploads:
             raise
 
     async def _mount(self, permit: Permit, repository: str, digest: Digest, source: str | None) -> bool:
-        key = await self._services.read(lambda connection: blob_key(connection, digest))
-        if key is None or not await self._services.storage.exists(digest, key):
+        # Whoever may not pull it learns nothing, not even by how long this takes.
+        found = await self._services.read(lambda connection: find_readable(connection, permit, digest, source))
+        if found is None or not await self._services.storage.exists(digest, found.key):
             return False
         due = self._services.due()
 

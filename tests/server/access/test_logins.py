@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from registry.errors import InvalidConfiguration
+from registry.server.access import passwords
 from registry.server.access.accounts import disable_user, list_users, set_password
 from registry.server.access.api_tokens import issue_token, list_tokens, revoke_token
 from registry.server.access.htpasswd import parse_htpasswd
@@ -32,6 +33,22 @@ def test_ping_always_challenges(site: Any, tools: Any) -> None:
     realm = f'Bearer realm="http://{here.address}/auth/token",service="wasmbuild"'
     assert answer.headers["WWW-Authenticate"] == realm
     assert status(here, user="root") == 200
+
+
+@pytest.mark.parametrize("cost", [4, 5])
+def test_nobodys_password_costs_as_much_as_that_of_a_user(
+    tmp_path: Path, site: Any, helpers: Any, monkeypatch: pytest.MonkeyPatch, cost: int
+) -> None:
+    """How long the answer takes must not tell who is in the file."""
+    seen: list[str] = []
+    monkeypatch.setattr(passwords, "_verify", lambda _, stored: seen.append(stored))
+    users = tmp_path / "costly"
+    users.write_text(helpers.htpasswd_line("root") + f"ada:{HASH.replace('04', f'{cost:02}', 1)}\n")
+    here = site(htpasswd=users)
+    for name in ("ada", "nobody", "no such name"):
+        assert status(here, headers=basic(f"{name}:wrong")) == 401
+    assert [stored[:7] for stored in seen] == [f"$2b${cost:02}$"] * 3
+    assert [len(stored) for stored in seen] == [60] * 3
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,12 @@ import jwt
 import pytest
 import requests
 
+from registry.digest import Digest
 from registry.server.access.accounts import add_user
 from registry.server.access.api_tokens import issue_token
 from registry.server.access.rules import parse_grant
 from registry.server.config.access import IssuerConfig, PublisherConfig
+from registry.server.storage.folder import FolderStorage
 
 PULL, PUSH, OVERWRITE, DELETE, ADMIN = "pull", "push", "overwrite", "delete", "admin"
 ALL = frozenset({PULL, PUSH, OVERWRITE, DELETE, ADMIN})
@@ -306,3 +308,22 @@ def test_tokens_say_no_more_than_was_asked_and_is_allowed(closed_site: Any) -> N
         given = {entry["name"]: set(entry["actions"]) for entry in access}
         for name, may in places.items():
             assert given.get(name, set()) == set(may) & {PULL, PUSH, DELETE}, (principal, name)
+
+
+def test_what_may_not_be_pulled_is_not_looked_for(closed_site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long the answer to a mount takes must not tell whether somebody else has a blob."""
+    looked: list[Digest] = []
+    real = FolderStorage.exists
+
+    async def exists(storage: FolderStorage, digest: Digest, key: str) -> bool:
+        looked.append(digest)
+        return await real(storage, digest, key)
+
+    dev, secret = closed_site.client("dev"), closed_site.root.push_blob(b"closed to dev", "closed/app")
+    shared = closed_site.root.push_blob(b"open to dev", "team/app")
+    monkeypatch.setattr(FolderStorage, "exists", exists)
+    for query in ("&from=closed/app", ""):
+        assert dev.call("POST", f"/v2/dev/app/blobs/uploads/?mount={secret}{query}").status_code == 202
+    assert looked == []
+    assert dev.call("POST", f"/v2/dev/app/blobs/uploads/?mount={shared}&from=team/app").status_code == 201
+    assert looked == [Digest.parse(shared)]

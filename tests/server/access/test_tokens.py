@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from registry.server.access import tokens
 from registry.server.access.accounts import set_password
 from registry.server.access.passwords import hash_password
 from registry.server.access.rules import add_rule, parse_rule, remove_rule
@@ -128,6 +129,7 @@ def test_forms_that_are_refused(shared: Any, fields: dict[str, str], status: int
         ("application/json", b"[" * 10_000, 400),
         ("application/json", b'{"grant_type": 1}', 400),
         ("application/json", b'{"grant_type": "password", "username": "ada", "password": "\\ud800"}', 400),
+        ("application/json", b'{"grant_type": "client_credentials", "grant_type": "password"}', 400),
         ("application/json", b"[]", 400),
         ("application/x-www-form-urlencoded", b"a" * 70_000, 413),
     ],
@@ -332,3 +334,14 @@ def test_keys_are_rotated_while_the_server_runs(site: Any) -> None:
     assert jwt.get_unverified_header(here.token(user="root")["token"])["kid"] == key_of(here)[0]
     here.change(lambda connection: rotate_key(connection, keep=-1.0))
     assert len(here.change(list_keys)) == 1
+
+
+def test_a_key_that_was_removed_is_good_for_nothing(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever had it may have come before, with a token that never ends."""
+    here = site()
+    old = here.token(user="root")["token"]
+    assert works(here, old)
+    monkeypatch.setattr(tokens, "_KEYS_SECONDS", -1.0)
+    assert works(here, old)
+    here.change(lambda connection: rotate_key(connection, keep=-1.0))
+    assert not works(here, old)

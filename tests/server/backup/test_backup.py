@@ -21,7 +21,7 @@ from registry.errors import InvalidDocument, StorageFailed
 from registry.server.access.accounts import add_user
 from registry.server.access.rules import add_rule, list_rules, parse_rule
 from registry.server.access.signing_keys import ensure_key, list_keys
-from registry.server.backup import making
+from registry.server.backup import making, restoring
 from registry.server.collection.collector import Collector
 from registry.server.config import CollectionConfig, ServerConfig, StorageConfig
 from registry.server.metadata.holds import held
@@ -306,6 +306,25 @@ def test_a_restore_while_it_is_served(made: Any, backups: Any, tools: Any, tmp_p
         backups.restore(new, folder)
         time.sleep(0.2)
         content.check(tools.Api(address, session), tools)
+
+
+def test_a_push_while_a_backup_is_restored_loses_nothing(
+    made: Any, backups: Any, tools: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registry was empty when the restore began; what is pushed then has bytes of the backup."""
+    folder, _ = made
+    new, pushed, copy = ServerConfig(tmp_path / "new"), backups.Content(), restoring._copy_blobs
+    with running_server(new.data) as address, requests.Session() as session:
+        api = tools.Api(address, session)
+
+        async def late(*arguments: Any) -> list[str]:
+            await asyncio.to_thread(pushed.push, api, tools, "early/bird", "v1", b"first")
+            return await copy(*arguments)
+
+        monkeypatch.setattr(restoring, "_copy_blobs", late)
+        with pytest.raises(StorageFailed, match="empty registry only"):
+            backups.restore(new, folder)
+        pushed.check(api, tools)
 
 
 # -- damage ---------------------------------------------------------------------------------------------

@@ -130,6 +130,7 @@ def test_webhooks_hear_what_they_asked_for(data: Path, tools: Any, listener: Any
     with running_server(data, with_hooks(data, *hooks)) as address, requests.Session() as session:
         api = tools.Api(address, session)
         digest = api.push_image("v1")
+        api.push_image("v1", "team/one/below")
         api.push_image("v1", "team/one")
         assert api.call("DELETE", f"/v2/demo/hello/manifests/{digest}").status_code == 202
         listener.wait(5)

@@ -35,6 +35,18 @@ def test_the_folder_is_what_the_spec_says(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
+@pytest.mark.parametrize("gathering", [False, True])
+def test_all_folders_are_on_the_disk_before_anything_is_listed(tmp_path, monkeypatch, gathering):
+    synced, sync = [], os.fsync
+    store = LayoutStore.create(tmp_path)
+    monkeypatch.setattr(os, "fsync", lambda handle: (synced.append(os.fstat(handle).st_ino), sync(handle)))
+    with store.gathering() if gathering else contextlib.nullcontext():
+        store.tag(push_manifest(store, blob(b"layer")), "v1")
+    places = [(tmp_path / "blobs").stat().st_ino, (tmp_path / "blobs" / "sha256").stat().st_ino]
+    listed = synced.index((tmp_path / "index.json").stat().st_ino)
+    assert set(places) <= set(synced[:listed])
+
+
 def test_a_tag_that_moves_leaves_no_entry_behind(tmp_path):
     store = LayoutStore.create(tmp_path)
     for number in range(5):
