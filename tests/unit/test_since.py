@@ -55,6 +55,18 @@ def test_what_differs_from_a_revision(repository: Path) -> None:
     assert changed(repository, "HEAD~1") == expected
 
 
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_what_git_was_told_not_to_look_at_may_have_changed(repository: Path, flag: str) -> None:
+    git(repository, "update-index", flag, "app/" + ODD)
+    assert changed(repository) == {"app/" + ODD}
+
+
+def test_what_a_sparse_checkout_leaves_out_has_not_changed(repository: Path) -> None:
+    git(repository, "update-index", "--skip-worktree", "kept.c")
+    (repository / "kept.c").unlink()
+    assert changed(repository) == set()
+
+
 def test_a_folder_inside_a_repository_sees_all_of_it(repository: Path) -> None:
     (repository / "kept.c").write_text("int y;\n")
     found = changed_files(repository / "app", "main", os.environ)

@@ -1,12 +1,15 @@
 """``wasmbuild release``."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from registry.client.registries import Registries
+from registry.errors import StorageFailed
 from registry.words import pasted
 from wasmbuild.cli.attaching import attaching, check_attaching
 from wasmbuild.cli.building import building, setting
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from wasmbuild.workflows.companions import Wanted
     from wasmbuild.workflows.options import BuildOptions
     from wasmbuild.workflows.release.staging import Signing
+
+_SHOWN = 10
 
 
 @registry_verb("release", "wasmbuild release --key wasmbuild.key --dry-run")
@@ -107,16 +112,21 @@ def command(  # noqa: PLR0913 - one for each option
     found = release(folder, wishes, options, surroundings)
     from wasmbuild.ui.ci.publishing import publish_results
 
-    _keep(found)
-    publish_results(found, console.ci, os.environ)
+    with _all_done():
+        _keep(found)
+        publish_results(found, console.ci, os.environ)
     _tell(console, found, nothing_to_do, "\n".join(each.reference for each in found.targets))
 
 
 def _tell(console: Console, found: "Release", nothing_to_do: str, text: str) -> None:
     if found.nothing_to_do and nothing_to_do == "fail":
+        if not found.targets:
+            raise NothingToDo("no target that is released has changed", hint="leave out --since to release it anyway")
+        names = [f"{each.label} {each.version}" for each in found.targets]
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         raise NothingToDo(
             "everything is released already",
-            cause=", ".join(f"{each.label} {each.version}" for each in found.targets),
+            cause=f"{', '.join(names[:_SHOWN])}{more}",
             hint="raise version in wasmbuild.toml",
         )
     console.result("release", text, found.to_json())
@@ -156,6 +166,16 @@ def _verified_with(key: str | None) -> str | None:
         return None
     public = Path(key).with_suffix(".pub")
     return f"--key {pasted(str(public) if public.is_file() else 'wasmbuild.pub')}"
+
+
+@contextmanager
+def _all_done() -> Iterator[None]:
+    """A block in which only what is said of a release is missing, and nobody shall think that it failed."""
+    try:
+        yield
+    except StorageFailed as failure:
+        failure.what = f"all is done, but {failure.what}"
+        raise
 
 
 def _keep(found: "Release") -> None:

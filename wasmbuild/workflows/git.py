@@ -16,7 +16,17 @@ from wasmbuild.build.runner import run
 from wasmbuild.errors import Failure, ToolFailed, UsageFailed
 from wasmbuild.events import Event, ToolOutput
 
-__all__ = ["QUIET", "SAFE", "Checkout", "check_out", "checkout_of", "inherited", "public_url", "tags_at"]
+__all__ = [
+    "QUIET",
+    "SAFE",
+    "Checkout",
+    "check_out",
+    "checkout_of",
+    "commit_of_tag",
+    "inherited",
+    "public_url",
+    "tags_at",
+]
 
 _SECONDS = 300
 _LIMITS = Limits(output=256 * 1024)
@@ -68,12 +78,18 @@ def checkout_of(folder: Path, environment: Mapping[str, str]) -> Checkout | None
     return Checkout(commit, path, ref if _REF.fullmatch(ref) else None, public_url(remote))
 
 
-def tags_at(folder: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The tags that name the commit that a folder has; none where git cannot say."""
+def tags_at(folder: Path, environment: Mapping[str, str]) -> tuple[str, ...] | None:
+    """The tags that name the commit that a folder has; None where git cannot say."""
     try:
         return tuple(_ask(folder, ("tag", "--points-at", "HEAD"), environment))
     except Failure:
-        return ()
+        return None
+
+
+def commit_of_tag(folder: Path, tag: str, environment: Mapping[str, str]) -> str | None:
+    """The commit that a tag names; None where there is no such tag, or it names none."""
+    found = _maybe(folder, ("rev-parse", "--verify", "--quiet", f"refs/tags/{tag}^{{commit}}"), environment)
+    return found if _COMMIT.fullmatch(found) else None
 
 
 def public_url(remote: str) -> str | None:
@@ -155,6 +171,8 @@ def _ask(folder: Path, arguments: Sequence[str], environment: Mapping[str, str])
         raise UsageFailed("git cannot be asked", cause=error.cause or error.what) from error
     if completed.exit_code != 0:
         raise UsageFailed("git cannot say what was asked", cause="\n".join(completed.tail[-5:]) or None)
+    if sum(len(line.encode()) + 1 for line in lines) > _LIMITS.output:  # then its middle is not there
+        raise UsageFailed("git cannot say what was asked", cause=f"it says more than {_LIMITS.output} bytes")
     return lines
 
 

@@ -27,9 +27,13 @@ _SECONDS = 120
 _MAX_BYTES = 256 * 1024 * 1024
 _CHANGED = re.compile(r"[ABCDMTUX]\t(.+)")
 _UNKNOWN = re.compile(r"\? (.+)")
+_UNWATCHED = re.compile(r"[a-zS] (.+)")
+"""A file that git was told to take for unchanged (``update-index --assume-unchanged``, ``--skip-worktree``)."""
+
 _REVISION = re.compile(r"[0-9a-f]{40,64}")
 _DIFF = ("diff", "--name-status", "--no-renames", "--no-ext-diff", "--ignore-submodules=dirty", "--submodule=short")
 _IGNORED = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-t")
+_TRACKED = ("ls-files", "-v")
 _FILTERS = ("config", "--includes", "--name-only", "--get-regexp", r"^filter\..*\.(clean|process|required)$")
 _SUBMODULES = ("config", "--file", ".gitmodules", "--get-regexp", r"^submodule\..*\.path$")
 _WORKTREE = ("config", "--local", "--type=bool", "--get", "extensions.worktreeConfig")
@@ -41,7 +45,8 @@ _DEEPEST = 8
 def changed_files(root: Path, revision: str, environment: Mapping[str, str]) -> frozenset[Path]:
     """The files that differ from a revision: changed, added, removed or not known to git; absolute paths.
 
-    Of a submodule, and of another repository inside this one, git names the folder alone.
+    Those that git was told not to look at may differ, and are among them. Of a submodule, and of another repository
+    inside this one, git names the folder alone.
     Raises UsageFailed when ``root`` is in no repository, there is no such revision, or there is no git.
     """
     return _changed(root, revision, environment, _DEEPEST)
@@ -67,7 +72,9 @@ def _changed(root: Path, revision: str, environment: Mapping[str, str], deeper: 
     )
     differing = _lines(top, (*_DIFF, commit, "--"), {**environment, **_without_filters(top, environment)})
     unknown = _lines(top, ("ls-files", "--others", "--exclude-standard", "-t"), environment)
+    unwatched = _paths(_lines(top, _TRACKED, environment, only=_UNWATCHED), _UNWATCHED)
     found = {*_paths(differing, _CHANGED), *_paths(unknown, _UNKNOWN)}
+    found |= {path for path in unwatched if os.path.lexists(top / path)}
     inside = {path for path in _submodules(top, environment) if _is_changed(top / path, environment, deeper)}
     return frozenset(top / path for path in found | inside)
 
@@ -176,13 +183,17 @@ def _found(root: Path, arguments: Sequence[str], environment: Mapping[str, str])
 
 
 def _lines(
-    root: Path, arguments: Sequence[str], environment: Mapping[str, str], expected: Sequence[int] = (0,)
+    root: Path,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    expected: Sequence[int] = (0,),
+    only: re.Pattern[str] | None = None,
 ) -> list[str]:
-    """What git says; raises UsageFailed in its own words."""
+    """What git says, of that perhaps ``only`` some lines; raises UsageFailed in its own words."""
     lines: list[str] = []
 
     def keep(event: Event) -> None:
-        if isinstance(event, ToolOutput):
+        if isinstance(event, ToolOutput) and (only is None or only.fullmatch(event.line)):
             if len(lines) >= MAX_CHANGED:
                 raise UsageFailed(f"git names more than {MAX_CHANGED} files", hint="build without --since")
             lines.append(event.line)

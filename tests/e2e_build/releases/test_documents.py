@@ -59,9 +59,14 @@ def test_each_outcome_is_a_document_without_secrets(place, tmp_path, capfd, monk
     assert released("--dry-run") == (0, "planned")
     assert released("--snapshot") == (0, "snapshot")
     assert released("--no-check-reproducibility") == (0, "released")
+    results = tmp_path / "hello" / "dist" / "release.json"
+    results.rename(results.with_name("before.json"))
+    results.mkdir()
+    assert release()[1]["error"]["what"].startswith("all is done, but ")
+    results.rmdir()
     assert released() == (0, "unchanged")
     assert release("--nothing-to-do=fail")[0] == 3
-    kept = (tmp_path / "hello" / "dist" / "release.json").read_text()
+    kept = results.read_text()
     jsonschema.validate(json.loads(kept), SCHEMA)
     failures = [release("--snapshot", "--keyless"), release(to=place.replace("team", "other"))]
     write(tmp_path / "hello", wat=OTHER)

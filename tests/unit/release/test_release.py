@@ -9,10 +9,11 @@ import pytest
 from registry.client.registries import Registries
 from registry.client.repository import Repository
 from registry.client.settings import Settings
+from registry.errors import StorageFailed
 from registry.reference import Reference
 from tests.client.flaky import flaky
 from tests.unit.release.making import SCHEMA, aim, commit, git, meaning, run, tags, write
-from wasmbuild.caches import Caches
+from wasmbuild.caches import CACHE_VARIABLE, Caches
 from wasmbuild.errors import ChangeDenied, Failure, NotReleasable, ReleaseRunning, VersionTaken
 from wasmbuild.events import Note, Step, ignore
 from wasmbuild.trust.keys import PrivateKey
@@ -153,6 +154,12 @@ def test_two_releases_of_a_workspace_do_not_mix(project, place):
     with alone(project, Caches.of_user()), pytest.raises(ReleaseRunning):
         run(project, place)
     run(project, place)
+    with (
+        pytest.raises(StorageFailed, match="cannot be kept apart") as caught,
+        alone(project, Caches(project / ".gitignore")),
+    ):
+        pass
+    assert CACHE_VARIABLE in caught.value.hint
 
 
 def test_targets_of_one_registry_are_tagged_in_one_transaction(pair, place):

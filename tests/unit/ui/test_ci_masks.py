@@ -33,6 +33,7 @@ def test_a_secret_is_known_by_its_name(name):
     [
         ({"HTTPS_PROXY": "http://me:opensesame@proxy:8080"}, "opensesame", "***"),
         ({"DOCKER_AUTH_CONFIG": '{"auths": {"x": {"auth": "bWU6b3BlbnNlc2FtZQ=="}}}'}, "bWU6b3BlbnNlc2FtZQ==", "***"),
+        ({"DOCKER_AUTH_CONFIG": '{"auths": {"x": {"auth": "bWU6b3BlbnNlc2FtZQ=="}}}'}, "opensesame", "***"),
         ({"KEY": "-----BEGIN EC PRIVATE KEY-----\nMIGHAgEA\n"}, "-----BEGIN EC: MIGHAgEA", "-----BEGIN EC: ***"),
         ({"CI_JOB_TOKEN": "short"}, "short", "short"),
         ({"COSIGN_PASSWORD_FILE": "/run/secret"}, "/run/secret", "/run/secret"),

@@ -177,6 +177,8 @@ def test_a_summary_of_little_says_so():
     assert said.startswith("## Planned release: 1.0.0\n")
     assert "It is not signed." in said
     assert "no earlier version" in said
+    assert "It is not signed" not in summary(Release((replace(bare, standing="unchanged", made="published"),)))
+    assert summary(Release((), "0123abcd")) == "## Nothing to release\n\nCommit <code>0123abcd</code>.\n"
 
 
 class Reader(HTMLParser):

@@ -5,6 +5,7 @@ registry's answer, a tag. ``::add-mask::`` is not printed for a token that we fe
 it, and whoever reads the stream before the runner, such as ``tee``, would have it, too.
 """
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -42,7 +43,7 @@ class Masks:
             named = _SECRET.search(name.upper()) and not _PLACE.search(name.upper())
             if named or _PEM in value:
                 found.update(line.strip() for line in value.splitlines())
-            found.update((*_LOGIN.findall(value), *_DOCUMENT.findall(value)))
+            found.update((*_LOGIN.findall(value), *(each for text in _DOCUMENT.findall(value) for each in _both(text))))
         kept = {each for each in found if len(each) >= _SHORTEST and not each.startswith("-----")}
         quoted = {json.dumps(each)[1:-1] for each in kept}
         return cls(tuple(sorted(kept | quoted, key=lambda each: (-len(each), each))))
@@ -64,3 +65,11 @@ class Masks:
                 return replace(event, name=self.hide(event.name))
             case Note():
                 return replace(event, text=self.hide(event.text))
+
+
+def _both(text: str) -> tuple[str, ...]:
+    """A secret of a document, and the password in it where it is Docker's ``auth``: base64 of ``USER:PASSWORD``."""
+    try:
+        return text, base64.b64decode(text, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return (text,)

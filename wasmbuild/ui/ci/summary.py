@@ -44,7 +44,8 @@ def write_summary(markdown: str, path: Path) -> None:
 
 def _blocks(release: Release) -> Iterator[str]:
     yield f"## {_title(release)}"
-    yield table(_HEADS, [_row(each) for each in release.targets])
+    if release.targets:
+        yield table(_HEADS, [_row(each) for each in release.targets])
     if release.commit:
         yield f"Commit {code(release.commit)}{f', {code(release.ref)}' if release.ref else ''}."
     if release.atomic is not None:
@@ -55,6 +56,8 @@ def _blocks(release: Release) -> Iterator[str]:
 
 
 def _title(release: Release) -> str:
+    if not release.targets:
+        return "Nothing to release"
     standings = {each.standing for each in release.targets}
     standing = next((each for each in ("planned", "snapshot", "released") if each in standings), "unchanged")
     return f"{_TITLES[standing]}: {', '.join(sorted({text(each.version) for each in release.targets}))}"
@@ -89,7 +92,7 @@ def _facts(target: ReleasedTarget) -> Iterator[str]:
     for each in target.attached:
         yield f"{text(each.kind)}: {code(each.digest)} ({code(each.media_type)})"
     if not target.verify:
-        yield "It is not signed."
+        yield "It is not signed." if target.made != "published" else "Whether it is signed was not looked at."
 
 
 def _capabilities(target: ReleasedTarget) -> str:

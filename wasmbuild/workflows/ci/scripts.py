@@ -7,7 +7,7 @@ from functools import lru_cache
 from wasmbuild.workflows.ci.findings import Sheet
 from wasmbuild.workflows.ci.yamltree import Node
 
-__all__ = ["check_pipes", "commands", "needs", "publishes"]
+__all__ = ["PUBLISHING_VERBS", "check_pipes", "commands", "needs", "publishes"]
 
 _FETCHED = r"\b(?:curl|wget)\b(?:[^\n|;&]|&(?!&)|\|(?!\|)){0,300}?(?<!\|)\|[ \t]*(?:sudo[ \t]+(?:-\S+[ \t]+)*)?"
 _PIPED = re.compile(
@@ -17,10 +17,14 @@ _PIPED = re.compile(
     r"|\b(?:(?:ba|z|da|k)?sh[ \t]+-c|eval|source|\.)[ \t]+[\"']?(?:\$\(|<\(|`)[ \t]*(?:curl|wget)\b"
     r"|\b(?i:iwr|irm|Invoke-WebRequest|Invoke-RestMethod)\b[^\n|;]{0,300}\|[ \t]*(?i:iex|Invoke-Expression)\b"
 )
+PUBLISHING_VERBS = ("release", "push", "sign", "attest", "attach", "tag", "copy", "load")
+"""Of wasmbuild: those that bring something to a registry."""
+
 _PUBLISHING = re.compile(
-    r"\bwasmbuild[\"']?[ \t]+(?:release|push|sign|attest|attach|tag)(?=\s|$)"
+    rf"\bwasmbuild[\"']?[ \t]+(?:{'|'.join(PUBLISHING_VERBS)})(?=\s|$)"
     r"|\b(?:docker|podman|buildah|oras|crane|helm)\b[^\n]{0,300}\bpush\b|\bcosign[ \t]+(?:sign|attest)\b"
-    r"|\bskopeo[ \t]+copy\b|\btwine[ \t]+upload\b|\b(?:npm|pnpm|yarn|cargo|uv|poetry|hatch|wkg)[ \t]+publish\b"
+    r"|\bskopeo[ \t]+(?:copy|sync)\b|\b(?:crane|oras)[ \t]+(?:append|attach|copy|cp|tag)\b"
+    r"|\btwine[ \t]+upload\b|\b(?:npm|pnpm|yarn|cargo|uv|poetry|hatch|wkg)[ \t]+publish\b"
     r"|\bgh[ \t]+release[ \t]+(?:create|upload)\b"
 )
 _REHEARSAL = re.compile(r"--(?:dry-run|snapshot|help)\b|\blocalhost\b|\b127\.0\.0\.1\b")

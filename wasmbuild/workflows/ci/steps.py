@@ -4,7 +4,7 @@ import re
 
 from wasmbuild.workflows.ci.expressions import check_script
 from wasmbuild.workflows.ci.findings import Sheet
-from wasmbuild.workflows.ci.scripts import check_pipes, publishes
+from wasmbuild.workflows.ci.scripts import PUBLISHING_VERBS, check_pipes, publishes
 from wasmbuild.workflows.ci.yamltree import Node
 
 __all__ = [
@@ -22,7 +22,6 @@ PLAIN_ACTIONS = ("checkout", "setup-", "cache", "upload-artifact", "download-art
 
 _COMMIT = re.compile(r"[^@\s]+@[0-9a-f]{40}")
 _DIGEST = re.compile(r"\S+@sha256:[0-9a-f]{64}")
-_PUBLISHING_VERBS = frozenset(("release", "push", "sign", "attest"))
 _PUBLISHERS = (
     "pypa/gh-action-pypi-publish",
     "softprops/action-gh-release",
@@ -111,7 +110,7 @@ def _rehearses(step: Node) -> bool:
         told.get("arguments", "").split()
     ):
         return True
-    return told.get("command", "release") not in _PUBLISHING_VERBS
+    return told.get("command", "release") not in PUBLISHING_VERBS
 
 
 def _check_use(sheet: Sheet, step: Node, name: str, static_matrix: bool) -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from registry.digest import Digest
-from registry.errors import Failure, InvalidDocument
+from registry.errors import Failure, InvalidDocument, StorageFailed
 from registry.files import read_regular, storage_errors, write_atomically
 from registry.strictjson import load_json
-from wasmbuild.caches import Caches
+from wasmbuild.caches import CACHE_VARIABLE, Caches
 from wasmbuild.errors import ReleaseRunning
 from wasmbuild.events import Note, Sink
 from wasmbuild.workflows.compile import OUTPUT_FOLDER
@@ -102,7 +102,7 @@ def alone(workspace: Path, caches: Caches) -> Iterator[None]:
     """A block during which no other release of this workspace goes on here. Raises ReleaseRunning, StorageFailed."""
     from filelock import FileLock, Timeout  # noqa: PLC0415  (nothing else here waits for others)
 
-    with storage_errors("the release cannot be locked"):
+    with _lockable(caches):
         folder = caches.folder("releases")
         lock = FileLock(folder / f"{sha256(bytes(workspace.resolve())).hexdigest()[:32]}.lock", timeout=0)
         try:
@@ -117,3 +117,15 @@ def alone(workspace: Path, caches: Caches) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def _lockable(caches: Caches) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailed(
+            f"two releases at once cannot be kept apart: nothing can be written to {caches.root}",
+            cause=error.strerror or str(error),
+            hint=f"set {CACHE_VARIABLE} to a folder that can be written",
+        ) from error

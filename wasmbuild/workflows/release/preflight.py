@@ -24,7 +24,7 @@ from wasmbuild.workflows.planning import find_workspace
 from wasmbuild.workflows.push import Destination
 from wasmbuild.workflows.release.journal import Entry, Journal
 from wasmbuild.workflows.release.scope import Item, scope
-from wasmbuild.workflows.release.sources import Sources, check_sources, find_sources
+from wasmbuild.workflows.release.sources import Sources, check_new, check_sources, find_sources
 from wasmbuild.workflows.release.standing import Expected, Known, check_taken, find_known, meanings
 from wasmbuild.workflows.release.tagnames import tags_for, version_in
 
@@ -104,6 +104,7 @@ def preflight(folder: Path, looking: Looking, options: BuildOptions, setting: Se
     with step(setting.sink, "check", _hosts(items)):
         tasks = [partial(_look, each, reports[each.label], sources, entries, looking, setting) for each in items]
         ready = tuple(together(tasks, _AT_ONCE))
+        check_new(sources, [each.item for each in ready if each.version_now is None], setting.environment)
     return Preflight(workspace.root, sources, ready)
 
 

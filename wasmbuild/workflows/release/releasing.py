@@ -26,6 +26,7 @@ from wasmbuild.workflows.planning import find_workspace
 from wasmbuild.workflows.release.journal import Entry, Journal, alone
 from wasmbuild.workflows.release.making import Made, make
 from wasmbuild.workflows.release.preflight import Looking, Preflight, Ready, preflight
+from wasmbuild.workflows.release.sources import check_still
 from wasmbuild.workflows.release.staging import Signing, Staged, keep_snapshot, stage_known, stage_made
 from wasmbuild.workflows.release.standing import check_taken
 from wasmbuild.workflows.release.tagging import missing_tags, rehearse_tags, set_tags
@@ -96,8 +97,10 @@ def release(folder: Path, wishes: Wishes, options: BuildOptions, setting: Settin
 
 
 def _made(folder: Path, flight: Preflight, wishes: Wishes, options: BuildOptions, setting: Setting) -> _Work:
-    """Build what has to be, and hold it against what is there. Raises VersionTaken, ChangeDenied."""
+    """Build what has to be, and hold it against what is there. Raises NotReleasable, VersionTaken, ChangeDenied."""
     made = make(folder, flight.ready, options, setting, twice=wishes.twice)
+    if made and not wishes.snapshot:
+        check_still(flight.sources, [each.report for each in flight.ready], setting.environment)
     packed = {label: each.built.packed() for label, each in made.items()}
     for each in flight.ready:
         if each.item.label in packed:

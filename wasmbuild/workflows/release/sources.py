@@ -1,7 +1,7 @@
 """Whether the sources are those of a commit, and whether git calls that what wasmbuild.toml calls the version."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,24 +10,27 @@ from wasmbuild.errors import NotReleasable, UsageFailed
 from wasmbuild.events import Note, Sink
 from wasmbuild.lock import LOCK_FILE
 from wasmbuild.project import PROJECT_FILE
-from wasmbuild.workflows.git import Checkout, checkout_of, inherited, tags_at
+from wasmbuild.workflows.git import Checkout, checkout_of, commit_of_tag, inherited, tags_at
 from wasmbuild.workflows.plan_report import Report
 from wasmbuild.workflows.release.scope import Item
 from wasmbuild.workflows.release.tagnames import named, version_in
 from wasmbuild.workflows.since import changed_files, ignored_inputs, touches
 
-__all__ = ["Sources", "check_sources", "find_sources"]
+__all__ = ["Sources", "check_new", "check_sources", "check_still", "find_sources"]
 
 _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The commit that a workspace has, if it is in a repository, and the tags of git that name this commit."""
+    """The commit that a workspace has, if it is in a repository, and the tags of git that name this commit.
+
+    ``tags`` is None where git cannot say.
+    """
 
     root: Path
     checkout: Checkout | None
-    tags: tuple[str, ...]
+    tags: tuple[str, ...] | None
 
     @property
     def commit(self) -> str | None:
@@ -37,7 +40,7 @@ class Sources:
     @property
     def ref(self) -> str | None:
         """The tag, if there is one alone, or the branch."""
-        if len(self.tags) == 1:
+        if self.tags is not None and len(self.tags) == 1:
             return f"refs/tags/{self.tags[0]}"
         return self.checkout.ref if self.checkout else None
 
@@ -61,14 +64,54 @@ def check_sources(
             raise NotReleasable("git does not say of which commit the sources are", hint="git rev-parse HEAD")
         sink(Note("warning", "this is no repository of git: nobody will be able to tell from which sources it is"))
         return
+    if sources.tags is None:
+        raise NotReleasable("git does not say which tags this commit has", hint="git tag --points-at HEAD says why")
     for each in items:
-        _check_tag(each, sources)
+        _check_tag(each, sources.tags)
     _check_clean(sources, reports, environment)
 
 
-def _check_tag(item: Item, sources: Sources) -> None:
+def check_new(sources: Sources, items: Iterable[Item], environment: Mapping[str, str]) -> None:
+    """Insist that versions which are new are not what git calls another commit. Raises NotReleasable."""
+    if sources.checkout is None:
+        return
+    known: dict[str, str | None] = {}
+    for item in items:
+        pattern = item.project.release.git_tag
+        for tag in {named(pattern, item.version), pattern.replace("{version}", str(item.version))}:
+            if tag not in known:
+                known[tag] = commit_of_tag(sources.root, tag, environment)
+            commit = known[tag]
+            if commit not in (None, sources.commit):
+                raise _elsewhere(item, tag, str(commit))
+
+
+def check_still(sources: Sources, reports: Sequence[Report], environment: Mapping[str, str]) -> None:
+    """Insist that they are still those of that commit, now that something is made of them. Raises NotReleasable."""
+    if sources.checkout is None:
+        return
+    now = checkout_of(sources.root, environment)
+    if now is None or now.commit != sources.commit:
+        raise NotReleasable(
+            "another commit was checked out while this was built",
+            cause=f"it began with {str(sources.commit)[:12]}{f', and now it is {now.commit[:12]}' if now else ''}",
+            hint="wasmbuild release, once more; a checkout of its own is left alone: git worktree add",
+        )
+    _check_clean(sources, reports, environment)
+
+
+def _elsewhere(item: Item, tag: str, commit: str) -> NotReleasable:
+    pattern = printable(item.project.release.git_tag, 100)
+    return NotReleasable(
+        f"git calls another commit {printable(tag, 100)}",
+        cause=f'{item.label}: that is {commit[:12]}, and [release] git_tag is "{pattern}"',
+        hint=f"raise version in [project], or release that commit: git checkout {pasted(tag)}",
+    )
+
+
+def _check_tag(item: Item, tags: Sequence[str]) -> None:
     pattern = item.project.release.git_tag
-    found = {tag: version for tag in sources.tags if (version := version_in(pattern, tag)) is not None}
+    found = {tag: version for tag in tags if (version := version_in(pattern, tag)) is not None}
     # Precedence passes over what follows a "+", and so would ==.
     if found and str(item.version) not in map(str, found.values()):
         tag, right = next(iter(found)), pasted(named(pattern, item.version))
@@ -87,7 +130,7 @@ def _check_clean(sources: Sources, reports: Sequence[Report], environment: Mappi
         more = f" and {len(dirty) - _SHOWN} more" if len(dirty) > _SHOWN else ""
         raise NotReleasable(
             "the sources are not as they are committed",
-            cause=f"changed, or not known to git, or ignored by it: {', '.join(names)}{more}",
+            cause=f"changed, not known to git, hidden from it, or ignored by it: {', '.join(names)}{more}",
             hint=f"{_committing(dirty, top)}, or to try it: wasmbuild release --snapshot",
         )
 
