@@ -35,6 +35,15 @@ def test_every_command_has_help_with_an_example(pages):
         assert page.name in page.example.replace("\n", " "), f"{page.name}: {page.example}"
 
 
+def test_every_command_takes_help_by_both_names_whoever_calls_it_first(pages):
+    for words in pages:
+        command = _program
+        for word in words[1:]:
+            command = command.get_command(click.Context(command), word)
+        context = click.Context(command, **command.context_settings)
+        assert set(command.get_help_option_names(context)) == {"-h", "--help"}, words
+
+
 def understood(words):
     """Reads a command line as it is read before a command begins."""
     command, context, name = _program, None, "wasmbuild"

@@ -101,6 +101,16 @@ def test_a_password_is_asked_for_twice_and_not_shown(tmp_path):
         assert (tmp_path / "wasmbuild.key").stat().st_mode & 0o777 == 0o600
 
 
+def test_an_empty_password_may_be_a_slip(tmp_path):
+    with Terminal("keys", "generate", cwd=tmp_path) as terminal:
+        terminal.expect("Password of the key: ")
+        terminal.type("\n")
+        terminal.expect("Repeat for confirmation: ")
+        terminal.type("\n")
+        assert terminal.end() == 0
+        terminal.expect("wasmbuild.key has an empty password: whoever reads it can sign")
+
+
 def test_passwords_that_differ_are_asked_for_again(tmp_path):
     with Terminal("keys", "generate", cwd=tmp_path) as terminal:
         terminal.expect("Password of the key: ")

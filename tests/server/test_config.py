@@ -266,8 +266,9 @@ def test_what_is_effective_can_be_read_again(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_or_too_large(tmp_path: Path) -> None:
     with pytest.raises(InvalidConfiguration, match="cannot read the settings"):
         load_config(tmp_path / "missing.toml", {})
-    with pytest.raises(InvalidConfiguration, match="no folder for its data"):
+    with pytest.raises(InvalidConfiguration, match="no folder for its data") as caught:
         load_config(None, {})
+    assert "--data FOLDER" in (caught.value.hint or "")
     with pytest.raises(InvalidConfiguration, match="larger than"):
         load(tmp_path, "#" * (1024 * 1024 + 1))
 

@@ -95,6 +95,26 @@ def test_a_program_that_is_missing(folder: Path, tmp_path: Path) -> None:
     assert not found.buildable
 
 
+def test_a_compiler_that_lacks_what_the_project_needs(folder: Path, tmp_path: Path) -> None:
+    (folder / "main.rs").write_text("fn main() {}\n")
+    (folder / "wasmbuild.toml").write_text(PROJECT + 'language = "rust"\n')
+    root = tmp_path / "rust"
+    (root / "lib/rustlib/x86_64-unknown-linux-gnu/bin/rust-lld").mkdir(parents=True)
+    (root / "lib/rustlib/multirust-channel-manifest.toml").touch()
+    program = tmp_path / "rustc"
+    program.write_text(f"#!/bin/sh\n[ $1 = --print ] && echo {root} || echo rustc 1.95.0\n")
+    program.chmod(0o755)
+    found = look(folder, tmp_path)
+    there, _, lacks = find(found, "project", "hello (rust)")
+    assert (there.mark, "rust 1.95.0" in there.text) == ("ok", True)
+    assert (lacks.mark, lacks.hint) == ("problem", "rustup target add wasm32-wasip1")
+    assert not found.buildable
+    library = root / "lib/rustlib/wasm32-wasip1/lib"
+    library.mkdir(parents=True)
+    (library / "libstd-0.rlib").touch()
+    assert look(folder, tmp_path).buildable
+
+
 def test_a_compiler_that_is_missing_for_others_does_not_matter(folder: Path, tmp_path: Path) -> None:
     found = look(folder, tmp_path)
     assert find(found, "languages", "rust")[0].mark == "problem"

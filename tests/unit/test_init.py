@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from wasmbuild.build.tree import SourceTree
 from wasmbuild.cli.main import run
-from wasmbuild.errors import InvalidProject, NoProject, TargetExists, UsageFailed
+from wasmbuild.errors import NoProject, TargetExists, UsageFailed
 from wasmbuild.project import load, parse, valid_name, valid_version
 from wasmbuild.tables import parse_table
 from wasmbuild.workflows.init import Proposal, propose, render, write_project
@@ -73,7 +73,7 @@ def test_several_languages_need_a_word(tmp_path: Path, monkeypatch: pytest.Monke
         propose(Path())
     assert caught.value.hint == "wasmbuild init --language c"
     assert propose(tmp_path, "zig").language == "zig"
-    with pytest.raises(InvalidProject, match="'zog' is not one"):
+    with pytest.raises(UsageFailed, match="'zog' is not one"):
         propose(tmp_path, "zog")
     with pytest.raises(NoProject, match="no sources in go"):
         propose(tmp_path, "go")

@@ -7,6 +7,7 @@ import click
 
 from registry.client.registries import Registries
 from wasmbuild.cli.common import FILE, argument, option, registry_verb
+from wasmbuild.cli.lazy import HELP
 from wasmbuild.cli.raw import is_stream, show_text, spooled, stdout_is_terminal, write_out
 from wasmbuild.errors import UsageFailed
 from wasmbuild.ui.console import Console
@@ -18,7 +19,9 @@ _SHOWN = 1024 * 1024
 """Bytes of text that a terminal is given without being asked for."""
 
 
-@click.group("blob", epilog="Example: wasmbuild blob get ghcr.io/acme/hello@sha256:… -o hello.wasm")
+@click.group(
+    "blob", context_settings=HELP, epilog="Example: wasmbuild blob get ghcr.io/acme/hello@sha256:… -o hello.wasm"
+)
 def command() -> None:
     """Read and write blobs as they are."""
 

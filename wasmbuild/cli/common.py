@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import click
 
 from wasmbuild.cli.completing import places
+from wasmbuild.cli.lazy import HELP
 from wasmbuild.cli.parameters import FILE, FOLDER, OUTPUT, Shared, Verb, was_given
 from wasmbuild.errors import ExtraMissing, PasswordMissing, UsageFailed
 from wasmbuild.events import Note
@@ -73,9 +74,12 @@ def verb(
     """
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        decorated: click.Command = click.command(name, cls=Verb, epilog=f"Example: {example}", **settings)(
-            _with_console(function)
-        )
+        decorated: click.Command = click.command(
+            name,
+            cls=Verb,
+            epilog=f"Example: {example}",
+            **{**settings, "context_settings": {**HELP, **settings.get("context_settings", {})}},
+        )(_with_console(function))
         decorated.params.extend(_common_options(formats))
         return decorated
 
@@ -213,12 +217,17 @@ def server_missing(error: ImportError) -> ExtraMissing:
     )
 
 
+def password_variable() -> str | None:
+    """What the environment says of a private key's password, which may be empty; None when it says nothing."""
+    return os.environ.get(PASSWORD_VARIABLE, os.environ.get(_COSIGN_VARIABLE))
+
+
 def password(*, confirm: bool, of: str = "the key") -> bytes:
     """The password of a private key: from the environment, where it may be empty, else from the terminal.
 
     ``of`` is what it opens, for the question. Raises PasswordMissing when there is neither.
     """
-    given = os.environ.get(PASSWORD_VARIABLE, os.environ.get(_COSIGN_VARIABLE))
+    given = password_variable()
     if given is not None:
         return os.fsencode(given)
     if not sys.stdin.isatty():

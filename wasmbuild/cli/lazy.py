@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,14 +10,19 @@ import click
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["LazyGroup"]
+__all__ = ["HELP", "LazyGroup"]
+
+HELP: Mapping[str, Any] = MappingProxyType({"help_option_names": ("-h", "--help")})
+"""Said by each command for itself: click keeps the option for help from its first use, under whichever parent."""
 
 
 class LazyGroup(click.Group):
     """``verbs`` says what each module of ``package`` does, in the order of ``--help``."""
 
     def __init__(self, *arguments: Any, package: str, verbs: Mapping[str, str], **settings: Any) -> None:  # noqa: ANN401 - click's
-        super().__init__(*arguments, **settings)
+        super().__init__(
+            *arguments, **{**settings, "context_settings": {**HELP, **settings.get("context_settings", {})}}
+        )
         self._package = package
         self._verbs = verbs
 

@@ -93,7 +93,6 @@ def _tell_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
     package="wasmbuild.cli",
     verbs=VERBS,
     context_settings={
-        "help_option_names": ["-h", "--help"],
         "auto_envvar_prefix": "WASMBUILD",
         "max_content_width": _WIDEST_HELP,
     },

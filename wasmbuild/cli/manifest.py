@@ -6,12 +6,13 @@ import click
 
 from registry.client.registries import Registries
 from wasmbuild.cli.common import FILE, argument, option, registry_verb
+from wasmbuild.cli.lazy import HELP
 from wasmbuild.cli.raw import is_stream, read_bounded, show_text, stdout_is_terminal, write_out
 from wasmbuild.errors import UsageFailed
 from wasmbuild.ui.console import Console
 
 
-@click.group("manifest", epilog="Example: wasmbuild manifest get ghcr.io/acme/hello:1.0.0")
+@click.group("manifest", context_settings=HELP, epilog="Example: wasmbuild manifest get ghcr.io/acme/hello:1.0.0")
 def command() -> None:
     """Read and write manifests as they are."""
 

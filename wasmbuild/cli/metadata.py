@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wasmbuild.cli.common import OUTPUT, argument, option, verb
+from wasmbuild.cli.lazy import HELP
 from wasmbuild.events import Note
 from wasmbuild.ui.console import Console
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _SHOWN = 20
 
 
-@click.group("metadata", epilog="Example: wasmbuild metadata show dist/hello.wasm")
+@click.group("metadata", context_settings=HELP, epilog="Example: wasmbuild metadata show dist/hello.wasm")
 def command() -> None:
     """Show, add and remove what a WebAssembly file says about itself."""
 

@@ -3,6 +3,7 @@
 import click
 
 from registry.client.registries import Registries
+from registry.errors import RemoteNotFound
 from wasmbuild.cli.common import argument, option, registry_verb
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note
@@ -33,12 +34,17 @@ def command(console: Console, registries: Registries, repository: str, sort: str
     """
     from wasmbuild.workflows.cosigntags import is_companion
     from wasmbuild.workflows.places import Name, reading
+    from wasmbuild.workflows.remote import repositories_hint
 
     name = Name.parse(repository)
     if name.tag or name.digest:
         raise UsageFailed(f"{repository} is one artifact, not a repository", hint=f"wasmbuild tags {name.where}")
     with reading(name, registries) as place:
-        found = place.store.tags()
+        try:
+            found = place.store.tags()
+        except RemoteNotFound as failure:
+            failure.hint = failure.hint or repositories_hint(name.where)
+            raise
     tags = found if all_tags else [tag for tag in found if not is_companion(tag)]
     if sort == "semver":
         from wasmbuild.workflows.versions import by_version

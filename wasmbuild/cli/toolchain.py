@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wasmbuild.cli.common import FOLDER, argument, option, verb
+from wasmbuild.cli.lazy import HELP
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note
 from wasmbuild.ui.console import Console
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from wasmbuild.workflows.toolchains import Pinned
 
 
-@click.group("toolchain", epilog="Example: wasmbuild toolchain list")
+@click.group("toolchain", context_settings=HELP, epilog="Example: wasmbuild toolchain list")
 def command() -> None:
     """Look after the compilers that wasmbuild fetches: each once for all projects, by hash."""
 

@@ -18,7 +18,17 @@ from wasmbuild.toolchains.base import ENTRY_POINTS, Detection, Need, Toolchain
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["TOOLCHAINS", "Detection", "Need", "Toolchain", "detect", "languages", "toolchain_for", "toolchains"]
+__all__ = [
+    "TOOLCHAINS",
+    "Detection",
+    "Need",
+    "Toolchain",
+    "check_language",
+    "detect",
+    "languages",
+    "toolchain_for",
+    "toolchains",
+]
 
 TOOLCHAINS = {
     "c": "c:CToolchain",
@@ -51,6 +61,9 @@ _SUFFIXES = {
 """What files must end in before an adapter is asked: most projects need few of them."""
 
 
+_UNKNOWN = "is not one that wasmbuild compiles"
+
+
 def languages() -> tuple[str, ...]:
     """The words that ``language`` may be, ours first. Raises InvalidProject."""
     return (*TOOLCHAINS, *_added())
@@ -65,12 +78,19 @@ def toolchain_for(language: str) -> Toolchain:
     """The adapter for the word that ``wasmbuild.toml`` has for a language. Raises InvalidProject."""
     if language in TOOLCHAINS or language in _added():
         return _adapter(language)
+    raise InvalidProject(f"{PROJECT_FILE}: language {language[:60]!r} {_UNKNOWN}", hint=_known(language))
+
+
+def check_language(language: str) -> None:
+    """See that the language of an option is one. Raises UsageFailed; InvalidProject for another package's adapter."""
+    if language not in TOOLCHAINS and language not in _added():
+        raise UsageFailed(f"--language {language[:60]!r} {_UNKNOWN}", hint=_known(language))
+
+
+def _known(language: str) -> str:
     known = languages()
     guess = closest(language, known)
-    raise InvalidProject(
-        f"{PROJECT_FILE}: language {language[:60]!r} is not one that wasmbuild compiles",
-        hint=f"did you mean {guess}?" if guess else f"known: {', '.join(known)}",
-    )
+    return f"did you mean {guess}?" if guess else f"known: {', '.join(known)}"
 
 
 def detect(tree: SourceTree, target: Target) -> tuple[Toolchain, Detection] | None:

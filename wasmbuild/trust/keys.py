@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from wasmbuild.errors import InvalidKey
 from wasmbuild.trust.algorithms import Algorithm, SigningKey, VerifyingKey, algorithm_of, is_signed, sign_with
-from wasmbuild.trust.pem import read_block, write_block
+from wasmbuild.trust.pem import Block, read_block, write_block
 from wasmbuild.trust.sealed import open_sealed, seal
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["ENCRYPTED_LABELS", "PUBLIC_LABEL", "PrivateKey", "PublicKey"]
 
 _ENCRYPTED = "ENCRYPTED SIGSTORE PRIVATE KEY"
+_OPENSSH = "OPENSSH PRIVATE KEY"
 ENCRYPTED_LABELS = frozenset({_ENCRYPTED, "ENCRYPTED COSIGN PRIVATE KEY"})
 """What the PEM of a private key in cosign's form is called, now and formerly."""
 
@@ -109,7 +110,7 @@ class PrivateKey:
         if block.label == PUBLIC_LABEL:
             raise InvalidKey("this is a public key, and a private key is needed", hint="use the .key file beside it")
         if block.label not in ENCRYPTED_LABELS:
-            raise _not_encrypted(block.label)
+            raise _not_encrypted(block)
         return block.content
 
     @classmethod
@@ -159,11 +160,20 @@ class PrivateKey:
         return sign_with(self._key, message)
 
 
-def _not_encrypted(label: str) -> InvalidKey:
-    if label.endswith("PRIVATE KEY"):
+def _not_encrypted(block: Block) -> InvalidKey:
+    if block.label == _OPENSSH:
+        return InvalidKey("this private key is in OpenSSH's own form, which is not read", hint=_out_of_openssh(block))
+    if block.label.endswith("PRIVATE KEY"):
         return InvalidKey(
             "this private key is not in cosign's encrypted form",
-            cause=f"it is a PEM file of the kind {label}",
+            cause=f"it is a PEM file of the kind {block.label}",
             hint="wasmbuild keys import FILE -o NAME",
         )
-    return InvalidKey(f"this is a PEM file of another kind: {label}", hint="an encrypted private key is needed")
+    return InvalidKey(f"this is a PEM file of another kind: {block.label}", hint="an encrypted private key is needed")
+
+
+def _out_of_openssh(block: Block) -> str:
+    """A command; the kind of the key stands in front of what is encrypted (OpenSSH's PROTOCOL.key)."""
+    if b"ssh-ed25519" in block.content:  # ssh-keygen leaves these in its own form, whatever it is asked for
+        return "ssh-keygen converts none of Ed25519; make a key with: wasmbuild keys generate -o NAME"
+    return "convert a copy, and import that: ssh-keygen -p -m PKCS8 -f COPY; wasmbuild keys import COPY -o NAME"

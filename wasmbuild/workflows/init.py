@@ -15,7 +15,7 @@ from wasmbuild.build.tree import SourceTree
 from wasmbuild.errors import NoProject, TargetExists, UsageFailed
 from wasmbuild.project import PROJECT_FILE, Target, make_name, no_project, parse
 from wasmbuild.tables import parse_table
-from wasmbuild.toolchains import Detection, detect, languages, toolchain_for
+from wasmbuild.toolchains import Detection, check_language, detect, languages, toolchain_for
 from wasmbuild.workflows.manifests import About, read_about
 
 __all__ = ["Proposal", "propose", "render", "write_project"]
@@ -112,6 +112,7 @@ def _detected(tree: SourceTree, language: str | None) -> Detection:
         if chosen is None:
             raise no_project(tree.root)
         return chosen[1]
+    check_language(language)
     found = toolchain_for(language).detect(tree, Target("", language))
     if found is None:
         raise NoProject(f"there are no sources in {language} in {tree.root.name or tree.root}")

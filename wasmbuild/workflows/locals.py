@@ -13,12 +13,14 @@ from wasmbuild.errors import UsageFailed
 if TYPE_CHECKING:
     from registry.reference import Reference
 
-__all__ = ["in_registry", "local_file"]
+__all__ = ["in_registry", "local_file", "local_place"]
 
 _LOOKED_AT = 1000
 """How many files of a folder are looked at for one that was meant."""
 
 _LAYOUTS = ("oci:", "oci-archive:")
+_MARKER = "oci-layout"
+"""The file by which a folder is an OCI image layout (image-spec, "OCI Layout")."""
 _COPY = "wasmbuild copy {} HOST/REPOSITORY:TAG"
 _OFFLINE = "wasmbuild verify --offline {} --key wasmbuild.pub"
 
@@ -37,8 +39,8 @@ def local_file(artifact: str) -> Path | None:
         return path
     if artifact in {"", "-"}:
         raise UsageFailed("there is no name of a file", cause="what is read has to be a file, and stdin is none")
-    if surely:
-        raise UsageFailed(f"there is no file {artifact}", cause=_instead(path), hint=_meant(path))
+    if surely and not _is_project(path):
+        raise _no_file(artifact, path)
     if _is_project(path):
         raise UsageFailed(
             f"{artifact} is the folder of a project, and a file or a reference is needed", hint=_built(path)
@@ -66,7 +68,37 @@ def in_registry(text: str, command: str, *, hint: str | None = None) -> "Referen
             cause=f"{printable(text, 120)} is a file",
             hint=hint or _in_file(command, text),
         )
-    return Reference.parse(text)
+    reference = Reference.parse(text)
+    if local_place(text) is not None:
+        raise UsageFailed(
+            f"{command} is for registries",
+            cause=f"{printable(text, 120)} is a folder",
+            hint=hint or _in_folder(command, text, reference),
+        )
+    return reference
+
+
+def local_place(text: str) -> str | None:
+    """The place on this machine that a text names which names no registry: ``oci:FOLDER`` or ``oci-archive:FILE``.
+
+    A folder counts that is there by just this name, and behind a tag only one that is an OCI image layout: an
+    image may well be called as a folder is.
+    """
+    if _names_a_host(text):
+        return None
+    if _is_file(Path(text)):
+        return f"oci-archive:{text}"
+    folder = text.rpartition(":")[0]
+    return f"oci:{text}" if _is_folder(Path(text)) or (folder and _is_file(Path(folder, _MARKER))) else None
+
+
+def _in_folder(command: str, text: str, reference: "Reference") -> str:
+    """What to do with a folder where a reference is needed."""
+    if command == "push" and _is_project(Path(text)):
+        return f"wasmbuild push HOST/REPOSITORY:TAG --project {pasted(text)}"
+    local = pasted(f"oci:{text}")
+    way = (_OFFLINE if command == "verify" else _COPY).format(local)
+    return f"if it is an OCI image layout: {way}\nfor a repository of that name: {reference}"
 
 
 def _in_file(command: str, text: str) -> str:
@@ -107,6 +139,13 @@ def _is_file(path: Path) -> bool:
         return False
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # as above
+        return False
+
+
 def _is_project(path: Path) -> bool:
     return _is_file(path / "wasmbuild.toml")
 
@@ -129,11 +168,12 @@ def _meant(path: Path) -> str | None:
     return f"did you mean {printable(str(path.with_name(found[0])))}" if found else None
 
 
-def _instead(path: Path) -> str | None:
-    """What is there under the name of a file, if it is something else."""
+def _no_file(artifact: str, path: Path) -> UsageFailed:
+    """Why a text that can only be a file is none: nothing is there, or something else."""
     try:
-        if path.is_dir():
-            return "it is a folder"
-        return "it is a pipe, a device or the like" if path.exists() else None
+        there = "it is a folder" if path.is_dir() else "it is a pipe, a device or the like" if path.exists() else None
     except OSError as error:  # as above, or links that go in a circle
-        return error.strerror
+        return UsageFailed(f"there is no file {artifact}", cause=error.strerror)
+    if there is not None:
+        return UsageFailed(f"{artifact} is not a file", cause=there)
+    return UsageFailed(f"there is no file {artifact}", hint=_meant(path))

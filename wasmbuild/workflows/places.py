@@ -16,8 +16,10 @@ from registry.errors import InvalidDigest, InvalidReference
 from registry.model import Descriptor
 from registry.reference import Reference, valid_tag
 from registry.stores.layout import LayoutStore
+from registry.words import pasted, printable
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Sink, step
+from wasmbuild.workflows.locals import local_place
 from wasmbuild.workflows.remote import resolved
 
 __all__ = ["Name", "Place", "changing", "checked_tags", "reading", "set_tags", "writing"]
@@ -49,7 +51,9 @@ class Name:
                 cause="it looks like a path",
                 hint=f"for a folder: oci:{text[:120]}\nfor a tar file: oci-archive:{text[:120]}",
             )
-        reference = Reference.parse(text)
+        reference, local = Reference.parse(text), local_place(text)
+        if local is not None:
+            raise _not_clear(text, local, reference)
         return cls("registry", reference.name, reference.tag, reference.digest)
 
     def open(self, registries: Registries, *, create: bool = False) -> Store:
@@ -196,6 +200,19 @@ def _split_digest(text: str, rest: str) -> tuple[str, Digest | None]:
         return head, Digest.parse(tail)
     except InvalidDigest as error:
         raise InvalidReference(f"{text[:120]!r} is not a place", cause=str(error)) from error
+
+
+def _not_clear(text: str, local: str, reference: Reference) -> InvalidReference:
+    """What a word is that names no registry, and is the name of something here."""
+    kind = "a folder" if local.startswith("oci:") else "a file"
+    way = printable(local, 140)
+    if kind == "a file" and not text.endswith(".tar"):
+        way = f"wasmbuild push HOST/REPOSITORY:TAG {pasted(text)}"
+    return InvalidReference(
+        f"{text[:120]!r} may be a repository or what is here",
+        cause=f"it names no registry, and {kind} of that name is here",
+        hint=f"for the {kind[2:]}: {way}\nfor the repository: {reference}",
+    )
 
 
 def _malformed(text: str, kind: Kind, cause: str) -> InvalidReference:

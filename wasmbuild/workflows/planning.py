@@ -18,7 +18,7 @@ from wasmbuild.events import Note, Sink
 from wasmbuild.lock import LOCK_FILE
 from wasmbuild.project import Project, Target, infer, load, no_project
 from wasmbuild.project.workspace import Part, Workspace, enclosing, gather
-from wasmbuild.toolchains import Detection, Need, Toolchain, detect, toolchain_for
+from wasmbuild.toolchains import Detection, Need, Toolchain, check_language, detect, toolchain_for
 from wasmbuild.toolchains.finish import finishing, finishing_needs
 from wasmbuild.workflows.options import BuildOptions
 from wasmbuild.workflows.toolroom import Toolroom
@@ -79,6 +79,8 @@ def find_workspace(root: Path, language: str | None = None) -> Workspace:
     Raises NoProject when there is neither, InvalidProject, UsageFailed.
     """
     root = root.absolute()
+    if language is not None:
+        check_language(language)
     try:
         project = load(root)
     except NoProject:

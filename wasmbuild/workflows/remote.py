@@ -16,10 +16,13 @@ from wasmbuild.events import Sink, Transfer
 if TYPE_CHECKING:
     from registry.client.repository import Repository
 
-__all__ = ["DEFAULT_TAG", "Remote", "counted", "observed", "resolved"]
+__all__ = ["DEFAULT_TAG", "Remote", "counted", "observed", "repositories_hint", "resolved"]
 
 DEFAULT_TAG = "latest"
 """What a reference without tag and digest means, as for every other client."""
+
+_NO_REPOSITORY = "NAME_UNKNOWN"
+"""What a registry may say of a repository that it does not have (distribution-spec 1.1, "Error Codes")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +55,21 @@ class Remote:
 def resolved(store: TagStore, name: str, tag: str | None, digest: Digest | None) -> Descriptor:
     """What a tag or a digest means in a store that is called ``name``: the digest if there is one.
 
-    Raises ContentNotFound, for a tag with the command that lists those that there are.
+    Raises ContentNotFound, for a tag with the command that lists those that there are, or, where the
+    registry says that it has no such repository, with the one that lists repositories.
     """
     try:
         return store.resolve(str(digest) if digest else tag or DEFAULT_TAG)
     except RemoteNotFound as failure:
         if digest is None:
-            failure.hint = failure.hint or f"wasmbuild tags {name}"
+            unknown = _NO_REPOSITORY in (failure.cause or "")
+            failure.hint = failure.hint or (repositories_hint(name) if unknown else f"wasmbuild tags {name}")
         raise
+
+
+def repositories_hint(name: str) -> str:
+    """What to do where a registry has no repository ``name``, which begins with its host."""
+    return f"if the registry lists its repositories: wasmbuild ls {name.partition('/')[0]}"
 
 
 def counted(report: CopyReport) -> dict[str, int]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from registry.words import pasted
 from wasmbuild.caches import Caches
-from wasmbuild.errors import Failure, GuestFailed, TargetExists
+from wasmbuild.errors import Failure, GuestFailed, GuestTimedOut, TargetExists
 from wasmbuild.events import Note, Sink
 from wasmbuild.run.deciding.decision import Decision, decide
 from wasmbuild.run.deciding.wishes import Wish
@@ -89,16 +89,20 @@ class Prepared:
             raise failure
         from wasmbuild.run.sandbox import run  # noqa: PLC0415  (the engine, which a refusal does not need)
 
-        return run(
-            self.program,
-            [self.program.name, *arguments],
-            grants=self.decision.grants,
-            stubs=self.decision.stubs,
-            limits=self.limits,
-            invoke=self.invoke,
-            cache=caches.root / "aot",
-            notify=sink,
-        )
+        try:
+            return run(
+                self.program,
+                [self.program.name, *arguments],
+                grants=self.decision.grants,
+                stubs=self.decision.stubs,
+                limits=self.limits,
+                invoke=self.invoke,
+                cache=caches.root / "aot",
+                notify=sink,
+            )
+        except GuestTimedOut as timeout:  # its hint ends in a command that wants the artifact
+            timeout.hint = f"{timeout.hint} {pasted(self.artifact)}"
+            raise
 
 
 def prepare(

@@ -38,12 +38,18 @@ def hash_password(password: str) -> str:
     """
     import argon2  # noqa: PLC0415  only who sets passwords
 
-    if len(password) < _MIN_CHARACTERS or len(password.encode()) > _MAX_BYTES or password.startswith("wbt_"):
-        raise InvalidConfiguration(
-            "this cannot be a password",
-            cause=f"it has fewer than {_MIN_CHARACTERS} characters, more than {_MAX_BYTES} bytes, or begins with wbt_",
-        )
+    fault = _fault(password)
+    if fault is not None:
+        raise InvalidConfiguration("this cannot be a password", cause=fault)
     return argon2.PasswordHasher().hash(password)
+
+
+def _fault(password: str) -> str | None:
+    if len(password) < _MIN_CHARACTERS:
+        return f"it has fewer than {_MIN_CHARACTERS} characters"
+    if len(password.encode()) > _MAX_BYTES:
+        return f"it has more than {_MAX_BYTES} bytes"
+    return "it begins with wbt_, as API tokens do" if password.startswith("wbt_") else None
 
 
 class Passwords:

@@ -66,7 +66,8 @@ def load_config(
     except InvalidValue as error:
         if error.key == "data" and "data" not in tree:
             raise InvalidConfiguration(
-                "the registry has no folder for its data", hint="name one with --data, or as data"
+                "the registry has no folder for its data",
+                hint='name one with --data FOLDER, or in the file of --config: data = "FOLDER"',
             ) from error
         raise refused(error, _where(error.key, origins, file)) from error
 

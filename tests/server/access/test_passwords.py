@@ -5,6 +5,7 @@ from typing import Any
 import bcrypt
 import pytest
 
+from registry.errors import InvalidConfiguration
 from registry.server.access import passwords
 from registry.server.access.passwords import Passwords, hash_password
 from registry.server.refusal import Refusal
@@ -24,6 +25,17 @@ def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(passwords, "_verify", counting)
     return seen
+
+
+@pytest.mark.parametrize(
+    ("password", "fault"),
+    [("short", "fewer than 8"), ("ä" * 600, "more than 1024"), ("wbt_0123456789", "begins with wbt_")],
+)
+def test_the_rule_that_a_password_breaks_is_named(password: str, fault: str) -> None:
+    with pytest.raises(InvalidConfiguration, match="cannot be a password") as caught:
+        hash_password(password)
+    said = caught.value.cause or ""
+    assert (fault in said, " or " in said) == (True, False)
 
 
 def run(work: Any) -> Any:

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from registry.client.registries import Registries
+from registry.words import pasted
 from wasmbuild.cli.building import setting
 from wasmbuild.cli.common import FOLDER, argument, option, registry_verb
+from wasmbuild.errors import UsageFailed
 from wasmbuild.ui.console import Console
 
 
@@ -15,7 +17,12 @@ def command(console: Console, registries: Registries, target: str | None, projec
     """Say why TARGET, or each target, is built again, or is not: what changed since its last build."""
     from wasmbuild.workflows.explain import explain_target, explanation
 
-    found = explain_target(project, target, setting(console, registries))
+    try:
+        found = explain_target(project, target, setting(console, registries))
+    except UsageFailed as failure:
+        if failure.hint is None and target is not None and Path(target).is_dir():
+            failure.hint = f"a project is named by --project: wasmbuild cache explain --project {pasted(target)}"
+        raise
     document = [
         {
             "target": each.planned.label,

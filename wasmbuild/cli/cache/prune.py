@@ -18,7 +18,7 @@ def command(console: Console, max_size: int | None, older_than: int | None, ever
     """Remove what was not used for long: without options, for 30 days, and what is then over 5 GB.
 
     A build that runs is not disturbed, unless all is removed. Prints what went, part by part; ends with
-    3 when there was nothing.
+    3 when there was nothing. Without --all, what was used within the last hour stays, except results.
     """
     from wasmbuild.build.cache.parts import prune_all, prune_parts
     from wasmbuild.caches import Caches
@@ -33,7 +33,8 @@ def command(console: Console, max_size: int | None, older_than: int | None, ever
     gone = prune_all(caches) if everything else prune_parts(caches, max_bytes=max_size, older_than=older_than)
     document = {name: {"things": each.count, "bytes": each.size} for name, each in gone.items()}
     if not gone and console.format == "text":
-        console.emit(Note("info", "there was nothing to remove"))
+        spared = "" if everything else ": what was used within the last hour stays"
+        console.emit(Note("info", f"there was nothing to remove{spared}"))
         return ExitCode.NOTHING_TO_DO
     rows = [[name, str(each.count), size(each.size)] for name, each in gone.items()]
     console.result("cache prune", columns(rows), {"folder": str(caches.root), "removed": document})

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wasmbuild.cli.common import option, password
+from wasmbuild.cli.common import option, password, password_variable
+from wasmbuild.events import Note
 from wasmbuild.ui.console import Console
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ def write_pair(console: Console, verb: str, key: "PrivateKey", output: Path, of:
     """Write a key pair, and print where; ``of`` is what its password is asked for as."""
     from wasmbuild.trust.keyfiles import write_key_pair
 
-    files = write_key_pair(output, key, password(confirm=True, of=of))
+    secret = password(confirm=True, of=of)
+    files = write_key_pair(output, key, secret)
+    if not secret and password_variable() is None:  # an empty variable is meant; an empty answer may be a slip
+        console.emit(Note("warning", f"{files.private} has an empty password: whoever reads it can sign"))
     document = {"private": str(files.private), "public": str(files.public), "fingerprint": key.public.fingerprint}
     console.result(f"keys {verb}", str(files.public), document)
 

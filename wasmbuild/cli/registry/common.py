@@ -6,9 +6,12 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
+from click.core import ParameterSource
 
+from registry.words import pasted
 from wasmbuild.cli.common import FILE, FOLDER, server_missing, verb, was_given
 from wasmbuild.cli.parameters import Shared
 from wasmbuild.cli.raw import read_bounded
@@ -42,11 +45,17 @@ class LocalRegistry:
 
     loaded: "Loaded"
     create: bool
+    named: tuple[str, ...] = ()
+    """The options by which the person named it."""
 
     @property
     def config(self) -> "ServerConfig":
         """Its settings."""
         return self.loaded.config
+
+    def command(self, words: str) -> str:
+        """Another command for the same registry, to paste."""
+        return " ".join(["wasmbuild registry", words, *self.named])
 
     def run(self, work: "Callable[[Services], Awaitable[Result]]") -> Result:
         """Do something to it. Raises StorageFailed, and what ``work`` raises."""
@@ -123,9 +132,18 @@ def _with_registry(function: Callable[..., Result], create: bool, *, tell: bool)
         loaded = load_config(config, flags=flags)
         if tell and loaded.config.database is None and not (loaded.config.data / "registry.db").exists():
             console.emit(Note("info", f"there was no registry in {loaded.config.data}: a new one is made"))
-        return function(console, LocalRegistry(loaded, create), **rest)
+        return function(console, LocalRegistry(loaded, create, _named({"config": config, **given})), **rest)
 
     return call
+
+
+def _named(given: Mapping[str, object]) -> tuple[str, ...]:
+    """The options of a command line, for another one; what came from variables is there for that, too."""
+    source = click.get_current_context().get_parameter_source
+    written = {name: str(value) for name, value in given.items() if source(name) is ParameterSource.COMMANDLINE}
+    if urlsplit(written.get("database", "")).password is not None:
+        written["database"] = "URL"  # a password is not shown
+    return tuple(f"--{name} {pasted(value)}" for name, value in written.items())
 
 
 # -- showing ----------------------------------------------------------------------------------------------

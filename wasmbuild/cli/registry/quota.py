@@ -5,6 +5,7 @@ from functools import partial
 import click
 
 from wasmbuild.cli.common import argument
+from wasmbuild.cli.lazy import HELP
 from wasmbuild.cli.registry.common import LocalRegistry, operator_verb, show_rows
 from wasmbuild.errors import ExitCode, UsageFailed
 from wasmbuild.events import Note
@@ -13,7 +14,7 @@ from wasmbuild.ui.console import Console
 _WHOLE = "*"
 
 
-@click.group("quota", epilog="Example: wasmbuild registry quota list --data ./registry-data")
+@click.group("quota", context_settings=HELP, epilog="Example: wasmbuild registry quota list --data ./registry-data")
 def command() -> None:
     """Bound what repositories may hold.
 

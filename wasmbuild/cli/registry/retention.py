@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wasmbuild.cli.common import option
+from wasmbuild.cli.lazy import HELP
 from wasmbuild.cli.registry.common import LocalRegistry, operator_verb
 from wasmbuild.cli.registry.going import Going
 from wasmbuild.errors import ExitCode
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
     from registry.server.services import Services
 
 
-@click.group("retention", epilog="Example: wasmbuild registry retention run --dry-run --config registry.toml")
+@click.group(
+    "retention",
+    context_settings=HELP,
+    epilog="Example: wasmbuild registry retention run --dry-run --config registry.toml",
+)
 def command() -> None:
     """Take away the tags that no rule keeps; the rules are [[collection.retention]] in the settings."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wasmbuild.cli.common import argument
+from wasmbuild.cli.lazy import HELP
 from wasmbuild.cli.registry.common import LocalRegistry, columns, operator_verb, show_rows
 from wasmbuild.errors import ExitCode, UsageFailed
 from wasmbuild.events import Note
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from registry.server.services import Services
 
 
-@click.group("rule", epilog="Example: wasmbuild registry rule list --data ./registry-data")
+@click.group("rule", context_settings=HELP, epilog="Example: wasmbuild registry rule list --data ./registry-data")
 def command() -> None:
     """Say who may do what. Of the rules that match a repository, those that say most about it decide."""
 
@@ -107,7 +108,7 @@ def _check(console: Console, registry: LocalRegistry, user: str, repository: str
         console.emit(Note("warning", "no users are set up: who reaches the server on this machine may do everything"))
         return ExitCode.OK
     if found is None:
-        raise UsageFailed(f"there is no user {user[:80]!r}, or it is disabled", hint="wasmbuild registry user list")
+        raise UsageFailed(f"there is no user {user[:80]!r}, or it is disabled", hint=registry.command("user list"))
     allowed = sorted(found.actions)
     document = {
         "user": user,

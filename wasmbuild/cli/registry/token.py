@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wasmbuild.cli.common import argument, option
+from wasmbuild.cli.lazy import HELP
 from wasmbuild.cli.registry.common import LocalRegistry, moment, operator_verb, show_rows
 from wasmbuild.errors import ExitCode, UsageFailed
 from wasmbuild.events import Note
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from registry.server.services import Services
 
 
-@click.group("token", epilog="Example: wasmbuild registry token list --data ./registry-data")
+@click.group("token", context_settings=HELP, epilog="Example: wasmbuild registry token list --data ./registry-data")
 def command() -> None:
     """Keep tokens: passwords that programs have in a user's stead."""
 

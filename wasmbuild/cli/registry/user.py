@@ -6,6 +6,7 @@ from functools import partial
 import click
 
 from wasmbuild.cli.common import argument, option
+from wasmbuild.cli.lazy import HELP
 from wasmbuild.cli.registry.common import LocalRegistry, moment, new_password, operator_verb, show_rows
 from wasmbuild.errors import UsageFailed
 from wasmbuild.events import Note
@@ -15,7 +16,7 @@ _STDIN = option("--password-stdin", is_flag=True, help="Read the password from s
 _NO_PASSWORD = option("--no-password", is_flag=True, help="The user has only API tokens.")
 
 
-@click.group("user", epilog="Example: wasmbuild registry user list --data ./registry-data")
+@click.group("user", context_settings=HELP, epilog="Example: wasmbuild registry user list --data ./registry-data")
 def command() -> None:
     """Keep accounts. With the first one, a registry that was open to this machine closes."""
 
@@ -53,7 +54,7 @@ def _add(
         return bool((await services.read(services.access.gate.policy)).rules)
 
     if not registry.run(work):
-        hint = "wasmbuild registry rule add '**' users pull"
+        hint = registry.command("rule add '**' users pull")
         console.emit(Note("warning", f"no rule lets any user do anything yet; for example: {hint}"))
     console.result("registry user add", name, {"user": name, "groups": sorted(set(groups))})
 
@@ -159,7 +160,7 @@ def _groups(
 
     groups = registry.write(change) if added or removed else registry.read(change)
     if groups is None:
-        raise UsageFailed(f"there is no user {name[:80]!r}", hint="wasmbuild registry user list")
+        raise UsageFailed(f"there is no user {name[:80]!r}", hint=registry.command("user list"))
     document = {"user": name, "groups": groups}
     show_rows(console, "user groups", [(group,) for group in groups], document, f"{name} is in no group")
 

@@ -24,7 +24,7 @@ def command(console: Console, registry: LocalRegistry, reference: str, reason: s
     if undo == bool(reason):
         raise UsageFailed(
             "a yank needs a reason, and --undo goes without one",
-            hint=f"wasmbuild registry yank {pasted(reference)} --reason '…'",
+            hint=registry.command(f"yank {pasted(reference)} --reason '…'"),
         )
     repository, wanted = content_of(reference)
     digest = registry.write(partial(yank, repository=repository, reference=wanted, reason=None if undo else reason))
