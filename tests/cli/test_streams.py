@@ -115,6 +115,27 @@ def test_a_signal_that_comes_while_a_class_is_made_ends_as_any_other(module, num
     assert "WB999" not in finished.stderr
 
 
+WARNING = """
+import sys, warnings
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "wasmbuild.cli.version":
+            warnings.warn("a library's advice to programmers", UserWarning)
+
+sys.meta_path.insert(0, Finder())
+from wasmbuild.cli.entry import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("options", "shown"), [((), False), (("-W", "default"), True)])
+def test_what_libraries_warn_of_is_not_shown(options, shown):
+    command = [sys.executable, *options, "-c", WARNING, "version"]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert ("advice" in finished.stderr) is shown
+
+
 def catches(pid, number):
     """Whether a process has a handler for a signal (proc(5), ``SigCgt``)."""
     try:

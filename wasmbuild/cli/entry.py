@@ -9,6 +9,7 @@ import gc
 import os
 import signal
 import sys
+import warnings
 from types import FrameType
 from typing import NoReturn
 
@@ -25,6 +26,8 @@ _OBJECTS = 100_000
 def main() -> NoReturn:
     """Run the command line of this process, and end it."""
     gc.set_threshold(_OBJECTS)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # they are for those who write programs; a certificate can cause one
     _fill_streams()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
