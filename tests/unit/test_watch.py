@@ -43,7 +43,14 @@ class Watched:
         return eventually(lambda: self.times >= times)
 
     def stays(self, times: int) -> bool:
-        return not eventually(lambda: self.times != times, 1.0)
+        return not eventually(lambda: self.times != times, 0.5)
+
+
+@pytest.fixture(autouse=True)
+def _quickly(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wasmbuild.workflows.watch._WAIT", 30)
+    if request.function is not test_a_change_is_worked_on_once:  # which writes for a while
+        monkeypatch.setattr("wasmbuild.workflows.watch.DEBOUNCE", 50)
 
 
 @contextmanager
