@@ -6,6 +6,7 @@ was nobody else's. Which key a digest has, and how far an upload is, the rows sa
 
 import asyncio
 import time
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -60,7 +61,8 @@ class S3Storage:
 
     async def check(self) -> None:
         """Write to the bucket, and delete that. Raises StorageFailed."""
-        await self._bucket.check(f"{self._prefix}probe")
+        # Of our own: replicas that start together would find that another has deleted theirs.
+        await self._bucket.check(f"{self._prefix}probe-{uuid.uuid4()}")
 
     # -- arriving -------------------------------------------------------------------------------------
 

@@ -319,6 +319,22 @@ def test_a_bucket_that_cannot_be_used(s3: Bench, fields: dict[str, str], hint: s
     assert "horse" not in shown
 
 
+def test_replicas_that_start_together_delete_what_is_their_own(
+    config: ServerConfig, s3: Bench, trouble: Trouble
+) -> None:
+    """A bucket may say, of an object that two delete at once, to one of them that there is none."""
+
+    async def work() -> None:
+        for _ in range(2):
+            async with Bench(config, s3.place).open() as replica:
+                await replica.storage.check()
+
+    s3.run(work())
+    deleted = [each for each in trouble.seen if each.startswith("DELETE ")]
+    assert len(set(deleted)) == 2
+    assert s3.files() == []
+
+
 def test_no_credentials_at_all(s3: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
