@@ -187,7 +187,10 @@ class LayoutStore(ListedStore):
             return
         with storage_errors(f"{folder} could not be made"):
             folder.mkdir(parents=True, exist_ok=True)
-            sync_folder(folder.parent)
+            if self._gathering:
+                self._unsynced.add(folder.parent)
+            else:
+                sync_folder(folder.parent)
         self._made.add(folder)
 
     def _complete(self, descriptor: Descriptor) -> bool:
