@@ -96,7 +96,7 @@ class RegistryAuth(TokenAuth):
             nobody = self._keychain.find(repository_of(scope)) is None
             if nobody and reason is not None:
                 return AuthenticationFailed(reason.what, status=401, cause=reason.cause, hint=reason.hint)
-            failure.hint = self.workload.login_advice(self.advice()) if nobody else self.advice()
+            failure.hint = self._advice(nobody=nobody)
         elif verified is not None:
             return forbidden(failure, verified.claims, repository_of(scope))
         return failure
@@ -195,8 +195,11 @@ class RegistryAuth(TokenAuth):
         request = TokenRequest(realm, challenge.get("service"), scopes, credentials)
         if credentials is None and (token := self.workload.token(request, challenge.get("exchange"))) is not None:
             return token
-        nobody = credentials is None
-        return self._source.fetch(request, self.workload.login_advice(self.advice()) if nobody else self.advice())
+        return self._source.fetch(request, self._advice(nobody=credentials is None))
+
+    def _advice(self, *, nobody: bool) -> str | None:
+        """How to log in; with what became of a job's identity where nobody has credentials."""
+        return self.workload.login_advice(self.advice()) if nobody else self.advice()
 
     @contextmanager
     def _exclusively(self, scope: str) -> Iterator[None]:

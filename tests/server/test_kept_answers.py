@@ -84,12 +84,16 @@ def test_whatever_another_process_changes_is_seen_at_once(api: Any, data: Path) 
     assert api.call("GET", "/v2/demo/hello/tags/list").json()["tags"] == []
 
 
-def test_who_may_have_it_is_asked_each_time(data: Path, tmp_path: Path, tools: Any) -> None:
-    users = tmp_path / "users"
+def for_everyone(data: Path, folder: Path, repositories: str) -> ServerConfig:
+    """Users are set up, and whoever comes may pull and push."""
+    users = folder / "users"
     users.write_text("ada:$2b$04$QZWm6pZDlF4pLJXP4bDw9O0x5v0Wk1kW1lq5Y0gS6XkZr9TzZ3m3K\n")
-    rules = (RuleConfig("demo/*", "everyone", ("pull", "push")),)
-    config = ServerConfig(data, access=AccessConfig(htpasswd=users, rules=rules))
-    with running_server(data, config) as address, requests.Session() as session:
+    rules = (RuleConfig(repositories, "everyone", ("pull", "push")),)
+    return ServerConfig(data, access=AccessConfig(htpasswd=users, rules=rules))
+
+
+def test_who_may_have_it_is_asked_each_time(data: Path, tmp_path: Path, tools: Any) -> None:
+    with running_server(data, for_everyone(data, tmp_path, "demo/*")) as address, requests.Session() as session:
         api = tools.Api(address, session)
         token = api.call("GET", "/auth/token?scope=repository:demo/hello:pull,push").json()["token"]
         session.headers["Authorization"] = f"Bearer {token}"
@@ -139,11 +143,7 @@ def test_what_is_kept_is_bounded(api: Any, monkeypatch: pytest.MonkeyPatch, look
 @pytest.mark.parametrize("repository", ["demo/manifests/app", "demo/tags/list", "demo/referrers/app"])
 def test_a_repository_that_is_called_as_what_is_kept(data: Path, tmp_path: Path, tools: Any, repository: str) -> None:
     """Of a history, not everybody who may pull is told the same."""
-    users = tmp_path / "users"
-    users.write_text("ada:$2b$04$QZWm6pZDlF4pLJXP4bDw9O0x5v0Wk1kW1lq5Y0gS6XkZr9TzZ3m3K\n")
-    rules = (RuleConfig("demo/**", "everyone", ("pull", "push")),)
-    config = ServerConfig(data, access=AccessConfig(htpasswd=users, rules=rules))
-    with running_server(data, config) as address, requests.Session() as session:
+    with running_server(data, for_everyone(data, tmp_path, "demo/**")) as address, requests.Session() as session:
         api = tools.Api(address, session)
 
         def log_in(actions: str) -> None:

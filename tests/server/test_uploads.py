@@ -7,7 +7,6 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from registry.server.schema import repositories, repository_blobs, uploads
 from registry.server.services import open_services
 from registry.server.testing import running_server
 from tests.server.elsewhere import change
+from tests.server.faults.serving import drain
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 
@@ -309,10 +309,7 @@ def test_a_reader_that_stands_still_is_cut_off(data: Path, tools: Any) -> None:
         with socket.create_connection((host, int(port)), timeout=10) as raw:
             raw.sendall(f"GET /v2/demo/hello/blobs/{digest} HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
             time.sleep(1.0)
-            seen = 0
-            with suppress(ConnectionResetError):
-                while data_seen := raw.recv(1024 * 1024):
-                    seen += len(data_seen)
+            seen = len(drain(raw))
         assert seen < len(content)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import click
 
 from wasmbuild.cli.completing import places
-from wasmbuild.cli.lazy import HELP
+from wasmbuild.cli.lazy import helped
 from wasmbuild.cli.parameters import FILE, FOLDER, OUTPUT, Shared, Verb, was_given
 from wasmbuild.errors import ExtraMissing, PasswordMissing, UsageFailed
 from wasmbuild.events import Note
@@ -74,12 +74,9 @@ def verb(
     """
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        decorated: click.Command = click.command(
-            name,
-            cls=Verb,
-            epilog=f"Example: {example}",
-            **{**settings, "context_settings": {**HELP, **settings.get("context_settings", {})}},
-        )(_with_console(function))
+        decorated: click.Command = click.command(name, cls=Verb, epilog=f"Example: {example}", **helped(settings))(
+            _with_console(function)
+        )
         decorated.params.extend(_common_options(formats))
         return decorated
 

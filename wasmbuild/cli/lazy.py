@@ -10,19 +10,22 @@ import click
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["HELP", "LazyGroup"]
+__all__ = ["HELP", "LazyGroup", "helped"]
 
 HELP: Mapping[str, Any] = MappingProxyType({"help_option_names": ("-h", "--help")})
 """Said by each command for itself: click keeps the option for help from its first use, under whichever parent."""
+
+
+def helped(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a command, with ``HELP`` among those of its context."""
+    return {**settings, "context_settings": {**HELP, **settings.get("context_settings", {})}}
 
 
 class LazyGroup(click.Group):
     """``verbs`` says what each module of ``package`` does, in the order of ``--help``."""
 
     def __init__(self, *arguments: Any, package: str, verbs: Mapping[str, str], **settings: Any) -> None:  # noqa: ANN401 - click's
-        super().__init__(
-            *arguments, **{**settings, "context_settings": {**HELP, **settings.get("context_settings", {})}}
-        )
+        super().__init__(*arguments, **helped(settings))
         self._package = package
         self._verbs = verbs
 

@@ -10,11 +10,11 @@ from wasmbuild.build.action import Action, Produced
 from wasmbuild.build.tool import Toolbox
 from wasmbuild.errors import InvalidProject
 from wasmbuild.project import Target
-from wasmbuild.toolchains.base import Need
+from wasmbuild.toolchains.base import Detection, Need, Toolchain
 from wasmbuild.toolchains.binaries import ADAPTED, OPTIMIZER_TOOLS, adapter, component_embed, component_new, optimize
 from wasmbuild.toolchains.selection import below
 
-__all__ = ["finishing", "finishing_needs", "makes_component"]
+__all__ = ["all_actions", "finishing", "finishing_needs", "makes_component"]
 
 _COMPONENT_LANGUAGES = frozenset({"javascript", "python"})
 _COMPONENT_TRIPLES = ("wasm32-wasip2", "wasm32-wasip3")
@@ -39,6 +39,12 @@ def finishing_needs(target: Target) -> Sequence[Need]:
     optimized = OPTIMIZER_TOOLS if target.wasm_opt else ()
     component = ("wasm-tools", "wasi") if target.component and not makes_component(target) else ()
     return (*optimized, *component)
+
+
+def all_actions(toolchain: Toolchain, target: Target, found: Detection, tools: Toolbox) -> tuple[Action, ...]:
+    """What a toolchain does for a target, and what follows. Raises what both raise."""
+    actions = tuple(toolchain.actions(target, found, tools))
+    return (*actions, *finishing(target, actions[-1], tools))
 
 
 def finishing(target: Target, last: Action, tools: Toolbox) -> Sequence[Action]:

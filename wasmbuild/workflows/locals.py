@@ -39,12 +39,12 @@ def local_file(artifact: str) -> Path | None:
         return path
     if artifact in {"", "-"}:
         raise UsageFailed("there is no name of a file", cause="what is read has to be a file, and stdin is none")
-    if surely and not _is_project(path):
-        raise _no_file(artifact, path)
     if _is_project(path):
         raise UsageFailed(
             f"{artifact} is the folder of a project, and a file or a reference is needed", hint=_built(path)
         )
+    if surely:
+        raise _no_file(artifact, path)
     return None
 
 

@@ -19,7 +19,7 @@ from wasmbuild.lock import LOCK_FILE
 from wasmbuild.project import Project, Target, infer, load, no_project
 from wasmbuild.project.workspace import Part, Workspace, enclosing, gather
 from wasmbuild.toolchains import Detection, Need, Toolchain, check_language, detect, toolchain_for
-from wasmbuild.toolchains.finish import finishing, finishing_needs
+from wasmbuild.toolchains.finish import all_actions, finishing_needs
 from wasmbuild.workflows.options import BuildOptions
 from wasmbuild.workflows.toolroom import Toolroom
 
@@ -176,8 +176,7 @@ def _toolchain(project: Project, target: Target, tree: SourceTree) -> tuple[Tool
 def _planned(chosen: _Chosen, tools: Toolroom) -> Planned:
     target, settings = chosen.part.target, chosen.part.project.settings
     toolbox = tools.tools(chosen.needs)
-    actions = tuple(chosen.toolchain.actions(target, chosen.found, toolbox))
-    actions = (*actions, *finishing(target, actions[-1], toolbox))
+    actions = all_actions(chosen.toolchain, target, chosen.found, toolbox)
     depended = tuple(f"{DEPENDENCIES}/{name.rpartition(':')[2]}.wasm" for name in target.depends)
     if depended:
         actions = tuple(replace(each, inputs=(*each.inputs, *depended)) for each in actions)

@@ -19,7 +19,7 @@ from wasmbuild.errors import Failure
 from wasmbuild.project import Target
 from wasmbuild.project.workspace import Part
 from wasmbuild.toolchains import Detection, Need, Toolchain, detect, toolchain_for, toolchains
-from wasmbuild.toolchains.finish import finishing, finishing_needs
+from wasmbuild.toolchains.finish import all_actions, finishing_needs
 from wasmbuild.toolchains.pins import shipped_pins
 
 __all__ = ["Check", "Mark", "Tools", "check_languages", "check_part", "failed"]
@@ -122,8 +122,7 @@ def _planned(name: str, target: Target, chosen: tuple[Toolchain, Detection], too
     """What a toolchain says once it sees its tools: a compiler may be there, and lack what the target needs."""
     toolchain, found = chosen
     try:
-        actions = toolchain.actions(target, found, toolbox)
-        finishing(target, actions[-1], toolbox)
+        all_actions(toolchain, target, found, toolbox)
     except Failure as failure:
         yield failed("project", name, failure)
 

@@ -132,6 +132,8 @@ class Tokens:
         return (await self._current()).get(identifier)
 
     async def _current(self) -> "dict[str, Ed25519PrivateKey]":
+        if time.monotonic() - self._loaded <= _KEYS_SECONDS:
+            return self._keys
         async with self._loading:
             if time.monotonic() - self._loaded > _KEYS_SECONDS:
                 stored = await self._database.read(list_keys) or await self._database.write(ensure_key)

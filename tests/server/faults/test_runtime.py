@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from registry.server import embedded
 from registry.server.config import ServerConfig
 from registry.server.runtime import serve
 from registry.server.testing import running_server
+from tests.server.faults.serving import drain
 
 PROGRAM = """
 import sys
@@ -209,10 +210,7 @@ def test_a_reader_of_a_manifest_that_stands_still_is_cut_off(data: Path, tools: 
         with slow_reader(host, int(port)) as client:
             client.sendall(f"GET /v2/demo/hello/manifests/x HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
             time.sleep(1.0)
-            seen = 0
-            with suppress(ConnectionResetError):
-                while data_seen := client.recv(1024 * 1024):
-                    seen += len(data_seen)
+            seen = len(drain(client))
         assert seen < len(body)
 
 

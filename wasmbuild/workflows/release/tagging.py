@@ -5,6 +5,7 @@ is left to do. Between two repositories there is a moment in which one has its t
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from registry.client.repository import Repository
 from registry.client.together import (
@@ -49,16 +50,19 @@ def rehearse_tags(ready: Sequence[Ready]) -> None:
         asked = [move for move in moves if move.repository.transport is transport]
         if len(asked) > MOST_MOVES or not supports_together([move.repository for move in asked]):
             continue
-        try:
+        with _taken("a tag of this release cannot be moved", "leave it out of [release] tags in wasmbuild.toml"):
             rehearse_together(asked)
-        except RegistryRefused as failure:
-            if failure.status != _CONFLICT:
-                raise
-            raise VersionTaken(
-                "a tag of this release cannot be moved",
-                cause=failure.cause,
-                hint="leave it out of [release] tags in wasmbuild.toml",
-            ) from failure
+
+
+@contextmanager
+def _taken(what: str, hint: str) -> Iterator[None]:
+    """A block in which a conflict is that a version is taken; ``what`` and ``hint`` are said of it."""
+    try:
+        yield
+    except RegistryRefused as failure:
+        if failure.status != _CONFLICT:
+            raise
+        raise VersionTaken(what, cause=failure.cause, hint=hint) from failure
 
 
 def _moves(ready: Ready) -> Iterator[TagMove]:
@@ -97,16 +101,8 @@ def _in_one(missing: Sequence[tuple[Staged, tuple[str, ...]]]) -> None:
         for each, tags in missing
         for tag in tags
     ]
-    try:
+    with _taken("a tag of this release was set by somebody else meanwhile, or is immutable", _AGAIN):
         tag_together(moves)
-    except RegistryRefused as failure:
-        if failure.status != _CONFLICT:
-            raise
-        raise VersionTaken(
-            "a tag of this release was set by somebody else meanwhile, or is immutable",
-            cause=failure.cause,
-            hint=_AGAIN,
-        ) from failure
 
 
 def _one_by_one(missing: Sequence[tuple[Staged, tuple[str, ...]]]) -> None:
